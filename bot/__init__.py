@@ -1,0 +1,1 @@
+"""The assistant: talks with people in Slack, remembers conversations, wires everything together."""

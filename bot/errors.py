@@ -1,0 +1,33 @@
+"""Everything the bot package raises on purpose. Errors of knowledge and models pass through as they are.
+
+BotError
+├── SettingsError       a key, value or environment variable is wrong: said at start
+├── MisuseError         a command was called in a way that cannot work (exit code 2)
+├── SlackSetupError     Slack refuses a token or a scope is missing
+├── PortInUseError      the playground's address is taken
+└── QuestionError       an empty or far too long question; the message is fit for the person who asked
+"""
+
+
+class BotError(Exception):
+    """Base of this package's errors; the message names the thing, the value and the next step."""
+
+
+class SettingsError(BotError):
+    """A setting is unknown or has a bad value."""
+
+
+class MisuseError(BotError):
+    """A command was called in a way that cannot work."""
+
+
+class SlackSetupError(BotError):
+    """Slack refuses what it was given."""
+
+
+class PortInUseError(BotError):
+    """Another program listens on the playground's port."""
+
+
+class QuestionError(BotError):
+    """A question that cannot be answered as it stands; the message is fit for the person who asked."""

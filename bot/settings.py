@@ -1,0 +1,198 @@
+"""Settings: the one module that reads the environment and `lorekeeper.toml`, once, into frozen values.
+
+Unknown keys and bad values stop the start with key, value and expectation.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from bot.errors import SettingsError
+
+SETTINGS_FILE = "lorekeeper.toml"
+SLACK_API_URL = "https://slack.com/api/"
+_STRICT = ConfigDict(extra="forbid")
+
+
+class Secret:
+    """A token whose text shows only when asked for."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The token itself, for the one call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('**********')" if self._value else "Secret('')"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class KnowledgeSettings:
+    """How documents are cut, embedded and found."""
+
+    embedder: str = "embedded"
+    """`embedded` (all-MiniLM-L6-v2 from the installed package), or any sentence-transformers name or folder."""
+    chunk_tokens: Annotated[int, Field(ge=32, le=2000)] = 230
+    """Word pieces of one chunk with its header; the embedded model cuts at 256."""
+    word_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Share of the word search in the fused score; the rest is the vectors'."""
+    history_question_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
+    history_answer_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
+    exact_search_below: Annotated[int, Field(ge=0)] = 2_000
+    """Collections with fewer chunks are searched exactly; an HNSW generation is published from here on."""
+    parse_seconds: Annotated[int, Field(ge=1, le=600)] = 20
+    parse_memory_mb: Annotated[int, Field(ge=128, le=8192)] = 768
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ModelSettings:
+    """Which language model answers, and how."""
+
+    name: str = "embedded"
+    """`embedded` (SmolLM2-135M-Instruct) or a name from `lorekeeper models list`."""
+    server_url: str = ""
+    """Base URL of an OpenAI-compatible server, to use instead of a local file."""
+    context_tokens: Annotated[int, Field(ge=512, le=131_072)] = 4096
+    gpu_layers: Literal["auto"] | int = "auto"
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=512)] = "auto"
+    chat_format: str = "chatml"
+    max_answer_tokens: Annotated[int, Field(ge=16, le=8192)] = 220
+    timeout_seconds: Annotated[float, Field(gt=0)] = 120.0
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class AnswerSettings:
+    """How an answer is made from passages."""
+
+    passages: Annotated[int, Field(ge=1, le=20)] = 4
+    minimum_support: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Below this estimate the bot says that its sources do not answer, and names the nearest."""
+    instructions: str = ""
+    """Added to the system prompt: tone, language, house rules."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class ScheduleSettings:
+    """When knowledge is re-read."""
+
+    sync_minutes: Annotated[int, Field(ge=1, le=60 * 24 * 31)] = 30
+    """Interval for sources that do not set their own."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class SlackSettings:
+    """How the bot behaves in Slack."""
+
+    workers: Annotated[int, Field(ge=1, le=32)] = 2
+    update_seconds: Annotated[float, Field(ge=0.2, le=30)] = 1.3
+    """Least time between two updates of one streamed message; Slack allows about 50 a minute in all."""
+    max_question_characters: Annotated[int, Field(ge=100, le=1_000_000)] = 8_000
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class PlaygroundSettings:
+    """Where the local workspace listens."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 3939
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class FileSettings:
+    """Everything that `lorekeeper.toml` may hold."""
+
+    knowledge: KnowledgeSettings = Field(default_factory=KnowledgeSettings)
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    answer: AnswerSettings = Field(default_factory=AnswerSettings)
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    slack: SlackSettings = Field(default_factory=SlackSettings)
+    playground: PlaygroundSettings = Field(default_factory=PlaygroundSettings)
+
+
+@dataclass(frozen=True, kw_only=True, config=ConfigDict(arbitrary_types_allowed=True))
+class Settings:
+    """All settings of one start: the file's, and what the environment says."""
+
+    home: Path
+    database_url: str
+    slack_bot_token: Secret
+    slack_app_token: Secret
+    slack_signing_secret: Secret
+    slack_api_url: str
+    file: FileSettings
+
+    @property
+    def settings_file(self) -> Path:
+        """Where the file is, or would be."""
+        return self.home / SETTINGS_FILE
+
+
+def load_settings(environment: Mapping[str, str], home: Path | None = None) -> Settings:
+    """Read the settings; `home` overrides LOREKEEPER_HOME. Raises SettingsError with key, value and expectation."""
+    folder = (home or Path(environment.get("LOREKEEPER_HOME") or default_home())).expanduser().absolute()
+    return Settings(
+        home=folder,
+        database_url=environment.get("LOREKEEPER_DATABASE_URL") or f"sqlite:///{folder / 'lorekeeper.db'}",
+        slack_bot_token=Secret(environment.get("SLACK_BOT_TOKEN", "").strip()),
+        slack_app_token=Secret(environment.get("SLACK_APP_TOKEN", "").strip()),
+        slack_signing_secret=Secret(environment.get("SLACK_SIGNING_SECRET", "").strip()),
+        slack_api_url=_api_url(environment.get("SLACK_API_URL", "")),
+        file=read_settings_file(folder / SETTINGS_FILE),
+    )
+
+
+def default_home() -> str:
+    """The user's data folder for this program."""
+    return platformdirs.user_data_dir("lorekeeper", appauthor=False)
+
+
+def read_settings_file(path: Path) -> FileSettings:
+    """Read one settings file; a missing file means the defaults."""
+    try:
+        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        content = {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}. Mend the line or remove the file.") from error
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
+    try:
+        return TypeAdapter(FileSettings).validate_python(content)
+    except ValidationError as error:
+        raise SettingsError(_explain(path, error)) from error
+
+
+def _api_url(text: str) -> str:
+    url = text.strip() or SLACK_API_URL
+    if not url.startswith(("https://", "http://")):
+        raise SettingsError(f"SLACK_API_URL is {text!r}, expected a base URL such as {SLACK_API_URL}")
+    return url if url.endswith("/") else f"{url}/"
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = [f"{path} has {error.error_count()} setting(s) that cannot be used:"]
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"] if part not in ("literal['auto']", "constrained-int", "int"))
+        if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+            lines.append(f"  {key}: unknown setting; `lorekeeper doctor` lists the known ones")
+        else:
+            lines.append(f"  {key} = {problem['input']!r}: {problem['msg']}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""What the team knows: documents, their chunks and vectors, and how passages are found for an audience."""

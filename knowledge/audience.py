@@ -1,0 +1,60 @@
+"""Who may read what: one rule, used by retrieval and by everything that remembers.
+
+A document carries one document audience, a string: `everyone`, `channel:<id>` or `person:<id>`. An answer has an
+`Audience`: the set of document audiences that *everyone who can read the answer* may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+EVERYONE = "everyone"
+
+
+def channel_audience(channel_id: str) -> str:
+    """Name the document audience "the members of this channel"."""
+    return f"channel:{channel_id}"
+
+
+def person_audience(user_id: str) -> str:
+    """Name the document audience "this one person"."""
+    return f"person:{user_id}"
+
+
+def is_document_audience(text: str) -> bool:
+    """Tell whether a string names a document audience."""
+    kind, _, identifier = text.partition(":")
+    return text == EVERYONE or (kind in ("channel", "person") and bool(identifier))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audience:
+    """Who will read an answer, as the document audiences it may draw on."""
+
+    readable: frozenset[str]
+
+    @classmethod
+    def everyone(cls) -> Audience:
+        """The whole workspace: public documents only."""
+        return cls(readable=frozenset({EVERYONE}))
+
+    @classmethod
+    def of_channel(cls, channel_id: str) -> Audience:
+        """The members of one channel, public or private: public documents and that channel's own."""
+        return cls(readable=frozenset({EVERYONE, channel_audience(channel_id)}))
+
+    @classmethod
+    def of_person(cls, user_id: str, channel_ids: Iterable[str] = ()) -> Audience:
+        """One person alone (a direct message): all that this person may read, given their channels."""
+        own = {EVERYONE, person_audience(user_id)}
+        return cls(readable=frozenset(own | {channel_audience(channel_id) for channel_id in channel_ids}))
+
+    def may_read(self, document_audience: str) -> bool:
+        """Tell whether a document with this audience may appear in the answer."""
+        return document_audience in self.readable
+
+    @property
+    def key(self) -> str:
+        """A stable text for cache keys and rows."""
+        return ",".join(sorted(self.readable))

@@ -1,0 +1,95 @@
+"""The values that travel through INGEST and come back from retrieval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from knowledge.audience import EVERYONE
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchedDocument:
+    """One document as its source delivers it, not parsed yet."""
+
+    uri: str
+    title: str
+    content: bytes = field(repr=False)
+    media_type: str
+    audience: str = EVERYONE
+    modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletedDocument:
+    """A document that is no longer at its source."""
+
+    uri: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FailedDocument:
+    """A document that its source could not deliver; the reason is for people."""
+
+    uri: str
+    reason: str
+
+
+SourceChange = FetchedDocument | DeletedDocument | FailedDocument
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """A stored piece of a document: at most 230 word pieces together with its header."""
+
+    ordinal: int
+    header: str
+    """Title > heading path, in front of both the embedded text and the word index."""
+    text: str = field(repr=False)
+    line: int | None = None
+    """First line in the converted text, from 1."""
+
+    @property
+    def embedded_text(self) -> str:
+        """What the embedder and the word index see."""
+        return f"{self.header}\n{self.text}" if self.header else self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A chunk as retrieved for one audience."""
+
+    id: int
+    document_id: int
+    source: str
+    uri: str
+    title: str
+    header: str
+    text: str = field(repr=False)
+    text_hash: str
+    audience: str
+    score: float
+    """Fused score, 0 to 1, comparable within one retrieval."""
+    cosine: float
+    """Cosine of passage and question vector, -1 to 1."""
+    word_score: float
+    """Normalised BM25 within this retrieval, 0 to 1; 0 when no word matched."""
+    modified_at: datetime | None = None
+    synced_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryTurn:
+    """One earlier message of a conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a person asks now, with the conversation so far, oldest first."""
+
+    text: str = field(repr=False)
+    history: tuple[HistoryTurn, ...] = ()

@@ -1,0 +1,1 @@
+"""Language models: how text is generated on this machine. Code only; weights live in the data folder."""
