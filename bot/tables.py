@@ -1,0 +1,181 @@
+"""The rows of the bot: what came in, what was said, what people thought of it, and which jobs ran.
+
+Texts of people live in `turn`, `answer`, `citation`, `feedback` and, until work on it ends, `inbox` only.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from knowledge.tables import UtcTime
+
+metadata = sa.MetaData()
+
+
+def _answer_key(*, primary_key: bool) -> sa.Column[int]:
+    key = sa.ForeignKey("answer.id", ondelete="CASCADE")
+    return sa.Column("answer_id", sa.Integer, key, nullable=False, primary_key=primary_key)
+
+
+# What Slack delivered, committed before it is acknowledged. `kind`: question | reaction | home. `state`:
+# waiting | working | done | dropped (withdrawn before it was answered) | failed (`error` says why). The
+# payload is the parsed value as JSON, emptied when work on it ends; the row stays for a while, so that a late
+# duplicate is recognised.
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("event_id", sa.Text, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False, default=""),
+    sa.Column("ts", sa.Text, nullable=False, default=""),
+    sa.Column("conversation", sa.Text, nullable=False, default=""),
+    sa.Column("user", sa.Text, nullable=False, default=""),
+    sa.Column("payload", sa.JSON, nullable=False),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("claimed_at", UtcTime),
+    sa.Column("state", sa.Text, nullable=False, default="waiting"),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("not_before", UtcTime),
+    sa.Column("lease_until", UtcTime),
+    sa.Column("lease_token", sa.Text),
+    sa.Column("error", sa.Text),
+    sa.Index(
+        "inbox_one_per_question",
+        "team",
+        "channel",
+        "ts",
+        unique=True,
+        sqlite_where=sa.text("kind = 'question'"),
+    ),
+    sa.Index("inbox_open", "state", "kind", sqlite_where=sa.text("state IN ('waiting', 'working')")),
+    sa.Index("inbox_conversation", "conversation", "user"),
+    sa.Index("inbox_served", "user", "claimed_at"),
+    sqlite_autoincrement=True,
+)
+
+# One message of a conversation. An assistant's turn carries the ts of the question that it answers, so that a
+# conversation sorts into pairs and one question has at most one answering turn. `audience` of an assistant's
+# turn: the document audiences its passages came from (comma-separated), so that it is not remembered before
+# others.
+turn = sa.Table(
+    "turn",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("conversation", sa.Text, nullable=False),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("thread_ts", sa.Text, nullable=False),
+    sa.Column("ts", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("audience", sa.Text, nullable=False, default=""),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("conversation", "ts", "role"),
+    sa.Index("turn_user", "user"),
+    sqlite_autoincrement=True,
+)
+
+# One per question. `state`: received -> placeholder_intent -> posted -> final_ready -> final_sent |
+# withdrawn. `outcome`: answered | abstained | stopped | refused | failed. `nonce` is written into the
+# metadata of our Slack message: after a crash it tells whether the message exists.
+answer = sa.Table(
+    "answer",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("thread_ts", sa.Text, nullable=False),
+    sa.Column("question_ts", sa.Text, nullable=False),
+    sa.Column("message_ts", sa.Text),
+    sa.Column("conversation", sa.Text, nullable=False, index=True),
+    sa.Column("user", sa.Text, nullable=False, index=True),
+    sa.Column("nonce", sa.Text, nullable=False, unique=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state_at", UtcTime, nullable=False),
+    sa.Column("outcome", sa.Text),
+    sa.Column("text", sa.Text, nullable=False, default=""),
+    sa.Column("version", sa.Text, nullable=False, default=""),
+    sa.Column("abstained", sa.Boolean, nullable=False, default=False),
+    sa.Column("support", sa.Float, nullable=False, default=0.0),
+    sa.Column("audience", sa.Text, nullable=False, default=""),
+    sa.Column("passages", sa.JSON, nullable=False, default=list),
+    sa.Column("retrieve_seconds", sa.Float, nullable=False, default=0.0),
+    sa.Column("first_token_seconds", sa.Float, nullable=False, default=0.0),
+    sa.Column("total_seconds", sa.Float, nullable=False, default=0.0),
+    sa.Column("prompt_tokens", sa.Integer, nullable=False, default=0),
+    sa.Column("completion_tokens", sa.Integer, nullable=False, default=0),
+    sa.Column("error", sa.Text),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("conversation", "question_ts"),
+    sa.Index("answer_message", "channel", "message_ts"),
+    sqlite_autoincrement=True,
+)
+
+# A long answer continues in further messages; part 0 is the answer row's own.
+answer_part = sa.Table(
+    "answer_part",
+    metadata,
+    _answer_key(primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("message_ts", sa.Text),
+    sa.Column("intent_at", UtcTime, nullable=False),
+    sa.Index("answer_part_message", "channel", "message_ts"),
+)
+
+# `kind`: cited | nearest (what came closest, where the answer abstained).
+citation = sa.Table(
+    "citation",
+    metadata,
+    _answer_key(primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("uri", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("header", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("chunk_id", sa.Integer, nullable=False),
+    sa.Column("text_hash", sa.Text, nullable=False),
+    sa.Column("quote", sa.Text, nullable=False),
+)
+
+# `vote`: +1 | -1, `via`: reaction | button. A vote that was taken back keeps its row with `removed_at`; each
+# person has one live vote per answer.
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _answer_key(primary_key=False),
+    sa.Column("user", sa.Text, nullable=False, index=True),
+    sa.Column("vote", sa.Integer, nullable=False),
+    sa.Column("via", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("correction", sa.Text),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("removed_at", UtcTime),
+    sa.Index(
+        "feedback_one_live_vote", "answer_id", "user", unique=True, sqlite_where=sa.text("removed_at IS NULL")
+    ),
+    sa.CheckConstraint("vote IN (1, -1)", name="feedback_vote"),
+    sqlite_autoincrement=True,
+)
+
+# Whoever inserts the row of a slot runs the job for it.
+job_run = sa.Table(
+    "job_run",
+    metadata,
+    sa.Column("job", sa.Text, primary_key=True),
+    sa.Column("slot", UtcTime, primary_key=True),
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("finished_at", UtcTime),
+    sa.Column("detail", sa.Text),
+    sa.Column("error", sa.Text),
+)
+
+
+def create_all(connection: sa.Connection) -> None:
+    """Create what is missing, inside the caller's transaction."""
+    metadata.create_all(connection)

@@ -1,0 +1,100 @@
+"""The database is opened in one shape, whoever opens it and however often."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from bot import tables as bot_tables
+from bot.database import open_database
+from knowledge import tables as knowledge_tables
+from knowledge.database import reading, writing
+from knowledge.errors import DatabaseError
+
+_NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+
+
+def _url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'lorekeeper.db'}"
+
+
+def test_the_migrated_database_has_the_shape_of_the_tables(tmp_path: Path) -> None:
+    engine = open_database(_url(tmp_path))
+    tables = sa.MetaData()
+    for metadata in (knowledge_tables.metadata, bot_tables.metadata):
+        for table in metadata.tables.values():
+            table.to_metadata(tables)
+    with reading(engine) as connection:
+        options = {"compare_type": True, "include_object": _is_ours}
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), tables)
+        indexes = _indexes(connection)
+    engine.dispose()
+    fresh = sa.create_engine("sqlite://")
+    with fresh.begin() as connection:
+        tables.create_all(connection)
+        wanted = _indexes(connection)
+    fresh.dispose()
+    assert differences == []
+    assert wanted <= indexes
+
+
+def _indexes(connection: sa.Connection) -> set[str]:
+    # Partial indexes are what keeps duplicates out, and a comparison of metadata does not see their
+    # condition.
+    return {
+        str(sql) for sql in connection.scalars(sa.text("SELECT sql FROM sqlite_master WHERE type = 'index'"))
+    }
+
+
+def _is_ours(_thing: object, name: str | None, _kind: str, _reflected: bool, _other: object) -> bool:
+    # The word index is a virtual table with shadow tables of its own.
+    return not str(name).startswith("chunk_words")
+
+
+def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    first = open_database(_url(tmp_path))
+    with writing(first) as connection:
+        connection.execute(sa.insert(bot_tables.job_run).values(job="sync", slot=_NOW, started_at=_NOW))
+    first.dispose()
+    second = open_database(_url(tmp_path))
+    with reading(second) as connection:
+        assert connection.scalar(sa.select(bot_tables.job_run.c.slot)) == _NOW
+    second.dispose()
+
+
+def test_several_that_open_a_new_database_at_once_agree(tmp_path: Path) -> None:
+    failures: list[DatabaseError] = []
+
+    def opens() -> None:
+        try:
+            open_database(_url(tmp_path)).dispose()
+        except DatabaseError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=opens) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_a_database_of_a_newer_version_is_refused_by_name(tmp_path: Path) -> None:
+    engine = open_database(_url(tmp_path))
+    with writing(engine) as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(DatabaseError, match=r"9999.*newer Lorekeeper"):
+        open_database(_url(tmp_path))
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lorekeeper.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(DatabaseError, match=r"lorekeeper\.db"):
+        open_database(_url(tmp_path))
