@@ -1,0 +1,64 @@
+"""What every command starts from: the environment, the data folder, and how an application is built.
+
+The process's environment enters here and nowhere else; tests hand in an `Invocation` of their own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bot.app import Application
+    from bot.settings import Settings
+
+
+class Build(Protocol):
+    """How the parts of the product are put together; `bot.app.build` outside tests."""
+
+    def __call__(self, settings: Settings, *, with_generator: bool = True) -> Application:
+        """Open everything that the settings ask for."""
+
+
+def _build(settings: Settings, *, with_generator: bool = True) -> Application:
+    from bot.app import build
+
+    return build(settings, with_generator=with_generator)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invocation:
+    """One call of the command line."""
+
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    home: Path | None = None
+    build: Build = _build
+
+    def settings(self) -> Settings:
+        """Read the settings of this call; raises SettingsError."""
+        from bot.settings import load_settings
+
+        return load_settings(self.environment, self.home)
+
+    @contextmanager
+    def application(self, *, with_generator: bool = False) -> Iterator[Application]:
+        """Open the product, without the language model unless it is asked for."""
+        with self.build(self.settings(), with_generator=with_generator) as application:
+            yield application
+
+    @contextmanager
+    def database(self) -> Iterator[sa.Engine]:
+        """Open the database alone, for commands that need neither index nor model."""
+        from bot.database import open_database
+
+        engine = open_database(self.settings().database_url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
