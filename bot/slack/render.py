@@ -1,0 +1,252 @@
+"""Renders an answer once, on its way out, as a Slack message: text, sources, feedback buttons.
+
+Whatever the model wrote: the only live links are the citations', and there is no mention, image or date,
+neither in the blocks nor in the top-level text. To be sent with POST_OPTIONS or UPDATE_OPTIONS.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Final
+
+from bot.slack import words
+from bot.slack.inert import citable_url, clean, escape, inert
+from bot.slack.limits import PAGE, TEXT_OBJECT, UPDATE_TEXT, paginate, shorten
+from bot.slack.rich_text import Links, Piece, Run, Section, parse_markdown, plain_text, to_block
+from bot.turn import Answer, Citation
+
+Block = dict[str, Any]
+
+POST_OPTIONS: Final[dict[str, Any]] = {
+    "unfurl_links": False,
+    "unfurl_media": False,
+    "link_names": False,
+    "parse": "none",
+}
+"""For `chat.postMessage`; `chat.update` and `chat.postEphemeral` take UPDATE_OPTIONS."""
+UPDATE_OPTIONS: Final[dict[str, Any]] = {"link_names": False, "parse": "none"}
+
+FEEDBACK_ACTION: Final = "answer_feedback"
+GOOD_ACTION: Final = "answer_feedback_good"
+BAD_ACTION: Final = "answer_feedback_bad"
+FEEDBACK_ACTIONS: Final = (FEEDBACK_ACTION, GOOD_ACTION, BAD_ACTION)
+
+_MOST_MESSAGES = 4
+"""Of one answer; what is longer is cut with a note."""
+_LONGEST_TEXT = PAGE * _MOST_MESSAGES
+_LONGEST_TITLE = 160
+_MOST_SOURCES = 12
+_PARTIAL_ESCAPE = re.compile(r"&[a-z]{0,3}$")
+_UNFINISHED = re.compile(r"(?:\[[\d, ]{0,8}|[*_~`]+|\n[-+#>\d.]+ ?)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderedMessage:
+    """One Slack message; `overflow` holds the messages that follow it when it is too long for one."""
+
+    text: str
+    blocks: list[Block] = field(default_factory=list)
+    overflow: tuple[RenderedMessage, ...] = ()
+
+
+def render_answer(
+    answer: Answer,
+    *,
+    link: Callable[[str], str],
+    feedback_value: str,
+    vote: int | None = None,
+    plain_buttons: bool = False,
+) -> RenderedMessage:
+    """Render a finished answer.
+
+    `link` turns a citation's uri into the address that people can open; without an http(s) address it is
+    named but not linked. `vote` shows the receipt for it; `plain_buttons` is for workspaces that have no
+    feedback buttons.
+    """
+    cited = _links(answer.citations, link)
+    pages = _pages(_words_of(answer), cited)
+    shown = answer.nearest if answer.abstained and not answer.citations else answer.citations
+    title = words.NEAREST if shown is answer.nearest else words.SOURCES
+    notes = [words.CONTINUED] if len(pages) > 1 else []
+    notes += [words.STOPPED] if answer.stopped else []
+    blocks = [
+        to_block(pages[0]),
+        *map(note_block, notes),
+        *_source_blocks(title, shown, link),
+        *([note_block(receipt(vote))] if vote else []),
+        feedback_block(feedback_value, plain_buttons=plain_buttons),
+    ]
+    names = [f"{citation.n}. {_name(citation)}" for citation in shown[:_MOST_SOURCES]]
+    text = "\n".join([plain_text(pages[0]), *([f"{title}: {'; '.join(names)}"] if names else [])])
+    overflow = tuple(
+        RenderedMessage(text=fallback(plain_text(page)), blocks=[to_block(page)]) for page in pages[1:]
+    )
+    return RenderedMessage(text=fallback(text), blocks=blocks, overflow=overflow)
+
+
+def render_streaming(text: str) -> RenderedMessage:
+    """Render an answer that is still being written: any prefix of it, under the same guarantee."""
+    settled = _settle(text[:_LONGEST_TEXT])
+    pages = paginate(parse_markdown(settled, Links()))
+    if not pages:
+        return render_status(words.WRITING)
+    # The newest page is the one that people read while it grows.
+    page = pages[-1]
+    return RenderedMessage(
+        text=fallback(plain_text(page)), blocks=[to_block(page), note_block(words.WRITING)]
+    )
+
+
+def render_status(text: str) -> RenderedMessage:
+    """Render what is happening now, for the person who waits."""
+    return RenderedMessage(text=fallback(text), blocks=[note_block(text)])
+
+
+def render_sentence(text: str) -> RenderedMessage:
+    """Render a sentence of ours (a refusal, a failure with its reference) as a message without buttons."""
+    return RenderedMessage(text=fallback(text), blocks=[to_block([Section((Run(clean(text)),))])])
+
+
+def receipt(vote: int) -> str:
+    """The sentence that confirms a vote."""
+    return words.RECEIPT_GOOD if vote > 0 else words.RECEIPT_BAD
+
+
+def feedback_block(value: str, *, plain_buttons: bool = False) -> Block:
+    """Build the block that asks how the answer was."""
+    good, bad = feedback_value(1, value), feedback_value(-1, value)
+    if plain_buttons:
+        buttons = [
+            _button("👍", words.GOOD_ANSWER, GOOD_ACTION, good),
+            _button("👎", words.BAD_ANSWER, BAD_ACTION, bad),
+        ]
+        return {"type": "actions", "elements": buttons}
+    element = {
+        "type": "feedback_buttons",
+        "action_id": FEEDBACK_ACTION,
+        "positive_button": _feedback_button(words.GOOD_ANSWER, good),
+        "negative_button": _feedback_button(words.BAD_ANSWER, bad),
+    }
+    return {"type": "context_actions", "elements": [element]}
+
+
+def feedback_value(vote: int, key: str) -> str:
+    """Pack a vote and the answer's key into a button's value."""
+    return f"{'good' if vote > 0 else 'bad'}:{key}"
+
+
+def parse_feedback_value(value: str) -> tuple[int, str] | None:
+    """Unpack a button's value into the vote and the answer's key; None where it is not one of ours."""
+    kind, _, key = value.partition(":")
+    return ({"good": 1, "bad": -1}[kind], key) if kind in ("good", "bad") and key else None
+
+
+def note_block(text: str) -> Block:
+    """Build a small line of ours; plain text, so that nothing in it is parsed."""
+    line = shorten(clean(text).strip(), TEXT_OBJECT) or " "
+    return {"type": "context", "elements": [{"type": "plain_text", "text": line, "emoji": True}]}
+
+
+def fallback(text: str) -> str:
+    """Make a top-level text: inert, and short enough for `chat.update`."""
+    safe = inert(shorten(text, UPDATE_TEXT - 500))
+    if len(safe) > UPDATE_TEXT - 100:
+        safe = _PARTIAL_ESCAPE.sub("", shorten(safe, UPDATE_TEXT - 100).removesuffix("…")) + "…"
+    return safe or " "
+
+
+def _words_of(answer: Answer) -> str:
+    text = answer.text.strip()
+    if text:
+        return text
+    return words.ABSTAINED if answer.abstained else words.STOPPED if answer.stopped else words.EMPTY_ANSWER
+
+
+def _pages(text: str, links: Links) -> list[list[Piece]]:
+    too_long = len(text) > _LONGEST_TEXT
+    pages = paginate(parse_markdown(text[:_LONGEST_TEXT], links)) or [[Section((Run(words.EMPTY_ANSWER),))]]
+    if too_long or len(pages) > _MOST_MESSAGES:
+        pages = pages[:_MOST_MESSAGES]
+        pages[-1] = [*pages[-1], Section((Run(words.CUT, frozenset({"italic"})),))]
+    return pages
+
+
+def _links(citations: Iterable[Citation], link: Callable[[str], str]) -> Links:
+    found = [(citation, url) for citation in citations if (url := citable_url(link(citation.uri)))]
+    by_address = {url: url for _, url in found}
+    by_address |= {citation.uri: url for citation, url in found if citable_url(citation.uri)}
+    return Links(by_number={citation.n: url for citation, url in found}, by_address=by_address)
+
+
+def _source_blocks(title: str, citations: Sequence[Citation], link: Callable[[str], str]) -> list[Block]:
+    """List sources in small type, each a link where it has an address; runs of one kind share a block."""
+    if not citations:
+        return []
+    rows = [(citable_url(link(citation.uri)), citation) for citation in citations[:_MOST_SOURCES]]
+    blocks: list[Block] = []
+    for linked, group in groupby(rows, key=lambda row: row[0] is not None):
+        lines = [_linked_row(url, citation) if url else _plain_row(citation) for url, citation in group]
+        if not blocks:
+            lines.insert(0, f"*{escape(title)}*" if linked else title)
+        blocks += [_context(part, mrkdwn=linked) for part in _bundles(lines)]
+    return blocks
+
+
+def _linked_row(url: str, citation: Citation) -> str:
+    # "|" would end the label; the marks that mrkdwn gives a meaning are not ours to format with.
+    label = escape(_name(citation).replace("|", "/")).translate({ord(mark): None for mark in "*_~`"})
+    return f"{citation.n}. <{escape(url)}|{label.strip() or words.UNTITLED}>"
+
+
+def _plain_row(citation: Citation) -> str:
+    return f"{citation.n}. {_name(citation)}"
+
+
+def _name(citation: Citation) -> str:
+    """Title and heading path of a citation on one line."""
+    title = " ".join(clean(citation.title).split()) or words.UNTITLED
+    path = [" ".join(part.split()) for part in clean(citation.header).split(">")]
+    path = [part for part in path if part]
+    if path[:1] != [title]:
+        path.insert(0, title)
+    return shorten(" › ".join(path), _LONGEST_TITLE)
+
+
+def _bundles(lines: Iterable[str]) -> list[str]:
+    """Join lines to as few texts as Slack's limit on a text allows."""
+    bundles: list[str] = []
+    for line in lines:
+        if bundles and len(bundles[-1]) + len(line) < TEXT_OBJECT - 100:
+            bundles[-1] += f"\n{line}"
+        else:
+            bundles.append(line)
+    return bundles
+
+
+def _context(text: str, *, mrkdwn: bool) -> Block:
+    element: Block = {"type": "plain_text", "text": text, "emoji": False}
+    if mrkdwn:
+        element = {"type": "mrkdwn", "text": text, "verbatim": True}
+    return {"type": "context", "elements": [element]}
+
+
+def _feedback_button(label: str, value: str) -> Block:
+    return {"text": {"type": "plain_text", "text": label}, "accessibility_label": label, "value": value}
+
+
+def _button(sign: str, label: str, action: str, value: str) -> Block:
+    text = {"type": "plain_text", "text": sign, "emoji": True}
+    return {"type": "button", "text": text, "action_id": action, "value": value, "accessibility_label": label}
+
+
+def _settle(text: str) -> str:
+    """Hide a mark that has only begun, so that the text does not flicker while it grows."""
+    settled = _UNFINISHED.sub("", text.rstrip())
+    last = settled[settled.rfind("\n\n") + 1 :]
+    for mark in ("**", "`"):
+        if last.count(mark) % 2 and "```" not in last:
+            settled += mark
+    return settled

@@ -1,0 +1,138 @@
+"""Every sentence that Lorekeeper itself says to people in Slack, in one place and ready to translate."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+# While it works
+SEARCHING = "Searching…"
+READING = "Reading…"
+WRITING = "Writing… say “stop” in this thread to stop."
+STOPPED = "Stopped as you asked."
+STOP_NOTED = "Stopping."
+
+# Answers
+ABSTAINED = "I couldn't find an answer to that in my sources, so I'd rather not guess."
+EMPTY_ANSWER = "I have no words for that, sorry. Could you ask it another way?"
+SOURCES = "Sources"
+NEAREST = "These came closest"
+CONTINUED = "The answer goes on in the next message."
+CUT = "The answer was too long for Slack and ends here."
+UNTITLED = "Untitled"
+
+# Refusals and failures
+SHARED_CHANNEL = (
+    "This channel is shared with another organisation, so I don't answer here. Please write to me directly."
+)
+EMPTY_QUESTION = "What would you like to know? Mention me together with a question."
+
+# Feedback
+GOOD_ANSWER = "Good answer"
+BAD_ANSWER = "Bad answer"
+RECEIPT_GOOD = "👍 Thanks, noted."
+RECEIPT_BAD = "👎 Thanks, noted."
+RECEIPT_WITHDRAWN = "Taken back."
+RECEIPT_REASON = "Thank you. Your note is kept with the answer and helps to make the next one better."
+NO_SUCH_ANSWER = "I can't find that answer any more, so your vote was not kept."
+ASK_REASON = "👎 Thanks, noted. Would you tell me what was wrong?"
+TELL_MORE = "Tell me more"
+FORM_TITLE = "What was wrong?"
+FORM_SEND = "Send"
+FORM_CANCEL = "Cancel"
+FORM_REASON = "Reason"
+FORM_CORRECTION = "What would have been a better answer?"
+FORM_CORRECTION_HINT = "Kept with this answer. Write nothing here that others may not read."
+FORM_REASON_MISSING = "Please choose a reason."
+FORM_CORRECTION_MISSING = "Please say in a few words what was wrong."
+REASONS = {
+    "wrong": "It is wrong",
+    "outdated": "It is outdated",
+    "incomplete": "Something is missing",
+    "unclear": "It is hard to understand",
+    "source": "The sources do not fit",
+    "other": "Something else",
+}
+
+# The home page
+HOME_GREETING = "Hi, I'm Lorekeeper"
+HOME_INTRODUCTION = (
+    "I answer questions from the sources below, on this team's own machine, and say where each answer comes "
+    "from. When my sources don't know, I say so."
+)
+HOME_HOW_TITLE = "How to ask"
+HOME_HOW = (
+    "Mention me in a channel, or write me a direct message.",
+    "Ask on in the thread: you don't need to mention me again.",
+    "Say “stop” to stop an answer.",
+    "Tell me how it was with 👍 or 👎; after 👎 you can send me a better answer.",
+)
+HOME_SOURCES_TITLE = "What I know"
+HOME_NO_SOURCES = "I have no sources yet. An operator can add a folder with: lorekeeper sources add"
+HOME_MORE_SOURCES = "and {count} more"
+HOME_NEVER_READ = "not read yet"
+HOME_READING_NOW = "being read now"
+HOME_LAST_FAILED = "the last reading failed"
+
+
+def failure(reference: str) -> str:
+    """Say that no answer could be made, with the id under which the log has the reason."""
+    return (
+        "Sorry, something went wrong on my side and I couldn't finish this answer. Please try again. "
+        f"(Reference: {reference})"
+    )
+
+
+def waiting(ahead: int) -> str:
+    """Say how many questions are answered first."""
+    if ahead <= 0:
+        return "You're next…"
+    return "About 1 question ahead of yours…" if ahead == 1 else f"About {ahead} questions ahead of yours…"
+
+
+def question_too_long(length: int, limit: int) -> str:
+    """Say that a question was refused for its length."""
+    return f"That's {length:,} characters, more than the {limit:,} I can read at once. Could you shorten it?"
+
+
+def documents(count: int) -> str:
+    """Count documents."""
+    return "1 document" if count == 1 else f"{count:,} documents"
+
+
+def unreadable(count: int) -> str:
+    """Count documents that could not be read."""
+    return "1 could not be read" if count == 1 else f"{count:,} could not be read"
+
+
+def last_read(when: datetime, now: datetime) -> str:
+    """Say when a source was last read."""
+    return f"read {_ago(now - when)}"
+
+
+def next_read(when: datetime, now: datetime) -> str:
+    """Say when a source is read next."""
+    return f"next {_in(when - now)}"
+
+
+def model_line(version: str) -> str:
+    """Name the version that answers."""
+    return f"Answering with {version}"
+
+
+def _ago(span: timedelta) -> str:
+    text = _span(span)
+    return f"{text} ago" if text else "just now"
+
+
+def _in(span: timedelta) -> str:
+    text = _span(span)
+    return f"in {text}" if text else "now"
+
+
+def _span(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    for size, name in ((60 * 24, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count} {name}" if count == 1 else f"{count} {name}s"
+    return ""
