@@ -5,8 +5,11 @@ Unknown keys and bad values stop the start with key, value and expectation.
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -49,7 +52,7 @@ class KnowledgeSettings:
     """How documents are cut, embedded and found."""
 
     embedder: str = "embedded"
-    """`embedded` (all-MiniLM-L6-v2 from the installed package), or any sentence-transformers name or folder."""
+    """`embedded` (the installed all-MiniLM-L6-v2), or any sentence-transformers name or folder."""
     chunk_tokens: Annotated[int, Field(ge=32, le=2000)] = 230
     """Word pieces of one chunk with its header; the embedded model cuts at 256."""
     word_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -71,7 +74,8 @@ class ModelSettings:
     server_url: str = ""
     """Base URL of an OpenAI-compatible server, to use instead of a local file."""
     context_tokens: Annotated[int, Field(ge=512, le=131_072)] = 4096
-    gpu_layers: Literal["auto"] | int = "auto"
+    gpu_layers: Literal["auto"] | Annotated[int, Field(ge=-1)] = "auto"
+    """`auto`: all layers where there is a GPU build and a GPU; -1 is all, 0 none."""
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=512)] = "auto"
     chat_format: str = "chatml"
     max_answer_tokens: Annotated[int, Field(ge=16, le=8192)] = 220
@@ -146,7 +150,10 @@ class Settings:
 
 
 def load_settings(environment: Mapping[str, str], home: Path | None = None) -> Settings:
-    """Read the settings; `home` overrides LOREKEEPER_HOME. Raises SettingsError with key, value and expectation."""
+    """Read the settings; `home` overrides LOREKEEPER_HOME.
+
+    Raises SettingsError with key, value and expectation.
+    """
     folder = (home or Path(environment.get("LOREKEEPER_HOME") or default_home())).expanduser().absolute()
     return Settings(
         home=folder,
@@ -171,7 +178,9 @@ def read_settings_file(path: Path) -> FileSettings:
     except FileNotFoundError:
         content = {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}. Mend the line or remove the file.") from error
+        raise SettingsError(
+            f"{path} is not valid TOML: {error}. Mend the line or remove the file."
+        ) from error
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
     try:
@@ -187,12 +196,67 @@ def _api_url(text: str) -> str:
     return url if url.endswith("/") else f"{url}/"
 
 
+def prepare_home(home: Path) -> None:
+    """Make the data folder; raises SettingsError where it cannot be made or written."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is a file" if home.is_file() else (error.strerror or str(error))
+        raise SettingsError(
+            f"The data folder {home} cannot be made ({reason}). "
+            "Set LOREKEEPER_HOME or --home to another folder."
+        ) from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise SettingsError(
+            f"The data folder {home} cannot be written. Mend its permissions, "
+            "or set LOREKEEPER_HOME or --home to another folder."
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SettingValue:
+    """One setting of the file: what holds now, and what holds where the file says nothing."""
+
+    key: str
+    value: object
+    default: object
+
+
+def list_settings(file: FileSettings) -> Iterator[SettingValue]:
+    """List every setting that the file may hold, in its order."""
+    defaults = dataclasses.asdict(FileSettings())
+    for section, values in dataclasses.asdict(file).items():
+        for name, value in values.items():
+            yield SettingValue(key=f"{section}.{name}", value=value, default=defaults[section][name])
+
+
 def _explain(path: Path, error: ValidationError) -> str:
-    lines = [f"{path} has {error.error_count()} setting(s) that cannot be used:"]
+    # A union reports each of its members, with the member's name behind the key: one line per key is enough.
+    values: dict[str, object] = {}
+    expected: dict[str, list[str]] = {}
     for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"] if part not in ("literal['auto']", "constrained-int", "int"))
-        if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-            lines.append(f"  {key}: unknown setting; `lorekeeper doctor` lists the known ones")
+        key = ".".join(str(part) for part in problem["loc"][:2])
+        values[key] = problem["input"]
+        expected.setdefault(key, []).append(_expectation(key, problem["type"], problem["msg"]))
+    lines = [f"{path} has {len(expected)} setting(s) that cannot be used:"]
+    for key, wanted in expected.items():
+        if wanted[0].startswith("unknown"):
+            lines.append(f"  {key}: {wanted[0]}")
         else:
-            lines.append(f"  {key} = {problem['input']!r}: {problem['msg']}")
+            lines.append(f"  {key} = {values[key]!r}: expected {' or '.join(wanted)}")
     return "\n".join(lines)
+
+
+def _expectation(key: str, kind: str, message: str) -> str:
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"unknown setting{_nearest(key)}; `lorekeeper doctor` lists them all"
+    if kind == "dataclass_type":
+        return f"a table, written as [{key}]"
+    return message.removeprefix("Input should be ").split(", ")[0]
+
+
+def _nearest(key: str) -> str:
+    known = [setting.key for setting in list_settings(FileSettings())]
+    known += sorted({name.partition(".")[0] for name in known})
+    found = difflib.get_close_matches(key, known, n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
