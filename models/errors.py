@@ -44,5 +44,5 @@ class PromptTooLongError(GenerationError):
     """The prompt does not fit into the model's context."""
 
 
-class GenerationStopped(ModelError):  # noqa: N818  it is a person's wish, not an error
+class GenerationStopped(ModelError):
     """Generation was stopped on request."""

@@ -53,9 +53,9 @@ class Generator(Protocol):
     ) -> Iterator[str]:
         """Yield the text piece by piece as it is generated.
 
-        One call works at a time; others wait their turn. Closing the iterator stops generation. Setting `cancel` from
-        any thread stops it within half a second, also while it waits or reads the prompt, and raises
-        GenerationStopped. Raises PromptTooLongError before any text, GenerationError otherwise.
+        One call works at a time; others wait their turn. Closing the iterator stops generation. Setting
+        `cancel` from any thread stops it within half a second, also while it waits or reads the prompt, and
+        raises GenerationStopped. Raises PromptTooLongError before any text, GenerationError otherwise.
         """
 
     def count_tokens(self, text: str) -> int:

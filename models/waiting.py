@@ -1,4 +1,4 @@
-"""A fair line in front of something that serves one caller at a time; leaving it early is possible at any moment.
+"""A fair line in front of something that serves one caller at a time; leaving it early is always possible.
 
 Knows nothing of models: the generator in the child process and the tests' scripted one both stand behind it.
 """
@@ -29,7 +29,7 @@ class WaitingLine:
 
     @contextmanager
     def turn(self, cancel: threading.Event | None = None) -> Iterator[None]:
-        """Wait for this caller's turn and hold it; raises GenerationStopped as soon as `cancel` is set meanwhile."""
+        """Wait for this caller's turn and hold it; raises GenerationStopped once `cancel` is set meanwhile."""
         ticket = object()
         with self._changed:
             self._callers.append(ticket)

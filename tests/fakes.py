@@ -1,4 +1,4 @@
-"""Small real classes that stand in for slow or remote things; each passes the same contract as the real one."""
+"""Small real classes in place of slow or remote things; each passes the same contract as the real one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"\s*\S+|\s+")
 class ScriptedGenerator:
     """A generator that says what a function of the messages says, word by word.
 
-    `reply` is a text or a function of the messages; an exception raised by the function passes through, so a failing
+    `reply` is a text or a function of the messages; an exception of the function passes through, so a failing
     model is scripted by raising. `calls` keeps what was asked, oldest first.
     """
 
