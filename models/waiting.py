@@ -29,7 +29,7 @@ class WaitingLine:
 
     @contextmanager
     def turn(self, cancel: threading.Event | None = None) -> Iterator[None]:
-        """Wait for this caller's turn and hold it; raises GenerationStopped once `cancel` is set meanwhile."""
+        """Wait for this caller's turn, hold it; raises GenerationStopped once `cancel` is set meanwhile."""
         ticket = object()
         with self._changed:
             self._callers.append(ticket)
