@@ -4,6 +4,8 @@ BotError
 ├── SettingsError       a key, value or environment variable is wrong: said at start
 ├── MisuseError         a command was called in a way that cannot work (exit code 2)
 ├── SlackSetupError     Slack refuses a token or a scope is missing
+├── SlackSilentError    Slack did not reply: the call may have happened or not
+├── SlackRefusedError   Slack replied that it will not do this; `code` says why
 ├── PortInUseError      the playground's address is taken
 └── QuestionError       an empty or far too long question; the message is fit for the person who asked
 """
@@ -23,6 +25,19 @@ class MisuseError(BotError):
 
 class SlackSetupError(BotError):
     """Slack refuses what it was given."""
+
+
+class SlackSilentError(BotError):
+    """No usable reply came from Slack: what was asked may have happened or not."""
+
+
+class SlackRefusedError(BotError):
+    """Slack refused one call; `code` is its own word for the reason."""
+
+    def __init__(self, method: str, code: str) -> None:
+        super().__init__(f"Slack refused {method}: {code}. Its reference lists what this code asks for.")
+        self.method = method
+        self.code = code
 
 
 class PortInUseError(BotError):

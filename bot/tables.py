@@ -40,6 +40,7 @@ inbox = sa.Table(
     sa.Column("not_before", UtcTime),
     sa.Column("lease_until", UtcTime),
     sa.Column("lease_token", sa.Text),
+    sa.Column("withdrawn", sa.Boolean, nullable=False, default=False),
     sa.Column("error", sa.Text),
     sa.Index(
         "inbox_one_per_question",

@@ -1,0 +1,85 @@
+"""Who will read an answer: from the place of the question to the audience that retrieval must keep to.
+
+A channel's answer is read by the channel; a direct message by one person, who may read what their channels
+may. Failing means less: where Slack does not say which channels a person is in, there are none.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bot.errors import SlackRefusedError, SlackSilentError
+from bot.slack.deliver import Delivery
+from bot.turn import Incoming
+from knowledge.audience import Audience
+
+logger = logging.getLogger(__name__)
+
+KEPT_SECONDS = 60.0
+_PATIENCE_SECONDS = 8.0
+_PAGE = 200
+
+
+class Memberships:
+    """The channels of people, remembered for a minute; thread-safe."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        *,
+        kept_seconds: float = KEPT_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._delivery = delivery
+        self._kept_seconds = kept_seconds
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, frozenset[str]]] = {}
+
+    def audience_of(self, incoming: Incoming) -> Audience:
+        """Name everybody who can read the answer to this message."""
+        if incoming.channel_kind != "im":
+            return Audience.of_channel(incoming.channel)
+        return Audience.of_person(incoming.user, self.channels_of(incoming.user))
+
+    def channels_of(self, user: str) -> frozenset[str]:
+        """Ids of the channels this person is in, as far as the bot can see."""
+        now = self._monotonic()
+        with self._lock:
+            known = self._known.get(user)
+        if known is not None and now - known[0] < self._kept_seconds:
+            return known[1]
+        try:
+            channels = self._ask(user)
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("the channels of %s are not known, so none count: %s", user, error)
+            return frozenset()
+        with self._lock:
+            self._known[user] = (now, channels)
+        return channels
+
+    def forget(self, user: str) -> None:
+        """Ask again next time: this person joined or left a channel."""
+        with self._lock:
+            self._known.pop(user, None)
+
+    def _ask(self, user: str) -> frozenset[str]:
+        found: set[str] = set()
+        page: dict[str, Any] = {"limit": _PAGE}
+        while True:
+            reply = self._delivery.repeat(
+                "users.conversations",
+                patience_seconds=_PATIENCE_SECONDS,
+                user=user,
+                types="public_channel,private_channel,mpim",
+                **page,
+            )
+            found.update(str(channel["id"]) for channel in reply.get("channels") or [])
+            cursor = (reply.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return frozenset(found)
+            page["cursor"] = cursor
