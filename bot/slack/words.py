@@ -74,7 +74,7 @@ HOME_READING_NOW = "being read now"
 HOME_LAST_FAILED = "the last reading failed"
 
 
-def failure(reference: str) -> str:
+def failed(reference: str) -> str:
     """Say that no answer could be made, with the id under which the log has the reason."""
     return (
         "Sorry, something went wrong on my side and I couldn't finish this answer. Please try again. "

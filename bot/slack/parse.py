@@ -1,0 +1,297 @@
+"""Parses Slack's events once, on their way in, into values; nothing behind this module sees a payload.
+
+Pure: no network, no database, no clock. What is not for the bot is None.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.turn import ChannelKind, Incoming, conversation_key
+
+Body = Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopRequest:
+    """Somebody wants the answer in this conversation to stop."""
+
+    team: str
+    channel: str
+    user: str
+    ts: str
+    thread_ts: str | None
+    """None for a word written straight into a direct message: it stops whatever is under way there."""
+
+    @property
+    def conversation(self) -> str | None:
+        """The key of the conversation meant; None where any in this channel is."""
+        return conversation_key(self.team, self.channel, self.thread_ts) if self.thread_ts else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReactionChange:
+    """A 👍 or 👎, put on a message or taken off it again."""
+
+    team: str
+    channel: str
+    message_ts: str
+    user: str
+    vote: Literal[1, -1]
+    added: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditedMessage:
+    """A person changed the words of a message; previews and other decoration are no edits."""
+
+    team: str
+    channel: str
+    user: str
+    ts: str
+    thread_ts: str | None
+    text: str = field(repr=False)
+    mentioned: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletedMessage:
+    """A person deleted a message."""
+
+    team: str
+    channel: str
+    ts: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeOpened:
+    """A person opened the bot's home page or its direct messages."""
+
+    team: str
+    user: str
+    tab: Literal["home", "messages"]
+
+
+Parsed = Incoming | StopRequest | ReactionChange | EditedMessage | DeletedMessage | HomeOpened
+
+_KINDS: Mapping[str, ChannelKind] = {"channel": "public", "group": "private", "im": "im", "mpim": "mpim"}
+# The id tells what a mention's event leaves out. C may be public or private: private is the careful reading.
+_KINDS_BY_LETTER: Mapping[str, ChannelKind] = {"D": "im", "G": "private"}
+_QUESTION_SUBTYPES = frozenset({"", "file_share", "thread_broadcast"})
+_VOTES: Mapping[str, Literal[1, -1]] = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
+_STOP_WORDS = frozenset({"stop", "stop please", "please stop", "stop it", "stop it please", "please stop it"})
+_SEQUENCE = re.compile(r"<([^<>]*)>")
+_NOT_WORDS = re.compile(r"[^\w\s]+")
+
+
+def parse_event(body: Body, bot_user_id: str) -> Parsed | None:
+    """Parse the envelope of one event ("event_callback"); None where there is nothing to do."""
+    event = _mapping(body.get("event"))
+    team = _team(body, event)
+    match _string(event, "type"):
+        case "app_mention" | "message":
+            return _message(event, team, bot_user_id)
+        case "reaction_added" | "reaction_removed":
+            return _reaction(event, team, bot_user_id)
+        case "app_home_opened":
+            tab: Literal["home", "messages"] = "messages" if event.get("tab") == "messages" else "home"
+            user = _string(event, "user")
+            return HomeOpened(team=team, user=user, tab=tab) if user else None
+        case "agent_session_stopped":
+            return _stop_button(event, team)
+        case _:
+            return None
+
+
+def is_external(body: Body) -> bool:
+    """Tell whether the event comes from a channel shared with another organisation, or one of its people."""
+    event = _mapping(body.get("event"))
+    home, author = _string(event, "team"), _string(event, "user_team") or _string(event, "source_team")
+    return bool(body.get("is_ext_shared_channel")) or bool(home and author and home != author)
+
+
+def plain_text(slack_text: str, bot_user_id: str) -> str:
+    """Turn Slack's markup into the words that a person reads, without the mention of the bot."""
+    mention = rf"<@{re.escape(bot_user_id)}(?:\|[^<>]*)?>"
+    # "@Lorekeeper, how ..." and "hey @Lorekeeper how ...": the name goes, and what only belonged to it.
+    spoken = re.sub(rf"^\s*{mention}[,:;]?\s*| ?{mention}", "", slack_text)
+    text = _unescape(_SEQUENCE.sub(lambda match: _readable(match.group(1)), spoken))
+    return "\n".join(line.rstrip() for line in text.split("\n")).strip()
+
+
+def _unescape(text: str) -> str:
+    """Undo Slack's three escapes, and no others."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _message(event: Body, team: str, bot_user_id: str) -> Parsed | None:
+    channel = _string(event, "channel")
+    match _string(event, "subtype"):
+        case "message_changed":
+            return _changed(event, team, channel, bot_user_id)
+        case "message_deleted":
+            return _deleted(
+                _mapping(event.get("previous_message")),
+                team,
+                channel,
+                _string(event, "deleted_ts"),
+                bot_user_id,
+            )
+        case subtype if subtype in _QUESTION_SUBTYPES:
+            return _question(event, team, channel, bot_user_id)
+        case _:
+            return None
+
+
+def _question(event: Body, team: str, channel: str, bot_user_id: str) -> Incoming | StopRequest | None:
+    user, ts, raw = _string(event, "user"), _string(event, "ts"), _string(event, "text")
+    if not (user and ts and channel) or _is_a_bot(event, bot_user_id):
+        return None
+    thread_ts = _thread(event, ts)
+    kind = _channel_kind(event, channel)
+    mentioned = event.get("type") == "app_mention" or _mentions(raw, bot_user_id)
+    if not (mentioned or kind == "im" or (thread_ts and not _addresses_another(raw))):
+        return None
+    text = plain_text(raw, bot_user_id)
+    if (thread_ts or kind == "im") and _is_stop(text):
+        return StopRequest(team=team, channel=channel, user=user, ts=ts, thread_ts=thread_ts)
+    return Incoming(
+        team=team,
+        channel=channel,
+        channel_kind=kind,
+        user=user,
+        ts=ts,
+        thread_ts=thread_ts,
+        text=text,
+        mentioned=mentioned,
+    )
+
+
+def _changed(event: Body, team: str, channel: str, bot_user_id: str) -> EditedMessage | DeletedMessage | None:
+    message, before = _mapping(event.get("message")), _mapping(event.get("previous_message"))
+    ts = _string(message, "ts")
+    if _string(message, "subtype") == "tombstone":
+        return _deleted(before, team, channel, ts, bot_user_id)
+    if _string(message, "subtype") not in _QUESTION_SUBTYPES or _is_a_bot(message, bot_user_id):
+        return None
+    user, raw = _string(message, "user"), _string(message, "text")
+    text = plain_text(raw, bot_user_id)
+    if not (user and ts) or _same_words(text, plain_text(_string(before, "text"), bot_user_id)):
+        return None
+    return EditedMessage(
+        team=team,
+        channel=channel,
+        user=user,
+        ts=ts,
+        thread_ts=_thread(message, ts),
+        text=text,
+        mentioned=_mentions(raw, bot_user_id),
+    )
+
+
+def _deleted(before: Body, team: str, channel: str, ts: str, bot_user_id: str) -> DeletedMessage | None:
+    if not ts or _is_a_bot(before, bot_user_id):
+        return None
+    return DeletedMessage(team=team, channel=channel, ts=ts)
+
+
+def _reaction(event: Body, team: str, bot_user_id: str) -> ReactionChange | None:
+    item = _mapping(event.get("item"))
+    name, _, tone = _string(event, "reaction").partition("::")
+    vote = _VOTES.get(name) if not tone or tone.startswith("skin-tone-") else None
+    user, channel, ts = _string(event, "user"), _string(item, "channel"), _string(item, "ts")
+    ours = _string(event, "item_user") in ("", bot_user_id)
+    if vote is None or _string(item, "type") != "message" or not (user and channel and ts and ours):
+        return None
+    if user == bot_user_id:
+        return None
+    added = _string(event, "type") == "reaction_added"
+    return ReactionChange(team=team, channel=channel, message_ts=ts, user=user, vote=vote, added=added)
+
+
+def _stop_button(event: Body, team: str) -> StopRequest | None:
+    channel, user = _string(event, "channel"), _string(event, "user")
+    thread_ts = _string(event, "thread_ts") or None
+    ts = _string(event, "event_ts") or thread_ts or ""
+    if not (channel and user and thread_ts):
+        return None
+    return StopRequest(team=team, channel=channel, user=user, ts=ts, thread_ts=thread_ts)
+
+
+def _team(body: Body, event: Body) -> str:
+    authorizations = body.get("authorizations")
+    first = _mapping(authorizations[0]) if isinstance(authorizations, list) and authorizations else {}
+    # In an organisation the envelope's team may be another one than that where the app is installed.
+    return (
+        _string(first, "team_id")
+        or _string(body, "team_id")
+        or _string(event, "team")
+        or _string(first, "enterprise_id")
+    )
+
+
+def _channel_kind(event: Body, channel: str) -> ChannelKind:
+    named = _KINDS.get(_string(event, "channel_type"))
+    return named or _KINDS_BY_LETTER.get(channel[:1], "private")
+
+
+def _thread(event: Body, ts: str) -> str | None:
+    thread_ts = _string(event, "thread_ts")
+    # The first message of a thread carries its own ts as thread_ts.
+    return thread_ts if thread_ts and thread_ts != ts else None
+
+
+def _is_a_bot(event: Body, bot_user_id: str) -> bool:
+    """Posts of any bot are no questions: two bots would talk with each other for ever."""
+    return (
+        bool(event.get("bot_id"))
+        or _string(event, "user") == bot_user_id
+        or event.get("subtype") == "bot_message"
+    )
+
+
+def _mentions(raw: str, user_id: str) -> bool:
+    return f"<@{user_id}>" in raw or f"<@{user_id}|" in raw
+
+
+def _addresses_another(raw: str) -> bool:
+    """Tell whether a message in a thread begins with somebody else's name: it is not for the bot then."""
+    return raw.lstrip().startswith(("<@", "<!subteam^"))
+
+
+def _is_stop(text: str) -> bool:
+    return " ".join(_NOT_WORDS.sub(" ", text.lower()).split()) in _STOP_WORDS
+
+
+def _same_words(text: str, before: str) -> bool:
+    return " ".join(text.split()) == " ".join(before.split())
+
+
+def _readable(sequence: str) -> str:
+    target, _, label = sequence.partition("|")
+    match target[:1]:
+        case "@":
+            return f"@{label or target[1:]}"
+        case "#":
+            return f"#{label or target[1:]}"
+        case "!":
+            return label or f"@{target[1:].split('^')[0]}"
+        case _:
+            shown = target.removeprefix("mailto:").removeprefix("tel:")
+            return (
+                f"{label} ({target})"
+                if label and label not in (shown, target) and label not in shown
+                else shown
+            )
+
+
+def _mapping(value: object) -> Body:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _string(values: Body, key: str) -> str:
+    value = values.get(key)
+    return value if isinstance(value, str) else ""
