@@ -1,0 +1,126 @@
+"""The prompt, within the model's token budget: instructions, one example, the conversation so far, evidence, question.
+
+The fixed part comes first so that the model's prefix cache serves it for every question. Everything that people or
+documents wrote goes into user messages, as data; the system message holds none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from bot.evidence import Evidence, in_reading_order
+from knowledge.document import HistoryTurn, Passage, Question
+from models.errors import PromptTooLongError
+from models.generator import ChatMessage
+
+INSTRUCTIONS = (
+    "You answer questions using only the given text. Answer in one or two short, complete sentences. "
+    "If the text does not answer the question, say: The text does not say."
+)
+# One worked example: without it a 135M model answers with "The answer is:" or repeats the question.
+EXAMPLE = (
+    ChatMessage(
+        role="user",
+        content="Text: The office opens at 8:30 in the morning. Badges are issued by Maria Lopez at the front desk.\n\n"
+        "Question: Who gives out badges?",
+    ),
+    ChatMessage(role="assistant", content="Badges are issued by Maria Lopez at the front desk."),
+)
+# What a chat template adds around each message; generous, since templates differ.
+_TOKENS_AROUND_MESSAGE = 8
+_QUESTION_CHARACTERS = 1_500
+_HISTORY_CHARACTERS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How much room there is, in the model's tokens."""
+
+    context_size: int
+    answer_tokens: int
+    count_tokens: Callable[[str], int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """Messages that fit, and what went into them."""
+
+    messages: tuple[ChatMessage, ...] = field(repr=False)
+    tokens: int
+
+
+def prompt_from_sentences(
+    question: Question,
+    passages: Sequence[Passage],
+    evidence: Sequence[Evidence],
+    house_rules: str,
+    budget: Budget,
+) -> Prompt:
+    """Build the prompt from chosen sentences, best first; the worst are left out until it fits."""
+    for count in range(len(evidence), 0, -1):
+        text = _sentences_as_text(passages, evidence[:count])
+        prompt = _prompt(question, text, house_rules, budget)
+        if prompt.tokens + budget.answer_tokens <= budget.context_size:
+            return prompt
+    raise _too_long(budget)
+
+
+def prompt_from_passages(question: Question, passages: Sequence[Passage], house_rules: str, budget: Budget) -> Prompt:
+    """Build the prompt from whole passages, best first, for models that read long texts well."""
+    for count in range(len(passages), 0, -1):
+        text = "\n\n".join(f"[{n}] {item.header}\n{item.text}" for n, item in enumerate(passages[:count], 1))
+        prompt = _prompt(question, text, house_rules, budget)
+        if prompt.tokens + budget.answer_tokens <= budget.context_size:
+            return prompt
+    raise _too_long(budget)
+
+
+def _prompt(question: Question, text: str, house_rules: str, budget: Budget) -> Prompt:
+    system = f"{INSTRUCTIONS} {house_rules}".strip()
+    asked = shorten(question.text, _QUESTION_CHARACTERS)
+    content = f"Text: {text}\n\n{_conversation(question.history)}Question: {asked}"
+    messages = (
+        ChatMessage(role="system", content=system),
+        *EXAMPLE,
+        ChatMessage(role="user", content=content),
+    )
+    tokens = sum(budget.count_tokens(message.content) + _TOKENS_AROUND_MESSAGE for message in messages)
+    return Prompt(messages=messages, tokens=tokens)
+
+
+def _sentences_as_text(passages: Sequence[Passage], evidence: Sequence[Evidence]) -> str:
+    parts: list[str] = []
+    last_passage = -1
+    for item in in_reading_order(evidence):
+        if item.passage != last_passage:
+            title = passages[item.passage].header or passages[item.passage].title
+            parts.append(f"\n({title}) {item.text}" if title else f"\n{item.text}")
+        else:
+            parts.append(f" {item.text}")
+        last_passage = item.passage
+    return "".join(parts).strip()
+
+
+def _conversation(history: Sequence[HistoryTurn]) -> str:
+    """The last exchange: enough to know what "it" is; more only confuses a small model."""
+    if not history:
+        return ""
+    lines = [
+        f"{'Question' if turn.role == 'user' else 'Answer'}: {shorten(turn.text, _HISTORY_CHARACTERS)}"
+        for turn in history[-2:]
+    ]
+    return "Earlier:\n" + "\n".join(lines) + "\n\n"
+
+
+def shorten(text: str, characters: int) -> str:
+    """Cut a text at a word; the start of a question says what it is about."""
+    clean = " ".join(text.split())
+    return clean if len(clean) <= characters else f"{clean[:characters].rsplit(' ', 1)[0]} …"
+
+
+def _too_long(budget: Budget) -> PromptTooLongError:
+    return PromptTooLongError(
+        f"Question and evidence do not fit into {budget.context_size} tokens with {budget.answer_tokens} kept for the "
+        "answer: raise model.context_tokens or lower model.max_answer_tokens."
+    )

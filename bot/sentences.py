@@ -1,0 +1,90 @@
+"""Cuts Markdown passages and answers into the smallest pieces that can support, or be supported: sentences, list items,
+table rows. Knows nothing of questions or models."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+_ABBREVIATIONS = frozenset(
+    "mr mrs ms dr prof st vs etc e.g i.e eg ie no fig sec inc ltd co corp approx dept est jr sr al".split()
+)
+_BREAK = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9À-Þ#*_`])")
+_LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+")
+_HEADING = re.compile(r"^\s{0,3}#{1,6}\s")
+_TABLE_RULE = re.compile(r"^\s*\|?[\s:|-]+\|[\s:|-]*$")
+_LINK = re.compile(r"!?\[([^\]]*)\]\((?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\)")
+_MARKUP = re.compile(r"[*_`~]{1,3}(?=\S)|(?<=\S)[*_`~]{1,3}")
+_WORD = re.compile(r"\w+(?:['’.-]\w+)*", re.UNICODE)
+
+STOP_WORDS = frozenset(
+    """a an the and or but nor so yet if then else than that this these those there here it its itself he him his she
+    her hers they them their theirs we us our ours you your yours i me my mine myself who whom whose which
+    what when where why how do does did done doing is are was were be been being am have has had having will
+    would shall should can could may might must of in on at to from by for with about into over under again
+    further up down out off as not no yes also any all some each both more most other such only own same too
+    very just please tell know say said much many get got s t re ve ll d m don doesn didn isn aren wasn weren
+    give show let lets want need like using use used""".split()
+)
+
+
+def plain(text: str) -> str:
+    """Drop Markdown's link targets and emphasis marks; the words stay."""
+    return _MARKUP.sub("", _LINK.sub(r"\1", text)).strip()
+
+
+def split_sentences(markdown: str) -> list[str]:
+    """Cut a text into plain sentences, list items and table rows, in order; headings and rules are left out."""
+    return [piece for block in _blocks(markdown) for piece in _split_block(block)]
+
+
+def content_words(text: str) -> list[str]:
+    """Stems of the words that carry meaning, in order, without stop words."""
+    return [stem(word) for word in words(text) if word not in STOP_WORDS]
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words of a text, accents folded."""
+    folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode() or text
+    return [match.group().lower().replace("’", "'") for match in _WORD.finditer(folded)]
+
+
+def stem(word: str) -> str:
+    """A light English stem: plural, -ing, -ed and -ly endings go, so that `deploys` meets `deployed`."""
+    if len(word) <= 4 or not word.isalpha():
+        return word.removesuffix("'s")
+    for ending, least in (("ies", 3), ("ing", 4), ("edly", 4), ("ed", 4), ("ly", 4), ("es", 4), ("s", 3)):
+        if word.endswith(ending) and len(word) - len(ending) >= least and not word.endswith("ss"):
+            root = word[: -len(ending)]
+            return root + "y" if ending == "ies" else root.removesuffix("e")
+    return word.removesuffix("e")
+
+
+def _blocks(markdown: str) -> Iterator[str]:
+    paragraph: list[str] = []
+    for line in [*markdown.splitlines(), ""]:
+        starts_new = not line.strip() or _LIST_ITEM.match(line) or _HEADING.match(line) or line.lstrip().startswith("|")
+        if starts_new and paragraph:
+            yield " ".join(paragraph)
+            paragraph = []
+        if _HEADING.match(line) or _TABLE_RULE.match(line) or line.strip().startswith("```"):
+            continue
+        if line.lstrip().startswith("|"):
+            yield "; ".join(cell.strip() for cell in line.strip().strip("|").split("|") if cell.strip())
+        elif line.strip():
+            paragraph.append(_LIST_ITEM.sub("", line).strip())
+
+
+def _split_block(block: str) -> Iterator[str]:
+    text = plain(block)
+    start = 0
+    for match in _BREAK.finditer(text):
+        before = text[start : match.start()].rstrip("\"'”’)]")
+        last = before.rsplit(None, 1)[-1].lower().rstrip(".") if before.split() else ""
+        if last in _ABBREVIATIONS or (len(last) == 1 and last.isalpha()):
+            continue
+        yield text[start : match.end()].strip()
+        start = match.end()
+    if text[start:].strip():
+        yield text[start:].strip()
