@@ -1,0 +1,256 @@
+"""Bytes of a document to Markdown, one function per format. Runs in the parsing child only.
+
+Lines of Markdown and text keep their numbers. What a reader would not see (comments, hidden elements,
+invisible characters) is dropped, so that it can neither be found nor speak to the model.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from knowledge.errors import UnreadableDocumentError, UnsupportedFormatError
+from knowledge.sources.files import MEDIA_TYPES
+
+_TITLE_CHARACTERS = 200
+# Tags (used to smuggle text), direction overrides, zero-width characters, variation selectors beyond the
+# emoji one, and control characters other than tab and newline.
+_INVISIBLE = re.compile(
+    "[\U000e0000-\U000e007f\U000e0100-\U000e01ef\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\u00ad\u180e"
+    "\ufff9-\ufffb\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$")
+_FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_RFC_TITLE = re.compile(r"^Title:[ \t]*(\S.*)$", re.MULTILINE)
+_IMAGE = re.compile(r"!\[([^\]\n]*)\]\([^)\n]*\)")
+# Where a relative link leads means nothing outside its own site; its words do.
+_RELATIVE_LINK = re.compile(r"(?<!!)\[([^\[\]\n]+)\]\((?![a-z][a-z0-9+.-]*:)[^()\n]*\)", re.IGNORECASE)
+_CODE_OR_COMMENT = re.compile(r"`[^`\n]*`|<!--")
+_HTML_TAG = re.compile(
+    r"</?(?:a|abbr|b|big|blockquote|br|center|code|dd|del|details|div|dl|dt|em|figcaption|figure|font|h[1-6]|hr|i|"
+    r"iframe|img|ins|kbd|li|link|mark|meta|ol|p|picture|pre|s|section|small|source|span|strong|sub|summary|sup|"
+    r"table|tbody|td|tfoot|th|thead|tr|u|ul|video)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_SCRIPT = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_HIDING_STYLE = re.compile(r"display:none|visibility:hidden|opacity:0(?![.\d])|font-size:0(?![.\d])", re.IGNORECASE)
+# What programs write into a title field that nobody filled in.
+_PROGRAM_TITLE = re.compile(r"^(title|untitled.*|slide 1|document\d*)$|\.\w{2,4}$|^microsoft \w+ - ", re.IGNORECASE)
+_NOT_CONTENT = ("script", "style", "template", "noscript", "iframe", "object", "svg", "nav", "form", "button")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Converted:
+    """What a converter found; an empty title means that the document names none."""
+
+    title: str
+    markdown: str = field(repr=False)
+
+
+def convert(content: bytes, media_type: str) -> Converted:
+    """Convert one document. Raises DocumentError; a damaged file may raise what its converter raises."""
+    converter = _CONVERTERS.get(media_type)
+    if converter is None:
+        known = ", ".join(sorted(MEDIA_TYPES))
+        raise UnsupportedFormatError(f"There is no converter for {media_type}. These can be read: {known}.")
+    converted = converter(content)
+    title = " ".join(_visible(converted.title).split())[:_TITLE_CHARACTERS]
+    return Converted(title=title, markdown=_visible(converted.markdown))
+
+
+def _visible(text: str) -> str:
+    return _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _decode(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = content.decode("utf-16", "replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("cp1252", "replace")
+    if text.count("\0") > len(text) // 1000:
+        raise UnreadableDocumentError("It is not text, whatever its name says.")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _from_markdown(content: bytes) -> Converted:
+    text = _decode(content)
+    title = ""
+    if text.startswith("---\n") and (end := text.find("\n---", 3)) > 0:
+        front, text = text[: end + 4], text[end + 4 :]
+        named = _FRONT_MATTER_TITLE.search(front)
+        title = named.group(2) if named else ""
+        text = "\n" * front.count("\n") + text
+    prose_or_code = []
+    for is_code, block in _blocks(text):
+        prose_or_code.append(block if is_code else _plain_prose(block))
+        if not title and not is_code:
+            title = _first_heading(prose_or_code[-1])
+    return Converted(title=title, markdown="".join(prose_or_code))
+
+
+def _blocks(text: str) -> list[tuple[bool, str]]:
+    """Split into prose and fenced code, in order, every line kept."""
+    blocks: list[tuple[bool, str]] = []
+    current: list[str] = []
+    fence = ""
+    for line in text.splitlines(keepends=True):
+        mark = _FENCE.match(line)
+        if not fence and mark:
+            blocks.append((False, "".join(current)))
+            current, fence = [line], mark.group(1)
+        elif fence and mark and mark.group(1).startswith(fence) and not line.strip(" `~\n"):
+            blocks.append((True, "".join([*current, line])))
+            current, fence = [], ""
+        else:
+            current.append(line)
+    blocks.append((bool(fence), "".join(current)))
+    return blocks
+
+
+def _plain_prose(text: str) -> str:
+    text = _without_comments(text)
+    if "<" in text:
+        text = _SCRIPT.sub(_only_newlines, text)
+        text = _HTML_TAG.sub(_only_newlines, text)
+    return _plain_links(text)
+
+
+def _plain_links(text: str) -> str:
+    return _RELATIVE_LINK.sub(r"\1", _IMAGE.sub(r"\1", text))
+
+
+def _without_comments(text: str) -> str:
+    kept = []
+    position = 0
+    while found := _CODE_OR_COMMENT.search(text, position):
+        end = found.end()
+        if found.group() == "<!--":
+            closing = text.find("-->", end)
+            if closing < 0:
+                break
+            kept += [text[position : found.start()], "\n" * text.count("\n", end, closing)]
+            end = closing + 3
+        else:
+            kept.append(text[position:end])
+        position = end
+    return "".join([*kept, text[position:]])
+
+
+def _only_newlines(match: re.Match[str]) -> str:
+    return "\n" * match.group().count("\n")
+
+
+def _first_heading(markdown: str) -> str:
+    for line in markdown.splitlines():
+        if heading := _HEADING.match(line):
+            return re.sub(r"[*`]|\{#[^}]*\}", "", heading.group(1)).strip()
+    return ""
+
+
+def _from_text(content: bytes) -> Converted:
+    return Converted(title="", markdown=_as_prose(_decode(content)))
+
+
+def _as_prose(text: str) -> str:
+    # A line that only looks like a heading must not become one.
+    return re.sub(r"^(#{1,6}\s|={3,}\s*$|-{3,}\s*$)", r"\\\1", text, flags=re.MULTILINE)
+
+
+def _from_html(content: bytes | str) -> Converted:
+    import bs4
+    import markdownify
+
+    soup = bs4.BeautifulSoup(content, "html.parser")
+    title = soup.title.get_text(" ", strip=True) if soup.title else ""
+    for comment in soup.find_all(string=lambda text: isinstance(text, bs4.element.PreformattedString)):
+        comment.extract()
+    root = soup.find("main") or soup.find("article") or soup.body or soup
+    for element in root.find_all(True):
+        if not element.decomposed and (element.name in _NOT_CONTENT or _is_hidden(element)):
+            element.decompose()
+    for image in root.find_all("img"):
+        image.replace_with(str(image.get("alt") or ""))
+    markdown = markdownify.markdownify(
+        str(root),
+        heading_style="ATX",
+        escape_asterisks=False,
+        escape_underscores=False,
+        escape_misc=False,
+        table_infer_header=True,
+        bullets="-",
+    )
+    markdown = re.sub(r"\n{3,}", "\n\n", _plain_links(markdown)).strip()
+    return Converted(title=title or _first_heading(markdown), markdown=markdown)
+
+
+def _is_hidden(element: object) -> bool:
+    import bs4
+
+    if not isinstance(element, bs4.Tag):
+        return False
+    style = str(element.get("style") or "").replace(" ", "")
+    return element.has_attr("hidden") or element.get("aria-hidden") == "true" or bool(_HIDING_STYLE.search(style))
+
+
+def _from_rst(content: bytes) -> Converted:
+    from knowledge.rst import html_from_rst
+
+    text = _decode(content)
+    converted = _from_html(html_from_rst(text))
+    # Enhancement proposals begin with mail-like fields instead of a title.
+    named = _RFC_TITLE.search(text[:1000])
+    return Converted(title=named.group(1) if named else converted.title, markdown=converted.markdown)
+
+
+def _from_pdf(content: bytes) -> Converted:
+    import pypdf
+
+    locked = UnreadableDocumentError("It is encrypted. Save a copy without a password.")
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(content))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise locked
+    except pypdf.errors.DependencyError as error:
+        raise locked from error
+    pages = [page.extract_text().strip() for page in reader.pages]
+    if not any(pages):
+        raise UnreadableDocumentError(
+            "It holds no text, only images (a scan?). Run text recognition on it first, such as ocrmypdf."
+        )
+    title = str((reader.metadata.title if reader.metadata else None) or "")
+    if _PROGRAM_TITLE.search(title):
+        title = ""
+    numbered = (f"## Page {number}\n\n{_as_prose(_joined(page))}" for number, page in enumerate(pages, start=1) if page)
+    return Converted(title=title, markdown="\n\n".join(numbered))
+
+
+def _joined(page: str) -> str:
+    """Put words together again that a line's end had cut."""
+    return re.sub(r"([a-z])[-\u00ad]\n([a-z])", r"\1\2", page)
+
+
+def _from_docx(content: bytes) -> Converted:
+    import mammoth
+
+    html = mammoth.convert_to_html(
+        io.BytesIO(content),
+        style_map="p[style-name='Title'] => h1:fresh",
+        convert_image=lambda image: [],  # noqa: ARG005  pictures are not read, and none is fetched
+    ).value
+    return _from_html(html)
+
+
+_CONVERTERS: dict[str, Callable[[bytes], Converted]] = {
+    "text/markdown": _from_markdown,
+    "text/plain": _from_text,
+    "text/x-rst": _from_rst,
+    "text/html": _from_html,
+    "application/pdf": _from_pdf,
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _from_docx,
+}
