@@ -72,9 +72,7 @@ def run_due(engine: sa.Engine, jobs: Sequence[Job], now: Callable[[], datetime] 
     return tuple(done)
 
 
-def job_state(
-    engine: sa.Engine, name: str, interval: timedelta, now: Callable[[], datetime] = _now
-) -> JobState:
+def job_state(engine: sa.Engine, name: str, interval: timedelta, now: Callable[[], datetime] = _now) -> JobState:
     """Read the last run of a job and work out the next."""
     newest = sa.select(job_run).where(job_run.c.job == name).order_by(job_run.c.slot.desc()).limit(1)
     with reading(engine) as connection:

@@ -178,9 +178,7 @@ def read_settings_file(path: Path) -> FileSettings:
     except FileNotFoundError:
         content = {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{path} is not valid TOML: {error}. Mend the line or remove the file."
-        ) from error
+        raise SettingsError(f"{path} is not valid TOML: {error}. Mend the line or remove the file.") from error
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
     try:
@@ -203,8 +201,7 @@ def prepare_home(home: Path) -> None:
     except OSError as error:
         reason = "it is a file" if home.is_file() else (error.strerror or str(error))
         raise SettingsError(
-            f"The data folder {home} cannot be made ({reason}). "
-            "Set LOREKEEPER_HOME or --home to another folder."
+            f"The data folder {home} cannot be made ({reason}). Set LOREKEEPER_HOME or --home to another folder."
         ) from error
     if not os.access(home, os.W_OK | os.X_OK):
         raise SettingsError(

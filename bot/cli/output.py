@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 # A log line every so often is enough where nobody watches a bar.
 _PLAIN_EVERY_SECONDS = 10.0
+# Control, format (zero-width, direction) and surrogate characters.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs"})
 
 
 def print_json(value: object) -> None:
@@ -52,9 +55,48 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else plain(str(cell))) for cell in row))
     # Not on a terminal there is no width to respect: one row stays one line.
     Console(width=None if sys.stdout.isatty() else 400, highlight=False).print(table)
+
+
+def question_text(argument: str) -> str:
+    """The question as it was given; `-` means that it comes on stdin. Raises MisuseError where there is none."""
+    from bot.errors import MisuseError
+
+    text = (sys.stdin.read() if argument == "-" else argument).strip()
+    if not text:
+        raise MisuseError('the question is empty. Write it in quotes: lorekeeper ask "How do I …?"')
+    return text
+
+
+def plain(text: str) -> str:
+    """Text from elsewhere, without the characters that a terminal would obey or show in another order."""
+    return "".join(one for one in text if one in "\n\t" or unicodedata.category(one) not in _UNSAFE)
+
+
+def short(text: str, characters: int = 80) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= characters else f"{line[:characters].rstrip()}…"
+
+
+def write_file(path: Path, lines: Iterable[str]) -> int:
+    """Write lines to a file, whole or not at all, and count them; raises MisuseError where it cannot be written."""
+    from bot.errors import MisuseError
+
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    count = 0
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            for line in lines:
+                file.write(line)
+                count += 1
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise MisuseError(f"{path} cannot be written ({error.strerror}). Name another file.") from error
+    return count
 
 
 def moment(when: datetime | None) -> str:

@@ -51,9 +51,7 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
 
 
 def test_a_slot_starts_at_a_multiple_of_the_interval() -> None:
-    assert slot_of(datetime(2026, 11, 20, 10, 7, tzinfo=UTC), HALF_HOUR) == datetime(
-        2026, 11, 20, 10, 0, tzinfo=UTC
-    )
+    assert slot_of(datetime(2026, 11, 20, 10, 7, tzinfo=UTC), HALF_HOUR) == datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
     assert slot_of(datetime(2026, 11, 20, 10, 30, tzinfo=UTC), HALF_HOUR).minute == 30
 
 

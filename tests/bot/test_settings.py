@@ -55,9 +55,7 @@ def test_home_may_be_written_with_a_tilde() -> None:
 
 
 def test_the_file_changes_single_settings(tmp_path: Path) -> None:
-    (tmp_path / "lorekeeper.toml").write_text(
-        "[model]\nthreads = 3\n[playground]\nport = 0\n", encoding="utf-8"
-    )
+    (tmp_path / "lorekeeper.toml").write_text("[model]\nthreads = 3\n[playground]\nport = 0\n", encoding="utf-8")
     file = load_settings({}, tmp_path).file
     assert file.model.threads == 3
     assert file.playground.port == 0

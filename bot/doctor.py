@@ -1,0 +1,194 @@
+"""Is this machine ready: one check per thing that has to be right, each with what to do where it is not.
+
+It starts nothing, changes nothing but an outdated database, and asks Slack only where tokens are set.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bot.database import open_database
+from bot.errors import BotError, SettingsError
+from bot.settings import Settings, SettingValue, list_settings, load_settings, prepare_home
+from knowledge.database import reading
+from knowledge.embed import load_embedder
+from knowledge.errors import KnowledgeError
+from models.errors import ModelError
+
+CORE_PACKAGES = (
+    "slack-bolt",
+    "llama-cpp-python",
+    "sentence-transformers",
+    "hnswlib",
+    "SQLAlchemy",
+    "APScheduler",
+)
+# A handbook of 900 pages takes about 0.1 GB, a second copy of the default model as much again.
+_FREE_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    next_step: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All checks, and the settings that hold."""
+
+    checks: tuple[Check, ...]
+    settings: tuple[SettingValue, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything can start."""
+        return all(check.ok for check in self.checks)
+
+
+def examine(environment: Mapping[str, str], home: Path | None = None) -> Report:
+    """Look at everything; what depends on settings that cannot be read is left out."""
+    checks = [_python(), _packages()]
+    try:
+        settings = load_settings(environment, home)
+    except SettingsError as error:
+        return Report(checks=(*checks, Check(name="settings", ok=False, detail=str(error))), settings=())
+    checks.append(_settings_file(settings))
+    checks.extend(_checked(name, look, settings) for name, look in _LOOKS)
+    return Report(checks=tuple(checks), settings=tuple(list_settings(settings.file)))
+
+
+def _checked(name: str, look: Callable[[Settings], Check], settings: Settings) -> Check:
+    try:
+        return look(settings)
+    except (BotError, KnowledgeError, ModelError) as error:
+        return Check(name=name, ok=False, detail=str(error))
+
+
+def _python() -> Check:
+    new_enough = sys.version_info >= (3, 11)
+    return Check(
+        name="python",
+        ok=new_enough,
+        detail=f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.prefix}",
+        next_step="" if new_enough else "Install Python 3.11 or newer.",
+    )
+
+
+def _packages() -> Check:
+    versions = {name: _version(name) for name in CORE_PACKAGES}
+    missing = [name for name, version in versions.items() if version is None]
+    return Check(
+        name="packages",
+        ok=not missing,
+        detail=", ".join(f"{name} {version or 'missing'}" for name, version in versions.items()),
+        next_step="Run `make install`." if missing else "",
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _settings_file(settings: Settings) -> Check:
+    there = settings.settings_file.is_file()
+    detail = f"{settings.settings_file}" + ("" if there else " (not there: the defaults hold)")
+    return Check(name="settings", ok=True, detail=detail)
+
+
+def _home(settings: Settings) -> Check:
+    prepare_home(settings.home)
+    try:
+        with tempfile.TemporaryFile(dir=settings.home) as file:
+            file.write(b"x" * 65_536)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise SettingsError(
+            f"Nothing can be written to {settings.home} ({error.strerror}). Free some space or mend its permissions."
+        ) from error
+    return Check(name="data folder", ok=True, detail=f"{settings.home} can be written")
+
+
+def _disk(settings: Settings) -> Check:
+    place = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    enough = free >= _FREE_BYTES
+    return Check(
+        name="disk",
+        ok=enough,
+        detail=f"{free / 1e9:.1f} GB free",
+        next_step="" if enough else f"Free at least {_FREE_BYTES / 1e9:.0f} GB, or move the data folder.",
+    )
+
+
+def _database(settings: Settings) -> Check:
+    engine = open_database(settings.database_url)
+    try:
+        with reading(engine) as connection:
+            verdict = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one()
+            counts = {
+                name: connection.execute(sa.text(f"SELECT count(*) FROM {name}")).scalar_one()  # noqa: S608
+                for name in ("source", "document", "chunk")
+            }
+    finally:
+        engine.dispose()
+    healthy = verdict == "ok"
+    counted = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
+    return Check(
+        name="database",
+        ok=healthy,
+        detail=f"{engine.url.database}: {counted}" if healthy else f"{engine.url.database}: {verdict}",
+        next_step="" if healthy else "Restore it from a backup; what sources hold can be synced again.",
+    )
+
+
+def _embedder(settings: Settings) -> Check:
+    began = time.monotonic()
+    embedder = load_embedder(settings.file.knowledge.embedder)
+    embedder.embed(["Is everything in place?"])
+    seconds = time.monotonic() - began
+    detail = f"{embedder.name}, {embedder.dim} numbers, ready in {seconds:.1f} s"
+    return Check(name="embedder", ok=True, detail=detail)
+
+
+def _slack(settings: Settings) -> Check:
+    from bot.slack.credentials import check_credentials
+
+    if not settings.slack_bot_token and not settings.slack_app_token:
+        return Check(name="slack", ok=True, detail="no tokens set; the playground needs none")
+    installation = check_credentials(settings)
+    missing = ", ".join(installation.missing_scopes)
+    return Check(
+        name="slack",
+        ok=not missing,
+        detail=f"{installation.bot} in {installation.team}" + (f", without {missing}" if missing else ""),
+        next_step="Add the scopes on the app's page OAuth & Permissions and reinstall it." if missing else "",
+    )
+
+
+_LOOKS: Iterable[tuple[str, Callable[[Settings], Check]]] = (
+    ("data folder", _home),
+    ("disk", _disk),
+    ("database", _database),
+    ("embedder", _embedder),
+    ("slack", _slack),
+)
