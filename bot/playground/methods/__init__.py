@@ -1,0 +1,47 @@
+"""The methods of the Web API that the playground serves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bot.playground.methods import assistant, chat, connection, conversations, people, reactions, stream, views
+from bot.playground.playground import Playground
+from bot.playground.workspace import JSON
+
+Handler = Callable[[Playground, Mapping[str, Any]], JSON]
+
+HANDLERS: Mapping[str, Handler] = {
+    "api.test": connection.api_test,
+    "auth.test": connection.auth_test,
+    "apps.connections.open": connection.apps_connections_open,
+    "bots.info": connection.bots_info,
+    "team.info": connection.team_info,
+    "chat.postMessage": chat.post_message,
+    "chat.postEphemeral": chat.post_ephemeral,
+    "chat.update": chat.update,
+    "chat.delete": chat.delete,
+    "chat.getPermalink": chat.get_permalink,
+    "chat.startStream": stream.start,
+    "chat.appendStream": stream.append,
+    "chat.stopStream": stream.stop,
+    "conversations.info": conversations.info,
+    "conversations.list": conversations.list_all,
+    "conversations.members": conversations.members,
+    "conversations.history": conversations.history,
+    "conversations.replies": conversations.replies,
+    "conversations.open": conversations.open_direct,
+    "users.info": people.info,
+    "users.list": people.list_all,
+    "users.conversations": people.conversations,
+    "views.open": views.open_view,
+    "views.push": views.push,
+    "views.update": views.update,
+    "views.publish": views.publish,
+    "reactions.add": reactions.add,
+    "reactions.remove": reactions.remove,
+    "reactions.get": reactions.get,
+    "assistant.threads.setStatus": assistant.set_status,
+    "assistant.threads.setSuggestedPrompts": assistant.set_suggested_prompts,
+    "assistant.threads.setTitle": assistant.set_title,
+}

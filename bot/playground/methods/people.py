@@ -1,0 +1,81 @@
+"""The users methods: who there is, and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.playground.errors import ApiError
+from bot.playground.methods.conversations import channel_page
+from bot.playground.methods.places import page_of
+from bot.playground.playground import Playground
+from bot.playground.workspace import APP_ID, BOT_ID, BOT_USER_ID, JSON, TEAM_ID, User
+
+
+def info(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
+    """users.info."""
+    user = playground.workspace.users.get(arguments["user"])
+    if user is None:
+        raise ApiError("user_not_found")
+    return {"user": person(user, with_locale=arguments.get("include_locale", False))}
+
+
+def list_all(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
+    """users.list."""
+    users = list(playground.workspace.users.values())
+    limit = arguments.get("limit") or len(users)
+    if limit < 1:
+        raise ApiError("invalid_arguments", "[ERROR] must be more than 0 [json-pointer:/limit]")
+    page, cursor = page_of(users, arguments.get("cursor"), limit)
+    return {
+        "members": [person(user, with_locale=arguments.get("include_locale", False)) for user in page],
+        "cache_ts": int(playground.workspace.now()),
+        "response_metadata": {"next_cursor": cursor},
+    }
+
+
+def conversations(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
+    """users.conversations: of another person, only what is public or shared with the bot."""
+    workspace = playground.workspace
+    user = arguments.get("user", BOT_USER_ID)
+    if user not in workspace.users:
+        raise ApiError("invalid_arguments", "[ERROR] invalid `user`")
+    visible = [c for c in workspace.channels_of(user) if c.kind == "public" or BOT_USER_ID in c.members]
+    return channel_page(visible, arguments)
+
+
+def person(user: User, *, with_locale: bool = False) -> JSON:
+    """Describe a person as Slack does."""
+    profile: JSON = {
+        "real_name": user.real_name,
+        "real_name_normalized": user.real_name,
+        "display_name": user.name,
+        "display_name_normalized": user.name,
+        "status_text": "",
+        "status_emoji": "",
+        "avatar_hash": "",
+        "team": TEAM_ID,
+    }
+    if user.is_bot:
+        profile |= {"bot_id": BOT_ID, "api_app_id": APP_ID}
+    described = {
+        "id": user.id,
+        "team_id": TEAM_ID,
+        "name": user.name,
+        "deleted": False,
+        "color": user.color,
+        "real_name": user.real_name,
+        "tz": "Etc/UTC",
+        "tz_label": "Coordinated Universal Time",
+        "tz_offset": 0,
+        "profile": profile,
+        "is_admin": user.is_admin,
+        "is_owner": user.is_admin,
+        "is_primary_owner": user.is_admin,
+        "is_restricted": False,
+        "is_ultra_restricted": False,
+        "is_bot": user.is_bot,
+        "is_app_user": False,
+        "updated": 0,
+    }
+    return described | ({"locale": "en-US"} if with_locale else {})

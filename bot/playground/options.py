@@ -1,0 +1,47 @@
+"""What a playground is started with, and the tokens it hands out."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HANDSHAKE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """The three secrets of an app; random for each start unless given."""
+
+    bot: str = field(repr=False)
+    app: str = field(repr=False)
+    signing_secret: str = field(repr=False)
+
+    @classmethod
+    def create(cls, *, bot: str | None = None, app: str | None = None) -> Tokens:
+        """Make what is not given."""
+        return cls(
+            bot=bot or f"xoxb-playground-{secrets.token_hex(16)}",
+            app=app or f"xapp-1-A0PLAYGROUND-{secrets.token_hex(16)}",
+            signing_secret=secrets.token_hex(16),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaygroundOptions:
+    """Where it listens, what it keeps and how fast its long clocks run."""
+
+    host: str = "127.0.0.1"
+    port: int = 3939
+    state: Path | None = None
+    """The file that keeps the conversation over a restart; None keeps it in memory."""
+    documents: tuple[Path, ...] = ()
+    """Folders whose files `/document` may show, and no others."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names besides localhost under which a browser may reach it."""
+    ack_seconds: float = 3.0
+    time_scale: float = 1.0
+    """Divides every long wait (retries, the life of a stream, a status): 60 makes a minute a second."""
+    faults: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,348 @@
+"""The running playground: what happens in the workspace, and who is told about it (the pages, the app, the ledger).
+
+Everything here runs in the server's one loop, so nothing is locked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from bot.playground import events
+from bot.playground.delivery import SocketMode
+from bot.playground.faults import Faults
+from bot.playground.interactivity import Interactivity
+from bot.playground.ledger import Entry, Ledger
+from bot.playground.options import PlaygroundOptions, Tokens
+from bot.playground.pages import Pages
+from bot.playground.state_file import load_workspace, save_workspace
+from bot.playground.text import links, mentions
+from bot.playground.workspace import (
+    BOT_USER_ID,
+    JSON,
+    SLACKBOT_ID,
+    TEAM_ID,
+    Channel,
+    Ephemeral,
+    Stream,
+    is_ts,
+)
+
+logger = logging.getLogger(__name__)
+
+SAVE_SECONDS = 0.2
+STATUS_SECONDS = 120.0
+STREAM_SECONDS = 300.0
+UNFURL_SECONDS = 1.0
+SNAPSHOT_TRAFFIC = 200
+
+
+class Playground:
+    """A workspace with its listeners."""
+
+    def __init__(self, options: PlaygroundOptions, tokens: Tokens) -> None:
+        self.options = options
+        self.tokens = tokens
+        self.workspace = load_workspace(options.state)
+        self.pages = Pages()
+        self.ledger = Ledger(self._show_traffic)
+        self.faults = Faults(options.faults)
+        self.socket = SocketMode(
+            ledger=self.ledger, faults=self.faults, ack_seconds=options.ack_seconds, time_scale=options.time_scale
+        )
+        self.interactivity = Interactivity(self)
+        self.statuses: dict[tuple[str, str], JSON] = {}
+        self.prompts: dict[str, JSON] = {}
+        self.url = ""
+        self.tickets: dict[str, float] = {}
+        self._status_timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._save_timer: asyncio.TimerHandle | None = None
+
+    async def stop(self) -> None:
+        """End deliveries and write the state a last time."""
+        await self.socket.stop()
+        for timer in self._status_timers.values():
+            timer.cancel()
+        if self._save_timer is not None:
+            self._save_timer.cancel()
+            self._save()
+
+    # What happens to messages
+
+    def post(self, channel: Channel, message: JSON, *, unfurl: bool = True) -> JSON:
+        """Add a message and tell everybody."""
+        self.workspace.add_message(channel, message)
+        self._message_to_pages(channel, message)
+        self._parent_to_pages(channel, message)
+        if message["user"] == BOT_USER_ID:
+            self.set_status(channel, message.get("thread_ts") or message["ts"], "", [])
+        if BOT_USER_ID in channel.members:
+            self.emit(events.message_posted(channel, message))
+            mentioned = channel.kind != "im" and mentions(message["text"], BOT_USER_ID)
+            if mentioned and message["user"] != BOT_USER_ID:
+                self.emit(events.app_mention(channel, message))
+        if unfurl:
+            self._unfurl_later(channel, message)
+        self.changed()
+        return message
+
+    def change(self, channel: Channel, message: JSON, changes: JSON, *, quietly: bool = False) -> JSON:
+        """Replace parts of a message; a value of None removes the part. Quiet changes reach the pages only."""
+        previous = copy.deepcopy(message)
+        message.update(changes)
+        for key in [key for key, value in changes.items() if value is None]:
+            del message[key]
+        self._message_to_pages(channel, message)
+        if not quietly and message != previous and BOT_USER_ID in channel.members:
+            self.emit(events.message_changed(channel, message, previous, self.workspace.next_ts()))
+        self.changed()
+        return message
+
+    def delete(self, channel: Channel, message: JSON) -> None:
+        """Delete a message; the parent of a thread becomes a tombstone, as in Slack."""
+        if channel.replies(message["ts"]):
+            kept = {key: message[key] for key in message if key.startswith(("reply_", "latest_"))}
+            stone = {"type": "message", "subtype": "tombstone", "text": "This message was deleted.", "hidden": True}
+            stone |= {"user": SLACKBOT_ID, "ts": message["ts"], "thread_ts": message["ts"], **kept}
+            self.change(channel, message, dict.fromkeys(message) | stone)
+            return
+        del channel.messages[message["ts"]]
+        self.workspace.streams.pop((channel.id, message["ts"]), None)
+        self.pages.to_channel(channel, {"type": "message_deleted", "channel": channel.id, "ts": message["ts"]})
+        self.workspace.count_replies(channel, message.get("thread_ts"))
+        self._parent_to_pages(channel, message)
+        if BOT_USER_ID in channel.members:
+            self.emit(events.message_deleted(channel, message, self.workspace.next_ts()))
+        self.changed()
+
+    def react(self, channel: Channel, message: JSON, *, user: str, name: str, add: bool) -> bool:
+        """Add or remove a reaction; False where it was there, or was not."""
+        users = {reaction["name"]: list(reaction["users"]) for reaction in message.get("reactions", [])}
+        voters = users.setdefault(name, [])
+        if (user in voters) == add:
+            return False
+        voters.append(user) if add else voters.remove(user)
+        message["reactions"] = [{"name": n, "users": u, "count": len(u)} for n, u in users.items() if u]
+        if not message["reactions"]:
+            del message["reactions"]
+        self._message_to_pages(channel, message)
+        if BOT_USER_ID in channel.members:
+            kind = "reaction_added" if add else "reaction_removed"
+            event_ts = self.workspace.next_ts()
+            self.emit(events.reaction(kind, user=user, name=name, channel=channel, message=message, event_ts=event_ts))
+        self.changed()
+        return True
+
+    def show_ephemeral(self, ephemeral: Ephemeral) -> None:
+        """Show a message to one person only; nothing keeps it but that person's page."""
+        message = ephemeral.message
+        self.workspace.ephemerals[ephemeral.channel, message["ts"]] = ephemeral
+        item = {"type": "message", "channel": ephemeral.channel, "message": message | {"ephemeral": True}}
+        self.pages.to_user(ephemeral.user, item)
+
+    def hide_ephemeral(self, ephemeral: Ephemeral) -> None:
+        """Take an ephemeral message away."""
+        ts = ephemeral.message["ts"]
+        self.workspace.ephemerals.pop((ephemeral.channel, ts), None)
+        self.pages.to_user(ephemeral.user, {"type": "message_deleted", "channel": ephemeral.channel, "ts": ts})
+
+    # Streams
+
+    def open_stream(self, channel: Channel, message: JSON, stream: Stream) -> None:
+        """Post a message that grows; it has no flags for previews, so its links are left alone."""
+        self.workspace.streams[channel.id, message["ts"]] = stream
+        self.post(channel, message, unfurl=False)
+        wait = STREAM_SECONDS / self.socket.time_scale
+        asyncio.get_running_loop().call_later(wait + 0.01, self.find_stream, channel, message["ts"])
+
+    def find_stream(self, channel: Channel, ts: str) -> Stream | None:
+        """Find an open stream; one older than five minutes has ended by itself."""
+        stream = self.workspace.streams.get((channel.id, ts))
+        if stream is None:
+            return None
+        if self.workspace.now() - stream.started_at > STREAM_SECONDS / self.socket.time_scale:
+            self.close_stream(channel, stream)
+            return None
+        return stream
+
+    def close_stream(self, channel: Channel, stream: Stream) -> None:
+        """End the growing of a message."""
+        self.workspace.streams.pop((channel.id, stream.ts), None)
+        if stream.ts in channel.messages:
+            self._message_to_pages(channel, channel.messages[stream.ts])
+        self.changed()
+
+    # People and channels
+
+    def join(self, channel: Channel, user: str, inviter: str) -> None:
+        """Add somebody to a channel; the newcomer's pages get its history."""
+        channel.members.append(user)
+        item = {"type": "channel", "channel": self.channel_json(channel)}
+        self.pages.to_channel(channel, item)
+        for message in channel.messages.values():
+            page_message = {"type": "message", "channel": channel.id, "message": self.page_message(channel, message)}
+            self.pages.to_user(user, page_message)
+        if BOT_USER_ID in channel.members:
+            event_ts = self.workspace.next_ts()
+            self.emit(events.member_joined_channel(user=user, channel=channel, inviter=inviter, event_ts=event_ts))
+        self.changed()
+
+    def show_channel(self, channel: Channel) -> None:
+        """Tell the pages of a new channel's members."""
+        self.pages.to_channel(channel, {"type": "channel", "channel": self.channel_json(channel)})
+        self.changed()
+
+    def publish_home(self, user: str, view: JSON) -> None:
+        """Replace a person's home tab."""
+        self.workspace.homes[user] = view
+        self.pages.to_user(user, {"type": "home", "view": view})
+        self.changed()
+
+    def set_status(self, channel: Channel, thread_ts: str, status: str, loading_messages: list[str]) -> None:
+        """Show what the bot does; it goes by itself after two minutes, or when the bot posts there."""
+        key = (channel.id, thread_ts)
+        timer = self._status_timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        if not status and key not in self.statuses:
+            return
+        item = {
+            "type": "status",
+            "channel": channel.id,
+            "thread_ts": thread_ts,
+            "status": status,
+            "loading_messages": loading_messages,
+        }
+        if status:
+            self.statuses[key] = item
+            seconds = STATUS_SECONDS / self.socket.time_scale
+            loop = asyncio.get_running_loop()
+            self._status_timers[key] = loop.call_later(seconds, self.set_status, channel, thread_ts, "", [])
+        else:
+            self.statuses.pop(key, None)
+        self.pages.to_channel(channel, item)
+
+    def set_prompts(self, channel: Channel, thread_ts: str | None, title: str, prompts: list[JSON]) -> None:
+        """Suggest what to ask."""
+        item = {
+            "type": "prompts",
+            "channel": channel.id,
+            "thread_ts": thread_ts,
+            "title": title,
+            "prompts": prompts,
+        }
+        self.prompts[channel.id] = item
+        self.pages.to_channel(channel, item)
+
+    # Telling
+
+    def emit(self, event: JSON) -> None:
+        """Send an event to the app."""
+        self.socket.send_event(events.event_callback(copy.deepcopy(event), now=self.workspace.now()))
+
+    def bot_connection_changed(self) -> None:
+        """Tell the pages whether the bot is there."""
+        self.pages.to_all({"type": "bot", "connected": self.socket.connected})
+
+    def changed(self) -> None:
+        """Note that the state is to be written soon."""
+        if self.options.state is not None and self._save_timer is None:
+            self._save_timer = asyncio.get_running_loop().call_later(SAVE_SECONDS, self._save)
+
+    def new_message(self, user: str, text: str, **parts: Any) -> JSON:
+        """Begin a message of a person or of the bot."""
+        message: JSON = {"type": "message", "user": user, "team": TEAM_ID, "ts": self.workspace.next_ts(), "text": text}
+        return message | {key: value for key, value in parts.items() if value is not None}
+
+    def thread_parts(self, channel: Channel, thread_ts: str | None) -> JSON:
+        """Give the fields that make a message a reply; a reply to a reply belongs to the parent."""
+        if not is_ts(thread_ts):
+            return {}
+        root = channel.messages.get(str(thread_ts), {}).get("thread_ts", thread_ts)
+        parent = channel.messages.get(str(root))
+        parts: JSON = {"thread_ts": root}
+        return parts if parent is None else parts | {"parent_user_id": parent["user"]}
+
+    # What pages are shown
+
+    def snapshot(self, user: str) -> JSON:
+        """Give everything that a page which acts as this person begins with."""
+        workspace = self.workspace
+        channels = list(workspace.channels_of(user))
+        messages = {c.id: [self.page_message(c, m) for m in c.messages.values()] for c in channels}
+        for ephemeral in workspace.ephemerals.values():
+            if ephemeral.user == user and ephemeral.channel in messages:
+                messages[ephemeral.channel].append(ephemeral.message | {"ephemeral": True})
+        visible = {channel.id for channel in channels}
+        return {
+            "type": "snapshot",
+            "team": {"id": TEAM_ID, "name": workspace.team_name, "domain": workspace.domain},
+            "me": user,
+            "bot_user": BOT_USER_ID,
+            "users": [asdict(u) for u in workspace.users.values()],
+            "channels": [self.channel_json(channel) for channel in channels],
+            "messages": messages,
+            "home": workspace.homes.get(user),
+            "views": self.interactivity.open_views(user),
+            "bot_connected": self.socket.connected,
+            "statuses": [item for (channel, _), item in self.statuses.items() if channel in visible],
+            "prompts": [item for channel, item in self.prompts.items() if channel in visible],
+            "traffic": self.ledger.entries()[-SNAPSHOT_TRAFFIC:],
+        }
+
+    def channel_json(self, channel: Channel) -> JSON:
+        """Describe a channel to a page."""
+        return {
+            "id": channel.id,
+            "name": channel.name,
+            "kind": channel.kind,
+            "members": list(channel.members),
+            "topic": channel.topic,
+        }
+
+    def page_message(self, channel: Channel, message: JSON) -> JSON:
+        """Give a message as pages want it: Slack's object, with the mark of a message that still grows."""
+        growing = (channel.id, message["ts"]) in self.workspace.streams
+        return {**message, "streaming": True} if growing else dict(message)
+
+    def _message_to_pages(self, channel: Channel, message: JSON) -> None:
+        item = {"type": "message", "channel": channel.id, "message": self.page_message(channel, message)}
+        self.pages.to_channel(channel, copy.deepcopy(item))
+
+    def _parent_to_pages(self, channel: Channel, message: JSON) -> None:
+        parent = channel.messages.get(message.get("thread_ts", ""))
+        if parent is not None and parent is not message:
+            self._message_to_pages(channel, parent)
+
+    def _show_traffic(self, entry: Entry) -> None:
+        self.pages.to_all({"type": "traffic", "entry": entry})
+
+    def _unfurl_later(self, channel: Channel, message: JSON) -> None:
+        found = links(message["text"])
+        if found:
+            loop = asyncio.get_running_loop()
+            loop.call_later(UNFURL_SECONDS / self.socket.time_scale, self._unfurl, channel, message["ts"], found)
+
+    def _unfurl(self, channel: Channel, ts: str, found: list[str]) -> None:
+        """Attach previews as Slack does, without looking anything up: the text is the same, the message has changed."""
+        message = channel.messages.get(ts)
+        if message is None or "attachments" in message:
+            return
+        attachments = [
+            {"id": n, "from_url": url, "original_url": url, "fallback": url, "title": url, "title_link": url}
+            for n, url in enumerate(found[:5], 1)
+        ]
+        self.change(channel, message, {"attachments": attachments})
+
+    def _save(self) -> None:
+        self._save_timer = None
+        if self.options.state is None:
+            return
+        try:
+            save_workspace(json.dumps(self.workspace.to_json()), self.options.state)
+        except OSError:
+            logger.exception("The playground's state file %s could not be written", self.options.state)

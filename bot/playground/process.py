@@ -1,0 +1,88 @@
+"""Starts a playground as a process of its own and stops it again; used by the command line and by tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from bot.errors import BotError, PortInUseError, SettingsError
+
+STOP_SECONDS = 5.0
+_ERRORS: Mapping[str, type[BotError]] = {"PortInUseError": PortInUseError, "SettingsError": SettingsError}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaygroundProcess:
+    """A running playground; ends with its context, or with the process that started it."""
+
+    url: str
+    api_url: str
+    bot_token: str = field(repr=False)
+    app_token: str = field(repr=False)
+    signing_secret: str = field(repr=False)
+    process: subprocess.Popen[str] = field(repr=False)
+
+    def __enter__(self) -> PlaygroundProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End it; the state is written first. May be called twice."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def start_playground(
+    host: str = "127.0.0.1",
+    port: int = 3939,
+    state: Path | None = None,
+    *,
+    documents: Sequence[Path] = (),
+    bot_token: str | None = None,
+    app_token: str | None = None,
+    ack_seconds: float = 3.0,
+    time_scale: float = 1.0,
+    faults: Mapping[str, Any] | None = None,
+) -> PlaygroundProcess:
+    """Start a playground and wait until it answers; raises PortInUseError, or SettingsError for a broken state file."""
+    command = [sys.executable, "-m", "bot.playground", "--until-stdin-closes", "--host", host, "--port", str(port)]
+    command += [
+        "--ack-seconds",
+        str(ack_seconds),
+        "--time-scale",
+        str(time_scale),
+        "--faults",
+        json.dumps(faults or {}),
+    ]
+    command += [] if state is None else ["--state", str(state.absolute())]
+    for folder in documents:
+        command += ["--documents", str(folder.absolute())]
+    command += [] if bot_token is None else ["--bot-token", bot_token]
+    command += [] if app_token is None else ["--app-token", app_token]
+    # It hands out tokens of its own; the real ones are none of its business.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SLACK_", "LOREKEEPER_"))}
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    line = process.stdout.readline() if process.stdout else ""
+    ready = json.loads(line) if line else {"error": "The playground ended before it was ready.", "kind": ""}
+    if "error" in ready:
+        process.communicate()
+        raise _ERRORS.get(ready["kind"], BotError)(ready["error"])
+    return PlaygroundProcess(process=process, **ready)

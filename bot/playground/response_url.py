@@ -1,0 +1,69 @@
+"""Answers to an interaction: the app posts to the address it got with the payload, five times within half an hour."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from bot.playground.blocks import message_blocks
+from bot.playground.errors import ApiError
+from bot.playground.interactivity import ResponseUrl
+from bot.playground.methods.chat import bot_message
+from bot.playground.playground import Playground
+from bot.playground.workspace import JSON, Ephemeral
+
+
+async def answer_response_url(request: Request, playground: Playground) -> Response:
+    """Serve one answer; Slack says plain `ok`, or the error with status 404 or 500."""
+    try:
+        body = json.loads(await request.body())
+        if not isinstance(body, dict):
+            raise ApiError("invalid_payload", status=400)
+        target = playground.interactivity.take_response_url(request.path_params["key"])
+        _apply(playground, target, body)
+        status, text = 200, "ok"
+    except ValueError:
+        body, status, text = {}, 400, "invalid_payload"
+    except ApiError as refusal:
+        body, status, text = {}, refusal.status if refusal.status != 200 else 500, refusal.code
+    playground.ledger.add("call", "response_url", text, request=body, response=text)
+    return PlainTextResponse(text, status_code=status)
+
+
+def _apply(playground: Playground, target: ResponseUrl, body: dict[str, Any]) -> None:
+    workspace = playground.workspace
+    channel = workspace.channels[target.channel]
+    ephemeral = workspace.ephemerals.get((target.channel, target.message_ts))
+    message = channel.messages.get(target.message_ts)
+    if body.get("delete_original"):
+        if ephemeral is not None:
+            playground.hide_ephemeral(ephemeral)
+        elif message is not None:
+            playground.delete(channel, message)
+        return
+    content = _content(body)
+    if body.get("replace_original"):
+        if ephemeral is not None:
+            ephemeral.message.update(content)
+            playground.show_ephemeral(ephemeral)
+        elif message is not None:
+            playground.change(channel, message, content)
+        return
+    thread_ts = body.get("thread_ts", target.thread_ts)
+    new = bot_message(playground, **content) | playground.thread_parts(channel, thread_ts)
+    if body.get("response_type", "ephemeral") == "in_channel":
+        playground.post(channel, new, unfurl=body.get("unfurl_links", True))
+    else:
+        playground.show_ephemeral(Ephemeral(user=target.user, channel=channel.id, message=new))
+
+
+def _content(body: dict[str, Any]) -> JSON:
+    content: JSON = {"text": str(body.get("text") or "")}
+    if body.get("blocks"):
+        content["blocks"] = message_blocks(body["blocks"], too_long="msg_blocks_too_long")
+    if not content["text"] and "blocks" not in content:
+        raise ApiError("no_text")
+    return content

@@ -1,0 +1,201 @@
+"""The workspace itself: people, channels, messages, home views. Knows no HTTP, no events and no pages.
+
+Messages are kept as Slack's own JSON objects, because that is what every reader of them wants.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+JSON = dict[str, Any]
+ChannelKind = Literal["public", "private", "im", "mpim"]
+
+TEAM_ID = "T0PLAYGROUND"
+APP_ID = "A0LOREKEEPER"
+BOT_ID = "B0LOREKEEPER"
+BOT_USER_ID = "U0LOREKEEPER"
+SLACKBOT_ID = "USLACKBOT"
+STATE_FORMAT = 1
+_TS = re.compile(r"\d{10}\.\d{6}")
+
+
+@dataclass(kw_only=True)
+class User:
+    """A person, or the bot."""
+
+    id: str
+    name: str
+    real_name: str
+    color: str
+    is_bot: bool = False
+    is_admin: bool = False
+
+
+@dataclass(kw_only=True)
+class Channel:
+    """A conversation with its messages in the order of their ts."""
+
+    id: str
+    name: str
+    kind: ChannelKind
+    members: list[str]
+    creator: str
+    created: int
+    topic: str = ""
+    messages: dict[str, JSON] = field(default_factory=dict)
+
+    @property
+    def channel_type(self) -> str:
+        """The word that events use for the kind."""
+        return {"public": "channel", "private": "group", "im": "im", "mpim": "mpim"}[self.kind]
+
+    def replies(self, thread_ts: str) -> list[JSON]:
+        """List the replies of a thread without its parent."""
+        return [m for m in self.messages.values() if m.get("thread_ts") == thread_ts and m["ts"] != thread_ts]
+
+
+@dataclass(kw_only=True)
+class Stream:
+    """A message that is still being streamed."""
+
+    channel: str
+    ts: str
+    started_at: float
+    text: str = ""
+    extra_blocks: list[JSON] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class Ephemeral:
+    """A message that one person sees and no history keeps."""
+
+    user: str
+    channel: str
+    message: JSON
+
+
+class Workspace:
+    """All state that outlives a request; used from the server's loop only."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self.now = now
+        self.team_name = "Playground"
+        self.domain = "playground"
+        self.users: dict[str, User] = {}
+        self.channels: dict[str, Channel] = {}
+        self.homes: dict[str, JSON] = {}
+        self.streams: dict[tuple[str, str], Stream] = {}
+        self.ephemerals: dict[tuple[str, str], Ephemeral] = {}
+        self._last_ts = 0
+
+    @property
+    def bot(self) -> User:
+        """The app's bot user."""
+        return self.users[BOT_USER_ID]
+
+    def next_ts(self) -> str:
+        """Give a message id: the time in microseconds, never the same twice."""
+        self._last_ts = max(int(self.now() * 1_000_000), self._last_ts + 1)
+        return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+
+    def channels_of(self, user_id: str) -> Iterator[Channel]:
+        """List the conversations that a person is in."""
+        return (channel for channel in self.channels.values() if user_id in channel.members)
+
+    def find_channel(self, value: str) -> Channel | None:
+        """Find a channel by id, or by name with or without the hash sign."""
+        if value in self.channels:
+            return self.channels[value]
+        name = value.removeprefix("#")
+        return next((c for c in self.channels.values() if c.name == name and c.kind in ("public", "private")), None)
+
+    def direct_channel(self, *user_ids: str) -> Channel | None:
+        """Find the direct message that exactly these people share."""
+        wanted = set(user_ids)
+        return next((c for c in self.channels.values() if c.kind in ("im", "mpim") and set(c.members) == wanted), None)
+
+    def open_direct(self, *user_ids: str) -> Channel:
+        """Find or make the direct message between these people."""
+        found = self.direct_channel(*user_ids)
+        if found is not None:
+            return found
+        kind: ChannelKind = "im" if len(user_ids) == 2 else "mpim"
+        names = "--".join(self.users[user].name for user in user_ids)
+        return self.add_channel(
+            id=new_id("D" if kind == "im" else "C"),
+            name="" if kind == "im" else f"mpdm-{names}-1",
+            kind=kind,
+            members=list(user_ids),
+            creator=user_ids[0],
+        )
+
+    def add_channel(
+        self, *, id: str, name: str, kind: ChannelKind, members: list[str], creator: str, topic: str = ""
+    ) -> Channel:
+        """Add a channel."""
+        channel = Channel(
+            id=id, name=name, kind=kind, members=members, creator=creator, topic=topic, created=int(self.now())
+        )
+        self.channels[id] = channel
+        return channel
+
+    def add_message(self, channel: Channel, message: JSON) -> None:
+        """Store a message; a reply is counted on its parent."""
+        channel.messages[message["ts"]] = message
+        self.count_replies(channel, message.get("thread_ts"))
+
+    def count_replies(self, channel: Channel, thread_ts: str | None) -> JSON | None:
+        """Bring a parent's reply count up to date and give the parent back."""
+        parent = channel.messages.get(thread_ts or "")
+        if parent is None:
+            return None
+        replies = channel.replies(parent["ts"])
+        if not replies:
+            for key in ("thread_ts", "reply_count", "reply_users", "reply_users_count", "latest_reply"):
+                parent.pop(key, None)
+            return parent
+        users = list(dict.fromkeys(reply["user"] for reply in replies))
+        parent.update(
+            thread_ts=parent["ts"],
+            reply_count=len(replies),
+            reply_users=users,
+            reply_users_count=len(users),
+            latest_reply=replies[-1]["ts"],
+        )
+        return parent
+
+    def to_json(self) -> JSON:
+        """Give everything a restart needs; ephemeral messages are gone with a restart, as in Slack."""
+        return {
+            "format": STATE_FORMAT,
+            "last_ts": self._last_ts,
+            "users": [asdict(user) for user in self.users.values()],
+            "channels": [asdict(channel) for channel in self.channels.values()],
+            "homes": self.homes,
+            "streams": [asdict(stream) for stream in self.streams.values()],
+        }
+
+    def load(self, state: JSON) -> None:
+        """Take over what `to_json` gave; raises KeyError, TypeError or ValueError for anything else."""
+        if state["format"] != STATE_FORMAT:
+            raise ValueError(f"format {state['format']!r}")
+        self._last_ts = int(state["last_ts"])
+        self.users = {user["id"]: User(**user) for user in state["users"]}
+        self.channels = {channel["id"]: Channel(**channel) for channel in state["channels"]}
+        self.homes = dict(state["homes"])
+        self.streams = {(s["channel"], s["ts"]): Stream(**s) for s in state["streams"]}
+
+
+def new_id(prefix: str) -> str:
+    """Make an id as Slack's look: a letter for the kind, then ten capitals and digits."""
+    return prefix + "".join(secrets.choice("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789") for _ in range(10))
+
+
+def is_ts(value: object) -> bool:
+    """Tell whether this is a well-formed message id."""
+    return isinstance(value, str) and _TS.fullmatch(value) is not None
