@@ -46,26 +46,21 @@ class SavedAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnswerMessage:
+    """Where the message of an answer stands."""
+
+    channel: str
+    thread_ts: str
+    message_ts: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnswerPart:
     """How far a further message of a long answer has come."""
 
     message_ts: str | None
     intent_at: datetime
     is_new: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundAnswer:
-    """An answer as found by one of its messages in Slack."""
-
-    id: int
-    team: str
-    channel: str
-    thread_ts: str
-    message_ts: str
-    """The message that carries the feedback buttons."""
-    user: str
-    version: str
 
 
 def load_history(
@@ -161,9 +156,7 @@ def begin_answer(connection: sa.Connection, incoming: Incoming) -> AnswerRow:
     return AnswerRow(**row._mapping)
 
 
-def set_state(
-    connection: sa.Connection, answer_id: int, state: AnswerState, *, message_ts: str | None = None
-) -> None:
+def set_state(connection: sa.Connection, answer_id: int, state: AnswerState, *, message_ts: str | None = None) -> None:
     """Move an answer to its next state."""
     values: dict[str, Any] = {"state": state, "state_at": _now()}
     if message_ts is not None:
@@ -234,18 +227,23 @@ def load_saved(engine: sa.Engine, answer_id: int) -> SavedAnswer:
     return SavedAnswer(answer=answer)
 
 
+def message_of(engine: sa.Engine, answer_id: int) -> AnswerMessage | None:
+    """Where the message of an answer stands; None before it is posted, and outside Slack."""
+    table = tables.answer
+    query = sa.select(table.c.channel, table.c.thread_ts, table.c.message_ts).where(table.c.id == answer_id)
+    with reading(engine) as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None or row.message_ts is None else AnswerMessage(**row._mapping)
+
+
 def begin_part(connection: sa.Connection, answer_id: int, part: int, channel: str) -> AnswerPart:
     """Find or create the row of a further message of an answer, inside the caller's transaction."""
     table = tables.answer_part
     created = connection.execute(
-        insert(table)
-        .values(answer_id=answer_id, part=part, channel=channel, intent_at=_now())
-        .on_conflict_do_nothing()
+        insert(table).values(answer_id=answer_id, part=part, channel=channel, intent_at=_now()).on_conflict_do_nothing()
     )
     row = connection.execute(
-        sa.select(table.c.message_ts, table.c.intent_at).where(
-            table.c.answer_id == answer_id, table.c.part == part
-        )
+        sa.select(table.c.message_ts, table.c.intent_at).where(table.c.answer_id == answer_id, table.c.part == part)
     ).one()
     return AnswerPart(message_ts=row.message_ts, intent_at=row.intent_at, is_new=created.rowcount > 0)
 
@@ -254,9 +252,7 @@ def set_part(connection: sa.Connection, answer_id: int, part: int, message_ts: s
     """Note where a further message of an answer stands."""
     table = tables.answer_part
     connection.execute(
-        sa.update(table)
-        .where(table.c.answer_id == answer_id, table.c.part == part)
-        .values(message_ts=message_ts)
+        sa.update(table).where(table.c.answer_id == answer_id, table.c.part == part).values(message_ts=message_ts)
     )
 
 
@@ -275,30 +271,7 @@ def withdraw_answer(connection: sa.Connection, answer_id: int, incoming: Incomin
     )
 
 
-def find_answer(engine: sa.Engine, channel: str, message_ts: str) -> FoundAnswer | None:
-    """Find the answer that a message of ours belongs to, whichever part of it the message is."""
-    answers, parts = tables.answer, tables.answer_part
-    part_of = sa.select(parts.c.answer_id).where(parts.c.channel == channel, parts.c.message_ts == message_ts)
-    query = sa.select(
-        answers.c.id,
-        answers.c.team,
-        answers.c.channel,
-        answers.c.thread_ts,
-        answers.c.message_ts,
-        answers.c.user,
-        answers.c.version,
-    ).where(
-        ((answers.c.channel == channel) & (answers.c.message_ts == message_ts)) | answers.c.id.in_(part_of),
-        answers.c.outcome.in_(("answered", "abstained", "stopped")),
-    )
-    with reading(engine) as connection:
-        row = connection.execute(query).first()
-    return None if row is None else FoundAnswer(**row._mapping)
-
-
-def _write_turn(
-    connection: sa.Connection, incoming: Incoming, *, role: str, text: str, audience: str
-) -> None:
+def _write_turn(connection: sa.Connection, incoming: Incoming, *, role: str, text: str, audience: str) -> None:
     connection.execute(
         insert(tables.turn)
         .values(

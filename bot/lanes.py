@@ -1,4 +1,4 @@
-"""The threads that work the inbox off: one lane per kind of work, so that a vote never waits behind an answer.
+"""The threads that work the inbox off: one lane per kind of work, so that a vote never waits for an answer.
 
 Knows leases, not what is done with them. A thread survives whatever its work raises.
 """
@@ -44,7 +44,6 @@ class Lanes:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._held: dict[str, Lease] = {}
-        self._announce = announce
         self._threads = [
             threading.Thread(target=self._work, args=(lane,), name=f"{lane.name}-{number}", daemon=True)
             for lane in lanes
@@ -52,7 +51,8 @@ class Lanes:
         ]
         self._threads.append(threading.Thread(target=self._renew, name="lease-keeper", daemon=True))
         if announce is not None:
-            self._threads.append(threading.Thread(target=self._tell_line, name="waiting-line", daemon=True))
+            line = threading.Thread(target=self._tell_line, args=(announce,), name="waiting-line", daemon=True)
+            self._threads.append(line)
 
     def start(self) -> None:
         """Start all threads."""
@@ -113,8 +113,7 @@ class Lanes:
             if self._stopping.is_set():
                 time.sleep(min(1.0, self._inbox.lease_seconds / 3))
 
-    def _tell_line(self) -> None:
-        assert self._announce is not None
+    def _tell_line(self, announce: Callable[[Waiting], None]) -> None:
         told: dict[int, tuple[int, float]] = {}
         while not self._stopping.is_set():
             try:
@@ -123,7 +122,7 @@ class Lanes:
                 for waiting in line:
                     ahead, at = told.get(waiting.id, (-1, 0.0))
                     if waiting.ahead != ahead or time.monotonic() - at > _SAY_AGAIN_SECONDS:
-                        self._announce(waiting)
+                        announce(waiting)
                         told[waiting.id] = (waiting.ahead, time.monotonic())
             except Exception:
                 logger.exception("the waiting line could not be told; trying again")

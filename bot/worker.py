@@ -65,9 +65,7 @@ _GIVE_UP_AFTER = timedelta(hours=24)
 _UNSHOWABLE = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "block_mismatch"}
 )
-_TOKEN_TROUBLE = frozenset(
-    {"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"}
-)
+_TOKEN_TROUBLE = frozenset({"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"})
 
 
 class Answering(Protocol):
@@ -192,9 +190,7 @@ class QuestionWorker:
 
     def _answer(self, run: Run, row: AnswerRow, incoming: Incoming) -> Answer:
         audience = self.memberships.audience_of(incoming)
-        history = load_history(
-            self.engine, incoming.conversation, HISTORY_TURNS, audience=audience, before=incoming.ts
-        )
+        history = load_history(self.engine, incoming.conversation, HISTORY_TURNS, audience=audience, before=incoming.ts)
         question = Question(text=incoming.text, history=history)
         try:
             return self._stream(run, row, incoming, question, audience)
@@ -204,9 +200,7 @@ class QuestionWorker:
             logger.warning("answer %d: %s; trying once more", row.id, type(error).__name__)
             return self._stream(run, row, incoming, question, audience)
 
-    def _stream(
-        self, run: Run, row: AnswerRow, incoming: Incoming, question: Question, audience: Audience
-    ) -> Answer:
+    def _stream(self, run: Run, row: AnswerRow, incoming: Incoming, question: Question, audience: Audience) -> Answer:
         place, text = _place_of(incoming), ""
         with LiveMessage(self.pace) as live:
             for event in self.answering.answer(question, audience, cancel=run.cancel):
@@ -242,7 +236,7 @@ class QuestionWorker:
         reference = uuid.uuid4().hex[:8]
         logger.error("question %d is answered with reference %s: %s", lease.id, reference, reason)
         error = f"{reference} {reason}"
-        self._store_sentence(lease, row, words.failure(reference), "failed", error=error)
+        self._store_sentence(lease, row, words.failed(reference), "failed", error=error)
 
     def _store_sentence(
         self, lease: Lease, row: AnswerRow, text: str, outcome: Outcome, *, error: str | None = None
@@ -281,9 +275,7 @@ class QuestionWorker:
             logger.exception("Slack cannot show the blocks of %s in %s", ts, place.channel)
             self.delivery.update(place.channel, ts, RenderedMessage(text=message.text))
 
-    def _send_part(
-        self, lease: Lease, row: AnswerRow, place: Place, part: int, message: RenderedMessage
-    ) -> None:
+    def _send_part(self, lease: Lease, row: AnswerRow, place: Place, part: int, message: RenderedMessage) -> None:
         with writing(self.engine) as connection:
             self.inbox.hold(connection, lease)
             known = begin_part(connection, row.id, part, place.channel)
@@ -313,9 +305,7 @@ class QuestionWorker:
             self.inbox.finish(connection, lease, "dropped")
             withdraw_answer(connection, row.id, incoming)
 
-    def _set_state(
-        self, lease: Lease, row: AnswerRow, state: AnswerState, *, message_ts: str | None = None
-    ) -> None:
+    def _set_state(self, lease: Lease, row: AnswerRow, state: AnswerState, *, message_ts: str | None = None) -> None:
         with writing(self.engine) as connection:
             self.inbox.hold(connection, lease)
             set_state(connection, row.id, state, message_ts=message_ts)

@@ -108,6 +108,22 @@ class Delivery:
             if error.code != "message_not_found":
                 raise
 
+    def whisper(self, place: Place, user: str, message: RenderedMessage) -> None:
+        """Say something to one person alone. It is not kept by Slack, so losing it is no failure."""
+        try:
+            self.call(
+                "chat.postEphemeral",
+                wait_seconds=5.0,
+                channel=place.channel,
+                thread_ts=place.thread_ts,
+                user=user,
+                text=message.text,
+                blocks=message.blocks,
+                **UPDATE_OPTIONS,
+            )
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("a receipt for %s in %s was not shown: %s", user, place.channel, error)
+
     def set_status(self, place: Place, text: str) -> None:
         """Say below the thread what is happening; an empty text clears it. Quietly off where unsupported."""
         if not self._statuses_work:
@@ -155,9 +171,7 @@ class Delivery:
             pause = self.wait_for(method)
             if pause > 0:
                 if self._monotonic() + pause > deadline or self._stopping.wait(pause):
-                    raise SlackSilentError(
-                        f"{method} is rate limited for {pause:.0f} s more; try again then."
-                    )
+                    raise SlackSilentError(f"{method} is rate limited for {pause:.0f} s more; try again then.")
                 continue
             retry_after = self._attempt(method, arguments)
             if isinstance(retry_after, dict):
@@ -238,7 +252,7 @@ class LiveMessage:
         self._thread.join()
 
     def offer(self, show: Callable[[], None]) -> None:
-        """Take what shows the message as it is now: called when its turn comes, or replaced by a newer one."""
+        """Take what shows the message as it is now: called when its turn comes, or never if newer comes."""
         with self._news:
             self._newest = show
             self._news.notify()
@@ -274,11 +288,7 @@ def _content(channel: str, ts: str, message: RenderedMessage) -> dict[str, Any]:
 
 def _carries(metadata: dict[str, Any], nonce: str, part: int) -> bool:
     payload = metadata.get("event_payload") or {}
-    return (
-        metadata.get("event_type") == METADATA_TYPE
-        and payload.get("nonce") == nonce
-        and payload.get("part") == part
-    )
+    return metadata.get("event_type") == METADATA_TYPE and payload.get("nonce") == nonce and payload.get("part") == part
 
 
 def _judge(method: str, error: SlackApiError) -> float:

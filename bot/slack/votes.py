@@ -1,0 +1,140 @@
+"""What people tell about answers in Slack, by reaction, button or form: stored first, then confirmed.
+
+A button's receipt stands on the answer itself; a reaction's is a word to the voter alone, as the reaction already
+stands there. 👎 always leads to the form for a reason or a better answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from slack_bolt import Ack, App
+
+from bot.conversation import load_saved, message_of
+from bot.errors import SlackRefusedError, SlackSilentError
+from bot.feedback import Vote, find_answer, record_reason, record_vote, withdraw_vote
+from bot.slack import words
+from bot.slack.deliver import Delivery, Place
+from bot.slack.feedback_form import (
+    FORM_CALLBACK,
+    OPEN_FORM_ACTION,
+    FormErrors,
+    feedback_form,
+    parse_form,
+    reason_request,
+    receipt_message,
+)
+from bot.slack.parse import ReactionChange
+from bot.slack.render import FEEDBACK_ACTIONS, RenderedMessage, parse_feedback_value, receipt, render_answer
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Votes:
+    """Takes votes and reasons; all methods may be called from several threads."""
+
+    engine: sa.Engine
+    delivery: Delivery
+    link: Callable[[str], str]
+
+    def react(self, change: ReactionChange) -> None:
+        """Count a reaction that was put on an answer or taken off it."""
+        answer_id = find_answer(self.engine, change.channel, change.message_ts)
+        if answer_id is None:
+            return
+        if not change.added:
+            if withdraw_vote(self.engine, answer_id, change.user, change.vote):
+                self._whisper(answer_id, change.user, receipt_message(words.RECEIPT_WITHDRAWN))
+            return
+        record_vote(self.engine, answer_id, change.user, change.vote, "reaction")
+        message = receipt_message(receipt(1)) if change.vote > 0 else reason_request(str(answer_id))
+        self._whisper(answer_id, change.user, message)
+
+    def press(self, body: Mapping[str, Any]) -> None:
+        """Count a press on one of an answer's feedback buttons; 👎 opens the form."""
+        parsed = parse_feedback_value(str(body["actions"][0].get("value") or ""))
+        if parsed is None or not parsed[1].isdecimal():
+            return
+        vote: Vote = 1 if parsed[0] > 0 else -1
+        answer_id, user = int(parsed[1]), str(body["user"]["id"])
+        if not record_vote(self.engine, answer_id, user, vote, "button"):
+            self._lost(body)
+            return
+        if vote < 0:
+            # The trigger lives for three seconds: the form comes before the receipt.
+            self._open_form(body, str(answer_id))
+        self._confirm(answer_id, vote)
+
+    def ask_reason(self, body: Mapping[str, Any]) -> None:
+        """Open the form from the button under a 👎 reaction's receipt."""
+        self._open_form(body, str(body["actions"][0].get("value") or ""))
+
+    def submit(self, ack: Ack, body: Mapping[str, Any]) -> None:
+        """Keep what the form says, or say at the field what is missing."""
+        form = parse_form(body["view"])
+        if isinstance(form, FormErrors):
+            ack(response_action="errors", errors=dict(form.errors))
+            return
+        user = str(body["user"]["id"])
+        kept = form.key.isdecimal() and record_reason(
+            self.engine, int(form.key), user, form.reason, form.correction or None
+        )
+        ack()
+        if kept:
+            self._whisper(int(form.key), user, receipt_message(words.RECEIPT_REASON))
+
+    def _open_form(self, body: Mapping[str, Any], key: str) -> None:
+        try:
+            self.delivery.call(
+                "views.open", wait_seconds=0.0, trigger_id=str(body["trigger_id"]), view=feedback_form(key)
+            )
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("the form for answer %s did not open: %s", key, error)
+
+    def _confirm(self, answer_id: int, vote: Vote) -> None:
+        place = message_of(self.engine, answer_id)
+        saved = load_saved(self.engine, answer_id)
+        if place is None or saved.answer is None:
+            return
+        message = render_answer(saved.answer, link=self.link, feedback_value=str(answer_id), vote=vote)
+        try:
+            self.delivery.update(place.channel, place.message_ts, message)
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("the receipt for answer %d was not shown: %s", answer_id, error)
+
+    def _whisper(self, answer_id: int, user: str, message: RenderedMessage) -> None:
+        place = message_of(self.engine, answer_id)
+        if place is not None:
+            self.delivery.whisper(Place(channel=place.channel, thread_ts=place.thread_ts), user, message)
+
+    def _lost(self, body: Mapping[str, Any]) -> None:
+        container = body.get("container") or {}
+        channel, thread_ts = container.get("channel_id"), container.get("thread_ts")
+        if channel and thread_ts:
+            place = Place(channel=str(channel), thread_ts=str(thread_ts))
+            self.delivery.whisper(place, str(body["user"]["id"]), receipt_message(words.NO_SUCH_ANSWER))
+
+
+def listen(app: App, votes: Votes) -> None:
+    """Connect the buttons and the form."""
+
+    def press(ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        votes.press(body)
+
+    def ask_reason(ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        votes.ask_reason(body)
+
+    def submit(ack: Ack, body: dict[str, Any]) -> None:
+        votes.submit(ack, body)
+
+    for action in FEEDBACK_ACTIONS:
+        app.action(action)(press)
+    app.action(OPEN_FORM_ACTION)(ask_reason)
+    app.view(FORM_CALLBACK)(submit)
