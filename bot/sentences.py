@@ -52,13 +52,13 @@ def words(text: str) -> list[str]:
 
 def stem(word: str) -> str:
     """A light English stem: plural, -ing, -ed and -ly endings go, so that `deploys` meets `deployed`."""
-    if len(word) <= 4 or not word.isalpha():
+    if not word.isalpha():
         return word.removesuffix("'s")
     for ending, least in (("ies", 3), ("ing", 4), ("edly", 4), ("ed", 4), ("ly", 4), ("es", 4), ("s", 3)):
         if word.endswith(ending) and len(word) - len(ending) >= least and not word.endswith("ss"):
             root = word[: -len(ending)]
             return root + "y" if ending == "ies" else root.removesuffix("e")
-    return word.removesuffix("e")
+    return word.removesuffix("e") or word
 
 
 def _blocks(markdown: str) -> Iterator[str]:

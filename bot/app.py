@@ -1,0 +1,152 @@
+"""Where concrete things meet: settings in, a working application out. Tests call the same `build` with own parts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import sqlalchemy as sa
+from models.load import ModelOptions, load_generator
+from models.registry import ModelRegistry
+
+from bot.answer import Answering, AnswerOptions
+from bot.database import open_database
+from bot.errors import MisuseError
+from bot.settings import FileSettings, Settings
+from knowledge.embed import Embedder, load_embedder
+from knowledge.library import Library
+from knowledge.parse import ParseLimits, Parser
+from knowledge.query import HistoryWeights
+from knowledge.retrieve import RetrievalOptions
+from models.generator import GenerationOptions, Generator
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int | None], None]
+"""What is being done, how much of it is done, and of how much (None: nobody knows)."""
+
+
+@dataclass(kw_only=True)
+class Application:
+    """Everything that a command or the bot works with; closed in reverse order of opening."""
+
+    settings: Settings
+    engine: sa.Engine
+    library: Library
+    registry: ModelRegistry
+    generator: Generator | None
+    resources: ExitStack
+
+    @property
+    def answering(self) -> Answering:
+        """ANSWER with this application's parts. Raises MisuseError where it was built without a model."""
+        if self.generator is None:
+            raise MisuseError("This application was built without a language model: build it with one to answer.")
+        return Answering(library=self.library, generator=self.generator, options=answer_options(self.settings.file))
+
+    def parser(self) -> Parser:
+        """A parser with the limits of the settings; the caller closes it."""
+        return open_parser(self.settings.file)
+
+    def close(self) -> None:
+        """Close everything that was opened."""
+        self.resources.close()
+
+    def __enter__(self) -> Application:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def build(
+    settings: Settings,
+    *,
+    with_generator: bool = True,
+    generator: Generator | None = None,
+    embedder: Embedder | None = None,
+    progress: Progress | None = None,
+) -> Application:
+    """Open the database, the embedder, the library and the language model; closes all again where one fails.
+
+    Raises the errors of all three packages: each message says what to mend.
+    """
+    with ExitStack() as opened:
+        engine = open_database(settings.database_url)
+        opened.callback(engine.dispose)
+        registry = ModelRegistry(models_folder(settings))
+        # The embedder loads in this process and the model in its child: side by side they take the longer time only.
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="load") as pool:
+            embedding = pool.submit(load_embedder, settings.file.knowledge.embedder) if embedder is None else None
+            if with_generator and generator is None:
+                generator = load_generator(model_options(settings.file), models_folder(settings), progress)
+            if generator is not None:
+                opened.callback(generator.close)
+            embedder = embedder if embedding is None else embedding.result()
+        assert embedder is not None
+        library = Library.open(engine, embedder, settings.home / "index", retrieval_options(settings.file))
+        opened.callback(library.close)
+        return Application(
+            settings=settings,
+            engine=engine,
+            library=library,
+            registry=registry,
+            generator=generator,
+            resources=opened.pop_all(),
+        )
+
+
+def models_folder(settings: Settings) -> Path:
+    """Where converted models and the allow-list are kept."""
+    return settings.home / "models"
+
+
+def open_parser(file: FileSettings) -> Parser:
+    """A parser with the limits of the settings."""
+    knowledge = file.knowledge
+    return Parser(ParseLimits(seconds=knowledge.parse_seconds, memory_mb=knowledge.parse_memory_mb))
+
+
+def retrieval_options(file: FileSettings) -> RetrievalOptions:
+    """The settings of retrieval, as knowledge takes them."""
+    knowledge = file.knowledge
+    return RetrievalOptions(
+        word_weight=knowledge.word_weight,
+        history=HistoryWeights(question=knowledge.history_question_weight, answer=knowledge.history_answer_weight),
+        exact_search_below=knowledge.exact_search_below,
+    )
+
+
+def model_options(file: FileSettings) -> ModelOptions:
+    """The settings of the language model, as models takes them."""
+    model = file.model
+    return ModelOptions(
+        name=model.name,
+        server_url=model.server_url,
+        context_tokens=model.context_tokens,
+        gpu_layers=model.gpu_layers,
+        threads=model.threads,
+        chat_format=model.chat_format,
+    )
+
+
+def answer_options(file: FileSettings) -> AnswerOptions:
+    """The settings of answering, as ANSWER takes them."""
+    return AnswerOptions(
+        passages=file.answer.passages,
+        evidence_sentences=file.answer.evidence_sentences,
+        minimum_support=file.answer.minimum_support,
+        unsupported=file.answer.unsupported,
+        house_rules=file.answer.instructions,
+        max_question_characters=file.slack.max_question_characters,
+        generation=GenerationOptions(
+            max_tokens=file.model.max_answer_tokens, timeout_seconds=file.model.timeout_seconds
+        ),
+    )

@@ -1,0 +1,208 @@
+"""ANSWER from the outside: what people get for a question, with a scripted model."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from bot.answer import NOT_FOUND, Answering, AnswerOptions
+from bot.errors import QuestionError
+from bot.turn import Answer, Delta, Done, Status
+from knowledge.audience import Audience, channel_audience
+from knowledge.document import HistoryTurn, Question
+from models.errors import GenerationError
+from models.generator import GenerationOptions
+from tests.bot.answer_parts import BADGES, LEAVE, FixedLibrary, passage
+from tests.fakes import ScriptedGenerator
+
+WHO = Question(text="Who issues badges?")
+
+
+def answering(
+    reply: str | ScriptedGenerator, *, options: AnswerOptions | None = None, library: FixedLibrary | None = None
+) -> Answering:
+    """Passages about badges and leave, and a model that says `reply`."""
+    generator = reply if isinstance(reply, ScriptedGenerator) else ScriptedGenerator(reply)
+    shelf = library or FixedLibrary(
+        [passage(BADGES, number=1, title="Badges"), passage(LEAVE, number=2, title="Leave")]
+    )
+    return Answering(library=shelf, generator=generator, options=options or AnswerOptions(minimum_support=0.0))
+
+
+def ask(parts: Answering, question: Question = WHO, audience: Audience | None = None) -> Answer:
+    """The finished answer."""
+    events = list(parts.answer(question, audience or Audience.everyone()))
+    assert isinstance(events[-1], Done)
+    return events[-1].answer
+
+
+def test_a_supported_sentence_is_cited_to_its_passage() -> None:
+    answer = ask(answering("Badges are issued by Maria Lopez."))
+    assert answer.text == "Badges are issued by Maria Lopez. [1]"
+    assert [(item.n, item.uri, item.title) for item in answer.citations] == [(1, "file:///handbook/1.md", "Badges")]
+    assert answer.citations[0].quote == "Badges are issued by Maria Lopez at the front desk."
+    assert not answer.abstained
+
+
+def test_citations_are_numbered_in_the_order_of_the_text() -> None:
+    answer = ask(answering("Parental leave is 16 weeks at full pay. Lost badges cost 15 euros."))
+    assert answer.text == "Parental leave is 16 weeks at full pay. [1] Lost badges cost 15 euros. [2]"
+    assert [item.title for item in answer.citations] == ["Leave", "Badges"]
+
+
+def test_what_no_passage_holds_is_left_out() -> None:
+    answer = ask(answering("Badges are issued by Maria Lopez. Elephants migrate across Botswana every winter."))
+    assert "Elephants" not in answer.text
+    assert answer.text.startswith("Badges are issued")
+
+
+def test_a_changed_number_is_left_out() -> None:
+    answer = ask(answering("Lost badges cost 95 euros."), Question(text="What do lost badges cost?"))
+    assert "95" not in answer.text
+
+
+def test_where_nothing_written_is_supported_the_sources_are_quoted() -> None:
+    answer = ask(answering("Elephants migrate across Botswana."))
+    assert answer.text == "The sources say: Badges are issued by Maria Lopez at the front desk. [1]"
+    assert len(answer.citations) == 1
+
+
+def test_the_models_own_citation_marks_are_not_trusted() -> None:
+    answer = ask(answering("Badges are issued by Maria Lopez [7]."))
+    assert "[7]" not in answer.text
+    assert "[1]" in answer.text
+
+
+def test_unsupported_sentences_are_kept_where_the_operator_wants_them() -> None:
+    options = AnswerOptions(minimum_support=0.0, unsupported="keep")
+    answer = ask(answering("Elephants migrate across Botswana.", options=options))
+    assert answer.text == "Elephants migrate across Botswana."
+    assert answer.citations == ()
+
+
+def test_too_little_support_is_an_honest_no_with_the_nearest_sources() -> None:
+    generator = ScriptedGenerator("Badges are issued by Maria Lopez.")
+    answer = ask(answering(generator, options=AnswerOptions(minimum_support=1.0)))
+    assert answer.abstained
+    assert answer.text == NOT_FOUND
+    assert [item.title for item in answer.nearest] == ["Badges", "Leave"]
+    assert answer.citations == ()
+    assert generator.calls == []
+
+
+def test_a_model_that_says_the_text_does_not_say_is_believed() -> None:
+    answer = ask(answering("The text does not say."))
+    assert answer.abstained
+    assert answer.nearest
+
+
+def test_an_empty_library_abstains() -> None:
+    answer = ask(answering("Anything.", library=FixedLibrary([])))
+    assert answer.abstained
+    assert answer.nearest == ()
+
+
+def test_statuses_come_first_then_text_then_the_end() -> None:
+    events = list(answering("Badges are issued by Maria Lopez.").answer(WHO, Audience.everyone()))
+    assert [type(event) for event in events] == [Status, Status, Delta, Done]
+
+
+def test_the_streamed_text_is_the_final_text() -> None:
+    events = list(
+        answering("Parental leave is 16 weeks at full pay. Lost badges cost 15 euros.").answer(WHO, Audience.everyone())
+    )
+    streamed = "".join(event.text for event in events if isinstance(event, Delta))
+    assert isinstance(events[-1], Done)
+    assert streamed.strip() == events[-1].answer.text
+
+
+def test_passages_that_the_audience_may_not_read_stay_out() -> None:
+    secret = passage("Badges are issued by the secret vault team.", number=3, audience=channel_audience("C9"))
+    library = FixedLibrary([secret])
+    generator = ScriptedGenerator("Badges are issued by the secret vault team.")
+    assert ask(answering(generator, library=library)).abstained
+    assert generator.calls == []
+    assert not ask(answering(generator, library=library), audience=Audience.of_channel("C9")).abstained
+
+
+def test_stopping_keeps_what_was_written() -> None:
+    generator = ScriptedGenerator(
+        "Badges are issued by Maria Lopez. Parental leave is 16 weeks at full pay.", seconds_per_token=0.01
+    )
+    cancel = threading.Event()
+    events = []
+    for event in answering(generator).answer(WHO, Audience.everyone(), cancel=cancel):
+        events.append(event)
+        if isinstance(event, Delta):
+            cancel.set()
+    assert isinstance(events[-1], Done)
+    assert events[-1].answer.stopped
+    assert events[-1].answer.text == "Badges are issued by Maria Lopez. [1]"
+
+
+def test_a_repeating_model_is_heard_once() -> None:
+    answer = ask(answering("Lost badges cost 15 euros. Lost badges cost 15 euros. Lost badges cost 15 euros."))
+    assert answer.text == "Lost badges cost 15 euros. [1]"
+
+
+def test_the_last_exchange_is_in_the_prompt_and_older_turns_are_not() -> None:
+    generator = ScriptedGenerator("Lost badges cost 15 euros.")
+    history = (
+        HistoryTurn(role="user", text="an ancient question"),
+        HistoryTurn(role="assistant", text="an ancient answer"),
+        HistoryTurn(role="user", text="Who issues badges?"),
+        HistoryTurn(role="assistant", text="Maria Lopez. [1]"),
+    )
+    ask(answering(generator), Question(text="And what if it is lost?", history=history))
+    prompt = generator.calls[0][-1].content
+    assert "Maria Lopez." in prompt
+    assert "ancient" not in prompt
+
+
+def test_a_prompt_never_exceeds_the_context() -> None:
+    generator = ScriptedGenerator("Badges are issued by Maria Lopez.", context_size=260)
+    long = passage("Badges are issued by Maria Lopez. " + "Filler words make this badge passage long. " * 200)
+    options = AnswerOptions(minimum_support=0.0, evidence_sentences=50, generation=GenerationOptions(max_tokens=50))
+    answer = ask(answering(generator, options=options, library=FixedLibrary([long])))
+    assert answer.tokens.prompt + 50 <= 260
+
+
+def test_whole_passages_go_to_models_that_read_them() -> None:
+    generator = ScriptedGenerator("Badges are issued by Maria Lopez.")
+    ask(answering(generator, options=AnswerOptions(minimum_support=0.0, evidence_sentences=0)))
+    assert LEAVE in generator.calls[0][-1].content
+
+
+@pytest.mark.parametrize("text", ["", "  \n "])
+def test_an_empty_question_is_refused_kindly(text: str) -> None:
+    with pytest.raises(QuestionError, match="empty"):
+        ask(answering("x"), Question(text=text))
+
+
+def test_a_huge_question_is_refused_with_its_size() -> None:
+    with pytest.raises(QuestionError, match="100,000 characters"):
+        ask(answering("x"), Question(text="a" * 100_000))
+
+
+def test_small_talk_needs_neither_search_nor_model() -> None:
+    generator = ScriptedGenerator("x")
+    answer = ask(answering(generator), Question(text="Hello!"))
+    assert answer.text.startswith("Hello!")
+    assert generator.calls == []
+
+
+def test_a_failing_model_is_the_callers_to_handle() -> None:
+    def fail(_messages: object) -> str:
+        raise GenerationError("the model died")
+
+    with pytest.raises(GenerationError):
+        ask(answering(ScriptedGenerator(fail)))
+
+
+def test_timings_and_tokens_are_counted() -> None:
+    answer = ask(answering("Badges are issued by Maria Lopez."))
+    assert answer.tokens.completion > 0
+    assert answer.tokens.prompt > 50
+    assert 0 <= answer.seconds.retrieve <= answer.seconds.first_token <= answer.seconds.total
+    assert answer.version == "scripted-1"

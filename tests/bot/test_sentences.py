@@ -1,0 +1,43 @@
+"""Cutting texts into what can support an answer."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.sentences import content_words, plain, split_sentences, stem
+
+
+def test_abbreviations_and_initials_do_not_end_a_sentence() -> None:
+    text = "Dr. Smith met J. Doe in St. Louis. He paid $3.5 million."
+    assert split_sentences(text) == ["Dr. Smith met J. Doe in St. Louis.", "He paid $3.5 million."]
+
+
+def test_list_items_and_table_rows_stand_alone_and_headings_are_left_out() -> None:
+    text = "# Title\n\n- one item\n- two items\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    assert split_sentences(text) == ["one item", "two items", "a; b", "1; 2"]
+
+
+def test_lines_of_one_paragraph_are_one_text() -> None:
+    assert split_sentences("The office\nopens at nine.") == ["The office opens at nine."]
+
+
+def test_links_keep_their_words_and_lose_their_target() -> None:
+    assert plain("see [the *page*](https://example.com/a_(b)) **now**") == "see the page now"
+
+
+@pytest.mark.parametrize(
+    ("word", "same"), [("deploys", "deployed"), ("policies", "policy"), ("issued", "issue"), ("uses", "use")]
+)
+def test_forms_of_a_word_share_a_stem(word: str, same: str) -> None:
+    assert stem(word) == stem(same)
+
+
+def test_stop_words_carry_no_meaning() -> None:
+    assert content_words("What is the badge for?") == ["badg"]
+
+
+@given(st.text())
+def test_every_piece_of_any_text_says_something(text: str) -> None:
+    assert all(piece.strip() for piece in split_sentences(text))
