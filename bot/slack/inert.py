@@ -6,6 +6,7 @@ Knows Slack's control sequences and what linkers look for; knows nothing of answ
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 # Characters that steer or hide: controls, zero-width, bidi, fillers, tags, variation selectors (they can
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
-    "\U0001d173-\U0001d17a\U000e0000-\U000effff]"
+    "\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000effff]"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_BREAK = re.compile("\r\n?|[\x85\u2028\u2029]")
@@ -49,9 +50,7 @@ _CLOSERS = ")]}>\"'”’».,;:!?…*_~`—–-"
 
 _BREAKABLE = re.compile(rf"(?<=\S)[{_DOT}](?=\S)|[{_COLON}](?=\S)")
 _BROADCAST = re.compile(r"[@\uff20\ufe6b](?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
-_CITABLE_URL = re.compile(
-    r"https?://[^\s<>|\"`\\^{}\x00-\x20\x7f-\x9f\u2000-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+"
-)
+_CITABLE_URL = re.compile(r"https?://[^\s<>|\"`\\^{}\x00-\x20\x7f-\x9f\u2000-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+")
 _LONGEST_URL = 3_000
 
 
@@ -67,7 +66,7 @@ def link_spans(text: str) -> Iterator[tuple[int, int]]:
     """Find every stretch that some client might make a link of, without the punctuation around it."""
     for token in _TOKEN.finditer(text):
         word = token.group()
-        if not _LINKISH.search(word):
+        if not _linkish(word):
             continue
         bare = word.lstrip(_OPENERS)
         start = token.start() + len(word) - len(bare)
@@ -91,9 +90,17 @@ def citable_url(url: str) -> str | None:
     return url if len(url) <= _LONGEST_URL and _CITABLE_URL.fullmatch(url) else None
 
 
+def _linkish(word: str) -> bool:
+    if _LINKISH.search(word):
+        return True
+    return not word.isascii() and _LINKISH.search(unicodedata.normalize("NFKC", word)) is not None
+
+
 def _break(token: re.Match[str]) -> str:
     word = token.group()
-    if not _LINKISH.search(word):
+    if not _linkish(word):
         return word
+    if not word.isascii():
+        word = unicodedata.normalize("NFKC", word)
     # The usual way to write a dangerous address: https[:]//evil[.]example. Readable, and inert everywhere.
     return _BREAKABLE.sub(lambda match: f"[{match.group()}]", word)
