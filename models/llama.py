@@ -1,0 +1,213 @@
+"""The language model itself: the one module that imports llama_cpp. It runs in the model process only.
+
+It uses llama.cpp's C functions directly: the wrapper's high-level class keeps a copy of all scores in Python and
+cannot be stopped while it reads a prompt. One thread generates; `count_tokens` and `stop` may come from another.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+
+from models.chat_format import PromptPiece, chat_format, write_prompt
+from models.errors import GenerationError, GenerationStopped, ModelError, ModelFileError
+from models.generator import ChatMessage, GenerationOptions
+from models.text_stream import TextStream
+from models.wire import LoadRequest
+
+_ABORTED = 2  # llama_decode's own code for "the abort callback said so"
+# The window of llama.cpp's own command line: long enough for a repeated sentence.
+_PENALTY_WINDOW = 64
+# Asking Python after every node of the graph slows the generation of a token by some per cent, so that is done only
+# where one token takes so long that looking between tokens would be late.
+_SLOW_TOKEN_SECONDS = 0.1
+
+
+class LlamaModel:
+    """A loaded model with one context; what it has read is kept, so that a shared beginning is read once."""
+
+    def __init__(self, request: LoadRequest) -> None:
+        self._format = chat_format(request.chat_format)
+        self._stop_asked = threading.Event()
+        self._abort = llama_cpp.ggml_abort_callback(lambda _data: self._stop_asked.is_set())
+        self._never_abort = llama_cpp.ggml_abort_callback()  # a null pointer
+        llama_cpp.llama_backend_init()
+        self._model = _load_model(Path(request.path), request.gpu_layers)
+        self._vocabulary = llama_cpp.llama_model_get_vocab(self._model)
+        self._batch_tokens = request.batch_tokens
+        self._context = self._open_context(request)
+        self._memory = llama_cpp.llama_get_memory(self._context)
+        self._read: list[int] = []
+        self._ends = self._end_tokens()
+
+    @property
+    def context_size(self) -> int:
+        """Tokens of prompt and answer together."""
+        return int(llama_cpp.llama_n_ctx(self._context))
+
+    def stop(self) -> None:
+        """Stop the generation that is going on; from any thread."""
+        self._stop_asked.set()
+
+    def allow(self) -> None:
+        """Forget an earlier `stop`, before the next generation."""
+        self._stop_asked.clear()
+
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of a plain text."""
+        return len(self._tokenize(PromptPiece(text=text, control=False)))
+
+    def prompt_tokens(self, messages: Sequence[ChatMessage]) -> list[int]:
+        """Turn a conversation into tokens; nothing in a message's content becomes a control token."""
+        pieces = write_prompt(self._format, messages)
+        return [token for piece in pieces for token in self._tokenize(piece)]
+
+    def generate(self, prompt: Sequence[int], options: GenerationOptions) -> Iterator[tuple[str, int]]:
+        """Yield ("", tokens of the prompt read so far) while reading, then (text, tokens generated so far)."""
+        for read in self._read_prompt(prompt):
+            yield "", read
+        room = min(options.max_tokens, self.context_size - len(prompt))
+        text = TextStream(options.stop)
+        sampler = self._sampler(options)
+        try:
+            for count in range(1, room + 1):
+                token = llama_cpp.llama_sampler_sample(sampler, self._context, -1)
+                if token in self._ends or llama_cpp.llama_vocab_is_eog(self._vocabulary, token):
+                    break
+                yield text.push(self._piece(token)), count
+                if text.stopped or count == room:
+                    break
+                self._decode([token])
+            yield text.finish(), 0
+        finally:
+            llama_cpp.llama_sampler_free(sampler)
+
+    def close(self) -> None:
+        """Free the memory."""
+        llama_cpp.llama_free(self._context)
+        llama_cpp.llama_model_free(self._model)
+
+    def _read_prompt(self, prompt: Sequence[int]) -> Iterator[int]:
+        """Read what is not yet in memory; the last token always, because its scores are needed."""
+        kept = min(_shared_length(self._read, prompt), len(prompt) - 1)
+        self._forget_after(kept)
+        self._watch(while_decoding=True)
+        for start in range(len(self._read), len(prompt), self._batch_tokens):
+            started = time.perf_counter()
+            piece = prompt[start : start + self._batch_tokens]
+            self._decode(piece)
+            self._watch(while_decoding=(time.perf_counter() - started) > _SLOW_TOKEN_SECONDS * len(piece))
+            yield len(self._read)
+
+    def _decode(self, tokens: Sequence[int]) -> None:
+        if self._stop_asked.is_set():
+            raise GenerationStopped("Generation was stopped on request.")
+        array = (llama_cpp.llama_token * len(tokens))(*tokens)
+        result = llama_cpp.llama_decode(self._context, llama_cpp.llama_batch_get_one(array, len(tokens)))
+        if result == 0:
+            self._read.extend(tokens)
+            return
+        self._forget_after(len(self._read))
+        if result == _ABORTED:
+            raise GenerationStopped("Generation was stopped on request.")
+        raise GenerationError(f"llama.cpp could not go on (code {result} after {len(self._read)} tokens).")
+
+    def _forget_after(self, length: int) -> None:
+        """Drop what was read after the first `length` tokens; some architectures can only drop everything."""
+        if llama_cpp.llama_memory_seq_rm(self._memory, 0, length, -1):
+            self._read = self._read[:length]
+        else:
+            llama_cpp.llama_memory_clear(self._memory, True)
+            self._read = []
+
+    def _watch(self, *, while_decoding: bool) -> None:
+        callback = self._abort if while_decoding else self._never_abort
+        llama_cpp.llama_set_abort_callback(self._context, callback, None)
+
+    def _open_context(self, request: LoadRequest) -> Any:
+        wanted = llama_cpp.llama_context_default_params()
+        wanted.n_ctx = request.context_tokens
+        wanted.n_batch = wanted.n_ubatch = request.batch_tokens
+        wanted.n_threads = wanted.n_threads_batch = request.threads
+        wanted.no_perf = True
+        context = llama_cpp.llama_init_from_model(self._model, wanted)
+        if not context:
+            raise ModelError(
+                f"No memory for a context of {request.context_tokens} tokens; set model.context_tokens lower."
+            )
+        return context
+
+    def _end_tokens(self) -> frozenset[int]:
+        """The format's end texts, as far as they are single control tokens of this vocabulary."""
+        written = [self._tokenize(PromptPiece(text=end, control=True)) for end in self._format.ends]
+        return frozenset(tokens[0] for tokens in written if len(tokens) == 1)
+
+    def _sampler(self, options: GenerationOptions) -> Any:
+        """Build the sampler. The penalty sees the answer only: an answer should repeat words of its sources."""
+        chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
+        steps = []
+        if options.repeat_penalty != 1.0:
+            size = llama_cpp.llama_vocab_n_tokens(self._vocabulary)
+            steps.append(
+                llama_cpp.llama_sampler_init_penalties(size, _PENALTY_WINDOW, options.repeat_penalty, 0.0, 0.0)
+            )
+        if options.temperature <= 0:
+            steps.append(llama_cpp.llama_sampler_init_greedy())
+        else:
+            steps.append(llama_cpp.llama_sampler_init_top_k(40))
+            steps.append(llama_cpp.llama_sampler_init_top_p(0.95, 1))
+            steps.append(llama_cpp.llama_sampler_init_temp(options.temperature))
+            steps.append(llama_cpp.llama_sampler_init_dist(options.seed & 0xFFFFFFFF))
+        for step in steps:
+            llama_cpp.llama_sampler_chain_add(chain, step)
+        return chain
+
+    def _tokenize(self, piece: PromptPiece) -> list[int]:
+        text = piece.text.encode("utf-8", "replace")
+        room = len(text) + 2  # a token is at least a byte, save for those that a vocabulary adds in front
+        tokens = (llama_cpp.llama_token * room)()
+        count = llama_cpp.llama_tokenize(self._vocabulary, text, len(text), tokens, room, False, piece.control)
+        if count < 0:
+            raise GenerationError(f"llama.cpp could not tokenize a text of {len(text)} bytes.")
+        return list(tokens[:count])
+
+    def _piece(self, token: int) -> bytes:
+        buffer = ctypes.create_string_buffer(256)
+        length = llama_cpp.llama_token_to_piece(self._vocabulary, token, buffer, len(buffer), 0, False)
+        return buffer.raw[: max(0, length)]
+
+
+def _load_model(path: Path, gpu_layers: int | None) -> Any:
+    wanted = llama_cpp.llama_model_default_params()
+    offload = bool(llama_cpp.llama_supports_gpu_offload())
+    wanted.n_gpu_layers = (-1 if offload else 0) if gpu_layers is None else gpu_layers
+    model = llama_cpp.llama_model_load_from_file(str(path).encode(), wanted)
+    if not model and gpu_layers is None and offload:
+        wanted.n_gpu_layers = 0  # it does not fit there; nobody insisted
+        model = llama_cpp.llama_model_load_from_file(str(path).encode(), wanted)
+    if not model:
+        raise ModelFileError(f"llama.cpp cannot load {path}; the file is damaged or of a kind it does not know.")
+    return model
+
+
+def _shared_length(one: Sequence[int], other: Sequence[int]) -> int:
+    for place, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return place
+    return min(len(one), len(other))
+
+
+def requantize(source: Path, target: Path, quantization: str, threads: int) -> None:
+    """Write a model file anew in another quantization; raises ModelFileError."""
+    wanted = llama_cpp.llama_model_quantize_default_params()
+    wanted.ftype = {"Q4_0": 2, "Q4_1": 3, "Q8_0": 7}[quantization]
+    wanted.allow_requantize = True
+    wanted.nthread = threads
+    if llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), wanted):
+        raise ModelFileError(f"llama.cpp cannot write {source} as {quantization}; is the disk full?")
