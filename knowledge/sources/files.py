@@ -1,7 +1,7 @@
 """A folder, or a single file, as a source.
 
-Reads only regular files of known types. Links, pipes and devices are passed over: a shared folder must not lead
-to files outside it, nor make a run hang.
+Reads only regular files of known types. Links, pipes and devices are passed over: a shared folder must not
+lead to files outside it, nor make a run hang.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ class _Scan:
 class FolderSource:
     """All documents below a folder; `changes` may be called again and again, from one thread at a time."""
 
-    def __init__(
-        self, source_id: str, root: Path, audience: str = EVERYONE, max_bytes: int = MAX_BYTES
-    ) -> None:
+    def __init__(self, source_id: str, root: Path, audience: str = EVERYONE, max_bytes: int = MAX_BYTES) -> None:
         self._id = source_id
         self._root = root.expanduser().resolve()
         self._audience = audience
@@ -150,9 +148,7 @@ class FolderSource:
             return FailedDocument(uri=uri, reason=f"The file cannot be read ({error.strerror}).")
         if len(content) > self._max_bytes:
             limit = self._max_bytes / 1024 / 1024
-            return FailedDocument(
-                uri=uri, reason=f"The file is larger than {limit:g} MB. Split it, or leave it out."
-            )
+            return FailedDocument(uri=uri, reason=f"The file is larger than {limit:g} MB. Split it, or leave it out.")
         return FetchedDocument(
             uri=uri,
             title=os.fsencode(place.stem).decode("utf-8", "replace"),

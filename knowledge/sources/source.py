@@ -1,6 +1,7 @@
 """The seam behind which documents come from. Real implementations: see `knowledge/sources/__init__.py`.
 
-All pass `tests/contracts/source.py`. A source only reads: it knows nothing of what is stored, and saves nothing.
+All pass `tests/contracts/source.py`. A source only reads: it knows nothing of what is stored, and saves
+nothing.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class Source(Protocol):
     def changes(self, cursor: str | None, retry: Collection[str] = ()) -> Iterator[SourceStep]:
         """Yield what changed since the cursor, with a Checkpoint at the end, and earlier where that is safe.
 
-        Without a cursor, everything there is: documents that are not among it count as deleted. URIs in `retry`
-        are delivered again although they did not change. A document that cannot be delivered is a
-        FailedDocument; one whose URI ends in a slash stands for all below it. Raises SourceUnavailableError when
-        the place itself is gone: nothing is deleted because of it.
+        Without a cursor, everything there is: documents that are not among it count as deleted. URIs in
+        `retry` are delivered again although they did not change. A document that cannot be delivered is a
+        FailedDocument; one whose URI ends in a slash stands for all below it. Raises SourceUnavailableError
+        when the place itself is gone: nothing is deleted because of it.
         """
