@@ -1,0 +1,282 @@
+"""What is known, ready to be searched: live vectors in memory, the newest HNSW generation, one retrieval.
+
+Another process or thread may sync at any time: each retrieval first looks at SQL's revision number and reads
+what changed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+import sqlalchemy as sa
+
+from knowledge.audience import Audience
+from knowledge.database import open_engine, reading, writing
+from knowledge.document import Question
+from knowledge.embed import Embedder
+from knowledge.errors import EmbedderMismatchError, IndexFileError
+from knowledge.generation import Generations, Manifest
+from knowledge.index import BuildStoppedError, HnswIndex
+from knowledge.retrieve import RetrievalOptions, Retrieved, View, retrieve
+from knowledge.snapshot import SnapshotReader, SnapshotSearch
+from knowledge.tables import chunk, create_tables
+from knowledge.tables import generation as generation_table
+from knowledge.tables import vector as vector_table
+
+logger = logging.getLogger(__name__)
+
+_KEPT_GENERATIONS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryState:
+    """What doctor and the home page say about the index."""
+
+    chunks: int
+    graph_chunks: int
+    """Vectors in the HNSW generation in use; 0 while every search is exact."""
+    problem: str
+    """Why there is no generation although there should be one; empty where all is well."""
+
+
+class Library:
+    """Open with `Library.open`; every method but `close` may be called from several threads."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        embedder: Embedder,
+        generations: Generations | None,
+        options: RetrievalOptions,
+    ) -> None:
+        self._engine = engine
+        self._embedder = embedder
+        self._generations = generations
+        self._options = options
+        self._reader = SnapshotReader(embedder.name, embedder.dim)
+        self._refreshing = threading.Lock()
+        self._publishing = threading.Lock()
+        self._closing = threading.Event()
+        self._graph: HnswIndex | None = None
+        self._newest_generation = 0
+        self._search = SnapshotSearch(self._reader.snapshot, None)
+        self._indexer: threading.Thread | None = None
+        self._problem = ""
+        self._on_close = ExitStack()
+
+    @classmethod
+    def open(
+        cls,
+        engine: sa.Engine,
+        embedder: Embedder,
+        folder: Path | None,
+        options: RetrievalOptions | None = None,
+    ) -> Library:
+        """Read the live vectors; the generation in `folder` follows in the background.
+
+        Without a folder every search is exact. Raises EmbedderMismatchError where the stored vectors come from
+        another embedder.
+        """
+        check_embedder(engine, embedder)
+        generations = None if folder is None else Generations(folder)
+        library = cls(engine, embedder, generations, options or RetrievalOptions())
+        library.refresh()
+        if library._generation_missing():
+            library._index_in_background()
+        return library
+
+    @classmethod
+    def in_memory(cls, embedder: Embedder, options: RetrievalOptions | None = None) -> Library:
+        """An empty library of its own, for one thread: ingest into its `engine`, retrieve, close."""
+        engine = open_engine("sqlite://")
+        create_tables(engine)
+        library = cls.open(engine, embedder, None, options)
+        library._on_close.callback(engine.dispose)
+        return library
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The database behind it."""
+        return self._engine
+
+    @property
+    def embedder(self) -> Embedder:
+        """What turns questions into vectors."""
+        return self._embedder
+
+    @property
+    def state(self) -> LibraryState:
+        """How much is known and how it is searched."""
+        search = self._search
+        return LibraryState(chunks=search.snapshot.count, graph_chunks=search.graph_size, problem=self._problem)
+
+    def retrieve(self, question: Question, audience: Audience, k: int) -> Retrieved:
+        """Find up to `k` passages that this audience may read, best first."""
+        self.refresh()
+        view = View(engine=self._engine, embedder=self._embedder, options=self._options, search=self._search)
+        return retrieve(view, question, audience, k)
+
+    def refresh(self) -> None:
+        """Read what any thread or process committed since the last look."""
+        with self._refreshing:
+            with reading(self._engine) as connection:
+                changed = self._reader.read(connection)
+                newest = connection.execute(_newest_generation(self._embedder)).scalar() or 0
+            if changed:
+                self._search = SnapshotSearch(self._reader.snapshot, self._graph)
+            published = newest > self._newest_generation
+            self._newest_generation = max(newest, self._newest_generation)
+        if published:
+            self._index_in_background()
+
+    def publish_if_due(self) -> bool:
+        """Publish a new generation where the current one has fallen behind; returns whether it did.
+
+        A failure is logged and shown in `state`: the vectors in SQL are whole, and search goes on exactly.
+        """
+        self.refresh()
+        if self._generations is None or not self._is_large() or not self._search.graph_is_stale:
+            return False
+        try:
+            self._publish(self._generations)
+        except IndexFileError as error:
+            self._problem = str(error)
+            logger.warning("no new index generation: %s", error)
+            return False
+        except BuildStoppedError:
+            return False
+        return True
+
+    def wait_for_index(self, timeout_seconds: float) -> bool:
+        """Wait for the index work in the background; returns whether it has ended."""
+        indexer = self._indexer
+        if indexer is not None:
+            indexer.join(timeout_seconds)
+        return indexer is None or not indexer.is_alive()
+
+    def close(self) -> None:
+        """End the background work and let go of the vectors."""
+        self._closing.set()
+        if self._indexer is not None:
+            self._indexer.join()
+        self._search = SnapshotSearch(SnapshotReader(self._embedder.name, self._embedder.dim).snapshot, None)
+        self._on_close.close()
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _is_large(self) -> bool:
+        return self._search.snapshot.count >= max(1, self._options.exact_search_below)
+
+    def _generation_missing(self) -> bool:
+        return self._generations is not None and self._newest_generation == 0 and self._is_large()
+
+    def _index_in_background(self) -> None:
+        if self._generations is None or self._closing.is_set():
+            return
+        before = self._indexer
+        self._indexer = threading.Thread(
+            target=self._index, args=(self._generations, before), name="lorekeeper-index", daemon=True
+        )
+        self._indexer.start()
+
+    def _index(self, generations: Generations, before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()
+        try:
+            if not self._load_newest(generations) and self._is_large():
+                self._publish(generations)
+        except BuildStoppedError:
+            logger.info("the index is not finished; the next start builds it")
+        except IndexFileError as error:
+            self._problem = str(error)
+            logger.warning("no index generation can be used, search goes on exactly: %s", error)
+        except Exception as error:
+            self._problem = str(error)
+            logger.exception("no index generation could be made; search goes on exactly")
+
+    def _load_newest(self, generations: Generations) -> bool:
+        with reading(self._engine) as connection:
+            manifests = _manifests(connection, self._embedder)
+        for manifest in manifests:
+            try:
+                self._use(generations.load(manifest))
+            except IndexFileError as error:
+                logger.warning("an index generation was skipped: %s", error)
+            else:
+                return True
+        return False
+
+    def _publish(self, generations: Generations) -> None:
+        with self._publishing:
+            snapshot = self._search.snapshot
+            rows = snapshot.distinct()
+            index = HnswIndex.build(snapshot.ids[rows], snapshot.vectors[rows], stop=self._closing.is_set)
+            manifest = generations.publish(index, self._embedder.name, int(snapshot.ids[-1]))
+            with writing(self._engine) as connection:
+                number, expired = _record(connection, manifest)
+                known = {row.file for row in connection.execute(sa.select(generation_table.c.file))}
+            with self._refreshing:
+                self._newest_generation = max(number, self._newest_generation)
+            generations.tidy(frozenset(known), expired)
+        self._use(index)
+
+    def _use(self, graph: HnswIndex) -> None:
+        with self._refreshing:
+            self._graph = graph
+            self._search = SnapshotSearch(self._reader.snapshot, graph)
+            self._problem = ""
+
+
+def check_embedder(engine: sa.Engine, embedder: Embedder) -> None:
+    """Raise EmbedderMismatchError where stored chunks have vectors of another embedder only."""
+    with reading(engine) as connection:
+        newest = connection.execute(sa.select(chunk.c.text_hash).order_by(chunk.c.id.desc()).limit(1)).scalar()
+        made_by = sa.select(vector_table.c.embedder, sa.func.length(vector_table.c.vector)).where(
+            vector_table.c.text_hash == newest
+        )
+        dims = {name: size // 4 for name, size in connection.execute(made_by)}
+    if newest is None or dims.get(embedder.name) == embedder.dim:
+        return
+    found = ", ".join(f"{name} ({dim})" for name, dim in sorted(dims.items())) or "an embedder that is not recorded"
+    raise EmbedderMismatchError(
+        f"The index was built with {found}, the settings ask for {embedder.name} ({embedder.dim}): "
+        "run `lorekeeper sync --rebuild`."
+    )
+
+
+def _newest_generation(embedder: Embedder) -> sa.Select[int | None]:
+    return sa.select(sa.func.max(generation_table.c.id)).where(
+        generation_table.c.embedder == embedder.name, generation_table.c.dim == embedder.dim
+    )
+
+
+def _manifests(connection: sa.Connection, embedder: Embedder) -> list[Manifest]:
+    columns = [generation_table.c[field.name] for field in fields(Manifest)]
+    rows = connection.execute(
+        sa.select(*columns)
+        .where(generation_table.c.embedder == embedder.name, generation_table.c.dim == embedder.dim)
+        .order_by(generation_table.c.id.desc())
+    )
+    return [Manifest(**row) for row in rows.mappings()]
+
+
+def _record(connection: sa.Connection, manifest: Manifest) -> tuple[int, list[str]]:
+    values = {**asdict(manifest), "created_at": datetime.now(UTC)}
+    added = connection.execute(sa.insert(generation_table).values(values).returning(generation_table.c.id)).scalar_one()
+    newest = sa.select(generation_table.c.id).order_by(generation_table.c.id.desc()).limit(_KEPT_GENERATIONS)
+    expired = connection.execute(
+        sa.delete(generation_table).where(generation_table.c.id.not_in(newest)).returning(generation_table.c.file)
+    )
+    return added, list(expired.scalars())

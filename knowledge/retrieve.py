@@ -1,0 +1,194 @@
+"""The one retrieval function: a question and an audience in, the best passages it may read out.
+
+History-weighted vector and the last turn's words, searched side by side, fused by score, checked against SQL.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from knowledge.audience import Audience
+from knowledge.database import reading
+from knowledge.document import Passage, Question
+from knowledge.embed import Embedder, Vectors
+from knowledge.fuse import FusedHit, fuse
+from knowledge.hits import Hits, Mask
+from knowledge.query import HistoryWeights, query_pieces, query_vector
+from knowledge.snapshot import Snapshot, SnapshotSearch
+from knowledge.tables import chunk, document, source
+from knowledge.words import search_words
+
+# Rows read beyond those wanted, so that dropping a copy or a chunk deleted just now rarely needs a second
+# read.
+_SPARE_ROWS = 8
+# A text this short says nothing without its heading ("Yes, up to 500."): only longer ones are copies whatever
+# is above.
+_COPY_WORDS = 20
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrievalOptions:
+    """How passages are found; the settings page explains each."""
+
+    word_weight: float = 0.3
+    history: HistoryWeights = field(default_factory=HistoryWeights)
+    candidates: int = 100
+    """How deep each of the two lists goes into the fusion."""
+    exact_search_below: int = 2_000
+    """Smaller collections are searched exactly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrieveSeconds:
+    """Where the time of one retrieval went."""
+
+    embed: float
+    vectors: float
+    words: float
+    total: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retrieved:
+    """Passages, best first, and the question's vector, float32[dim]."""
+
+    passages: tuple[Passage, ...]
+    query_vector: Vectors = field(repr=False)
+    seconds: RetrieveSeconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """All that a retrieval reads, as of one moment."""
+
+    engine: sa.Engine
+    embedder: Embedder
+    options: RetrievalOptions
+    search: SnapshotSearch
+
+
+def retrieve(view: View, question: Question, audience: Audience, k: int) -> Retrieved:
+    """Find up to `k` passages for a question; may be called from several threads."""
+    started = time.perf_counter()
+    snapshot, options = view.search.snapshot, view.options
+    readable = snapshot.readable(audience)
+    if k < 1 or not question.text.strip() or not readable.any():
+        return _nothing(view, started)
+    vector = query_vector(view.embedder, query_pieces(question, options.history))
+    embedded = time.perf_counter()
+    depth = max(options.candidates, 2 * k)
+    near = view.search.search(vector, depth, readable)
+    compared = time.perf_counter()
+    with reading(view.engine) as connection:
+        worded = _search_readable_words(connection, question.text, depth, snapshot, readable)
+        searched = time.perf_counter()
+        fused = fuse(near, worded, options.word_weight)
+        passages = _read_passages(connection, fused, snapshot, vector, audience, k)
+    seconds = RetrieveSeconds(
+        embed=embedded - started,
+        vectors=compared - embedded,
+        words=searched - compared,
+        total=time.perf_counter() - started,
+    )
+    return Retrieved(passages=passages, query_vector=vector, seconds=seconds)
+
+
+def _nothing(view: View, started: float) -> Retrieved:
+    total = time.perf_counter() - started
+    return Retrieved(
+        passages=(),
+        query_vector=np.zeros(view.embedder.dim, np.float32),
+        seconds=RetrieveSeconds(embed=0.0, vectors=0.0, words=0.0, total=total),
+    )
+
+
+def _search_readable_words(
+    connection: sa.Connection, text: str, depth: int, snapshot: Snapshot, readable: Mask
+) -> Hits:
+    # The word index knows no audiences: where some chunks are hidden, all its hits are filtered before any is
+    # cut off.
+    limit = depth if readable is snapshot.live else None
+    return snapshot.kept(search_words(connection, text, limit), readable).first(depth)
+
+
+def _read_passages(
+    connection: sa.Connection,
+    fused: tuple[FusedHit, ...],
+    snapshot: Snapshot,
+    vector: Vectors,
+    audience: Audience,
+    k: int,
+) -> tuple[Passage, ...]:
+    passages: list[Passage] = []
+    seen: set[str] = set()
+    step = k + _SPARE_ROWS
+    for start in range(0, len(fused), step):
+        for passage in _load(connection, fused[start : start + step], snapshot, vector, audience):
+            sameness = _sameness(passage)
+            if sameness not in seen:
+                seen.add(sameness)
+                passages.append(passage)
+            if len(passages) == k:
+                return tuple(passages)
+    return tuple(passages)
+
+
+def _load(
+    connection: sa.Connection,
+    hits: tuple[FusedHit, ...],
+    snapshot: Snapshot,
+    vector: Vectors,
+    audience: Audience,
+) -> list[Passage]:
+    ids = [hit.id for hit in hits]
+    # SQL has the last word on what exists and who may read it, whatever the copies in memory said.
+    rows = connection.execute(
+        _passage_rows().where(chunk.c.id.in_(ids), document.c.audience.in_(sorted(audience.readable)))
+    )
+    found = {row.id: row for row in rows}
+    cosines = snapshot.cosines(np.asarray(ids, np.int64), vector)
+    return [
+        Passage(
+            **found[hit.id]._mapping,
+            score=hit.score,
+            cosine=float(cosine),
+            word_score=hit.word_score,
+        )
+        for hit, cosine in zip(hits, cosines, strict=True)
+        if hit.id in found
+    ]
+
+
+def _passage_rows() -> sa.Select[*tuple[Any, ...]]:
+    return (
+        sa.select(
+            chunk.c.id,
+            chunk.c.document_id,
+            source.c.name.label("source"),
+            document.c.uri,
+            document.c.title,
+            chunk.c.header,
+            chunk.c.text,
+            chunk.c.text_hash,
+            document.c.audience,
+            document.c.modified_at,
+            document.c.synced_at,
+        )
+        .join(document, document.c.id == chunk.c.document_id)
+        .join(source, source.c.id == document.c.source_id)
+    )
+
+
+def _sameness(passage: Passage) -> str:
+    """The words of a passage in order: equal for copies that differ in case, spacing or punctuation."""
+    words = _WORD.findall(passage.text.lower())
+    if len(words) < _COPY_WORDS:
+        words = _WORD.findall(f"{passage.header} {passage.text}".lower())
+    return " ".join(words)

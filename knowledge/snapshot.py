@@ -1,0 +1,255 @@
+"""The vectors of all live chunks in memory, kept in step with SQL by reading only what changed.
+
+A `Snapshot` never changes, so searches need no lock. New chunks are written behind the rows that older
+snapshots see; everything else (deletions, audiences) is a new small array.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from knowledge.audience import Audience
+from knowledge.embed import Vectors
+from knowledge.errors import EmbedderMismatchError
+from knowledge.hits import Hits, Ids, Mask, Scores, merge_hits
+from knowledge.index import ExactIndex, VectorIndex
+from knowledge.tables import chunk, document, revision
+from knowledge.tables import vector as vector_table
+
+_READ_BATCH = 2_000
+_GROWTH = 1.25
+_COMPACT_ABOVE = 0.25
+# A graph that misses this share of the chunks makes every search compare with them one by one; one that hides
+# this share of its own walks through dead ends.
+_STALE_ABOVE_UNCOVERED = 0.05
+_STALE_ABOVE_HIDDEN = 0.20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """All chunks as of one moment; the arrays have one row for each, by ascending chunk id."""
+
+    ids: Ids
+    vectors: Vectors
+    texts: Ids
+    """Equal for chunks with equal text."""
+    audiences: npt.NDArray[np.int32]
+    """Positions in `audience_names`."""
+    audience_names: tuple[str, ...]
+    live: Mask
+
+    @property
+    def count(self) -> int:
+        """Chunks that can be found."""
+        return int(np.count_nonzero(self.live))
+
+    def readable(self, audience: Audience) -> Mask:
+        """The live rows that this audience may read."""
+        permitted = np.fromiter((audience.may_read(name) for name in self.audience_names), np.bool_)
+        if permitted.all():
+            return self.live
+        return np.asarray(self.live & permitted[self.audiences], np.bool_)
+
+    def rows(self, ids: Ids) -> npt.NDArray[np.int64]:
+        """The rows of chunk ids, -1 for those that are not here."""
+        if len(self.ids) == 0:
+            return np.full(len(ids), -1, np.int64)
+        rows = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        return np.where(self.ids[rows] == ids, rows, -1)
+
+    def cosines(self, ids: Ids, vector: Vectors) -> Scores:
+        """The cosines of chunks that are here with a unit vector."""
+        return np.asarray(self.vectors[self.rows(ids)] @ vector, np.float32)
+
+    def kept(self, hits: Hits, readable: Mask) -> Hits:
+        """The hits that are here and readable."""
+        rows = self.rows(hits.ids)
+        good = (rows >= 0) & readable[rows]
+        return Hits(ids=hits.ids[good], scores=hits.scores[good])
+
+    def distinct(self) -> Ids:
+        """The rows of the first live chunk of each text."""
+        live = np.flatnonzero(self.live)
+        _, first = np.unique(self.texts[live], return_index=True)
+        return np.sort(live[first]).astype(np.int64)
+
+
+class SnapshotSearch:
+    """Vector search: the graph for what it covers, exact search for the rest and for every filter."""
+
+    def __init__(self, snapshot: Snapshot, graph: VectorIndex | None) -> None:
+        self.snapshot = snapshot
+        self._exact = ExactIndex(snapshot.ids, snapshot.vectors)
+        self._graph = graph if len(snapshot.ids) else None
+        if self._graph is not None:
+            rows = snapshot.rows(self._graph.ids)
+            self._graph_live: Mask = np.asarray((rows >= 0) & snapshot.live[rows], np.bool_)
+            covered = np.isin(snapshot.texts, snapshot.texts[rows[self._graph_live]])
+            self._uncovered: Mask = np.asarray(snapshot.live & ~covered, np.bool_)
+
+    @property
+    def graph_size(self) -> int:
+        """Vectors in the graph, the hidden ones included; 0 without a graph."""
+        return 0 if self._graph is None else len(self._graph.ids)
+
+    @property
+    def graph_is_stale(self) -> bool:
+        """Whether a new graph would be worth its building."""
+        size = self.graph_size
+        if size == 0:
+            return True
+        uncovered, live = np.count_nonzero(self._uncovered), np.count_nonzero(self._graph_live)
+        return bool(uncovered > size * _STALE_ABOVE_UNCOVERED or size - live > size * _STALE_ABOVE_HIDDEN)
+
+    def search(self, vector: Vectors, k: int, readable: Mask) -> Hits:
+        """Find the `k` nearest readable chunks; exact unless everything live is readable."""
+        # A graph asked for few permitted neighbours is slower than comparing with all of them, and finds
+        # less.
+        if self._graph is None or readable is not self.snapshot.live:
+            return self._exact.search(vector, k, readable)
+        near = self._graph.search(vector, k, self._graph_live)
+        return merge_hits(near, self._exact.search(vector, k, self._uncovered), k)
+
+
+class SnapshotReader:
+    """Keeps the current snapshot. Not for two threads at once; the snapshots it makes are."""
+
+    def __init__(self, embedder: str, dim: int) -> None:
+        self._embedder = embedder
+        self._dim = dim
+        self._revision = -1
+        self._last_chunk = 0
+        self._last_document = 0
+        self._audience_sums: dict[str, tuple[int, int]] = {}
+        self._without_vector = 0
+        self._documents: Ids = np.empty(0, np.int64)
+        self._buffer: Vectors = np.empty((0, dim), np.float32)
+        self.snapshot = Snapshot(
+            ids=np.empty(0, np.int64),
+            vectors=self._buffer,
+            texts=np.empty(0, np.int64),
+            audiences=np.empty(0, np.int32),
+            audience_names=(),
+            live=np.empty(0, np.bool_),
+        )
+
+    def read(self, connection: sa.Connection) -> bool:
+        """Bring the snapshot up to date in one reading transaction; returns whether anything had changed."""
+        number = connection.execute(sa.select(revision.c.number)).scalar_one()
+        if number == self._revision:
+            return False
+        if self._audience_sums != _sum_audiences(connection, self._last_document):
+            self._read_audiences(connection)
+        self._read_new_chunks(connection)
+        stored = connection.execute(sa.select(sa.func.count()).select_from(chunk)).scalar_one()
+        if stored != self.snapshot.count + self._without_vector:
+            self._drop_deleted(connection, stored)
+        self._last_document = connection.execute(sa.select(sa.func.max(document.c.id))).scalar() or 0
+        self._audience_sums = _sum_audiences(connection, self._last_document)
+        self._revision = number
+        return True
+
+    def _read_new_chunks(self, connection: sa.Connection) -> None:
+        newest = connection.execute(sa.select(sa.func.max(chunk.c.id))).scalar() or 0
+        if newest <= self._last_chunk:
+            return
+        self._reserve(connection)
+        query = (
+            sa.select(chunk.c.id, chunk.c.document_id, chunk.c.text_hash, document.c.audience, vector_table.c.vector)
+            .join(document, document.c.id == chunk.c.document_id)
+            .join(
+                vector_table,
+                sa.and_(vector_table.c.text_hash == chunk.c.text_hash, vector_table.c.embedder == self._embedder),
+            )
+            .where(chunk.c.id > self._last_chunk)
+            .order_by(chunk.c.id)
+        )
+        for rows in connection.execution_options(yield_per=_READ_BATCH).execute(query).partitions():
+            self._append(rows)
+        self._last_chunk = newest
+
+    def _reserve(self, connection: sa.Connection) -> None:
+        # Sized once before a large read: growing step by step would copy all vectors again and again.
+        added = connection.execute(sa.select(sa.func.count()).where(chunk.c.id > self._last_chunk)).scalar_one()
+        used = len(self.snapshot.ids)
+        if used + added > len(self._buffer):
+            size = max(used + added, int(len(self._buffer) * _GROWTH))
+            grown = np.empty((size, self._dim), np.float32)
+            grown[:used] = self._buffer[:used]
+            self._buffer = grown
+
+    def _append(self, rows: Sequence[sa.Row[*tuple[Any, ...]]]) -> None:
+        old, used, names = self.snapshot, len(self.snapshot.ids), self.snapshot.audience_names
+        names += tuple(dict.fromkeys(row.audience for row in rows if row.audience not in names))
+        place = {name: position for position, name in enumerate(names)}
+        self._buffer[used : used + len(rows)] = self._decode([row.vector for row in rows])
+        self._documents = _extended(self._documents, (row.document_id for row in rows))
+        self.snapshot = Snapshot(
+            ids=_extended(old.ids, (row.id for row in rows)),
+            vectors=self._buffer[: used + len(rows)],
+            texts=_extended(old.texts, (_number(row.text_hash) for row in rows)),
+            audiences=np.concatenate((old.audiences, np.asarray([place[row.audience] for row in rows], np.int32))),
+            audience_names=names,
+            live=np.concatenate((old.live, np.ones(len(rows), np.bool_))),
+        )
+
+    def _decode(self, blobs: list[bytes]) -> Vectors:
+        wrong = next((len(blob) for blob in blobs if len(blob) != 4 * self._dim), None)
+        if wrong is not None:
+            raise EmbedderMismatchError(
+                f"The database holds vectors of length {wrong // 4} for {self._embedder}, which now "
+                f"makes vectors of length {self._dim}: run `lorekeeper sync --rebuild`."
+            )
+        return np.frombuffer(b"".join(blobs), "<f4").reshape(len(blobs), self._dim)
+
+    def _drop_deleted(self, connection: sa.Connection, stored: int) -> None:
+        found = np.fromiter(connection.execute(sa.select(chunk.c.id)).scalars(), np.int64, stored)
+        live = np.isin(self.snapshot.ids, found, assume_unique=True)
+        self._without_vector = stored - int(np.count_nonzero(live))
+        if np.count_nonzero(live) >= len(live) * (1 - _COMPACT_ABOVE):
+            self.snapshot = replace(self.snapshot, live=live)
+            return
+        self._documents, self._buffer = self._documents[live], self.snapshot.vectors[live]
+        self.snapshot = replace(
+            self.snapshot,
+            ids=self.snapshot.ids[live],
+            vectors=self._buffer,
+            texts=self.snapshot.texts[live],
+            audiences=self.snapshot.audiences[live],
+            live=np.ones(len(self._buffer), np.bool_),
+        )
+
+    def _read_audiences(self, connection: sa.Connection) -> None:
+        audience_of = dict(connection.execute(sa.select(document.c.id, document.c.audience)).all())
+        names = tuple(sorted(set(audience_of.values())))
+        place = {name: position for position, name in enumerate(names)}
+        documents, inverse = np.unique(self._documents, return_inverse=True)
+        # A document that is gone keeps any place: its chunks are found dead in the same read.
+        places = np.asarray([place.get(audience_of.get(int(item), ""), 0) for item in documents], np.int32)
+        self.snapshot = replace(self.snapshot, audiences=places[inverse], audience_names=names)
+
+
+def _sum_audiences(connection: sa.Connection, last_document: int) -> dict[str, tuple[int, int]]:
+    # Count and sum of ids for each audience: a document that changes hands changes both without a look at
+    # every row.
+    query = (
+        sa.select(document.c.audience, sa.func.count(), sa.func.sum(document.c.id))
+        .where(document.c.id <= last_document)
+        .group_by(document.c.audience)
+    )
+    return {audience: (count, total) for audience, count, total in connection.execute(query)}
+
+
+def _extended(numbers: Ids, more: Iterable[int]) -> Ids:
+    return np.concatenate((numbers, np.fromiter(more, np.int64)))
+
+
+def _number(text_hash: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text_hash.encode(), digest_size=8).digest(), "big", signed=True)
