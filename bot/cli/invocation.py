@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from bot.cli.output import Report, progress_bar
+
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
@@ -22,14 +24,16 @@ if TYPE_CHECKING:
 class Build(Protocol):
     """How the parts of the product are put together; `bot.app.build` outside tests."""
 
-    def __call__(self, settings: Settings, *, with_generator: bool = True) -> Application:
+    def __call__(
+        self, settings: Settings, *, with_generator: bool = True, progress: Report | None = None
+    ) -> Application:
         """Open everything that the settings ask for."""
 
 
-def _build(settings: Settings, *, with_generator: bool = True) -> Application:
+def _build(settings: Settings, *, with_generator: bool = True, progress: Report | None = None) -> Application:
     from bot.app import build
 
-    return build(settings, with_generator=with_generator)
+    return build(settings, with_generator=with_generator, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +45,20 @@ class Invocation:
     build: Build = _build
 
     def settings(self) -> Settings:
-        """Read the settings of this call; raises SettingsError."""
-        from bot.settings import load_settings
+        """Read the settings of this call and make the data folder; raises SettingsError."""
+        from bot.settings import load_settings, prepare_home
 
-        return load_settings(self.environment, self.home)
+        settings = load_settings(self.environment, self.home)
+        prepare_home(settings.home)
+        return settings
 
     @contextmanager
     def application(self, *, with_generator: bool = False) -> Iterator[Application]:
         """Open the product, without the language model unless it is asked for."""
-        with self.build(self.settings(), with_generator=with_generator) as application:
+        settings = self.settings()
+        with progress_bar() as progress:
+            application = self.build(settings, with_generator=with_generator, progress=progress)
+        with application:
             yield application
 
     @contextmanager

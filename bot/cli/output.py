@@ -94,8 +94,9 @@ def write_file(path: Path, lines: Iterable[str]) -> int:
                 count += 1
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise MisuseError(f"{path} cannot be written ({error.strerror}). Name another file.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
     return count
 
 

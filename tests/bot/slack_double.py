@@ -1,0 +1,55 @@
+"""A tiny real web server in Slack's place, for the few calls that need no workspace behind them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(kw_only=True)
+class SlackDouble:
+    """Answers each method with a fixed reply and keeps which token asked."""
+
+    replies: Mapping[str, Mapping[str, Any]]
+    scopes: str = ""
+    url: str = ""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+
+@contextmanager
+def slack_double(replies: Mapping[str, Mapping[str, Any]], scopes: str = "") -> Iterator[SlackDouble]:
+    """Serve these replies by method name while the block runs."""
+    double = SlackDouble(replies=replies, scopes=scopes)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            method = self.path.removeprefix("/api/")
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            double.asked.append((method, self.headers.get("Authorization", "").removeprefix("Bearer ")))
+            body = json.dumps(double.replies.get(method, {"ok": False, "error": "unknown_method"})).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            if double.scopes:
+                self.send_header("x-oauth-scopes", double.scopes)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the library's
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    double.url = f"http://127.0.0.1:{server.server_port}/api/"
+    try:
+        yield double
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
