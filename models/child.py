@@ -242,8 +242,8 @@ def _stops(process: ModelProcess, mailbox: Mailbox) -> bool:
             reply = mailbox.replies.get(timeout=left)
         except queue.Empty:
             return False
-        if reply.kind in ("end", "error"):
-            return True
+        if reply.kind in ("end", "error") or reply is DIED:
+            return reply is not DIED
     return False
 
 

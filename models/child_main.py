@@ -1,4 +1,4 @@
-"""The model process: `python -m models.child_main` reads requests on its standard input and answers on its output.
+"""The model process: `python -m models.child_main` reads requests on its standard input, answers on its output.
 
 It knows nothing of Slack, documents or the database, and has no credentials. It ends when its input ends, so it
 cannot outlive the bot.
@@ -10,10 +10,11 @@ import os
 import queue
 import sys
 import threading
+from pathlib import Path
 from typing import BinaryIO
 
 from models.errors import GenerationStopped, ModelError
-from models.llama import LlamaModel
+from models.llama import LlamaModel, requantize
 from models.wire import (
     LONGEST_LINE,
     CancelRequest,
@@ -113,7 +114,11 @@ class ModelServer:
 
 
 def main() -> None:
-    """Load what the first line says, then serve."""
+    """Load what the first line says, then serve; or, given `requantize SOURCE TARGET TYPE THREADS`, do that."""
+    if sys.argv[1:2] == ["requantize"]:
+        source, target, quantization, threads = sys.argv[2:]
+        requantize(Path(source), Path(target), quantization, int(threads))
+        return
     requests = sys.stdin.buffer
     # What a C library prints must not get between the replies: they have a descriptor of their own from here on.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

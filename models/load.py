@@ -1,0 +1,50 @@
+"""The one way to a language model: from options to a generator that is ready or getting ready."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from models.child import ChildGenerator, Runtime
+from models.generator import Generator
+from models.registry import EMBEDDED, ModelRegistry
+from models.requantize import fastest_embedded
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Which model, and how it is run."""
+
+    name: str = EMBEDDED
+    """`embedded` or a name on the allow-list."""
+    context_tokens: int = 4096
+    gpu_layers: int | None = None
+    """None: all of them where there is a GPU, else none."""
+    threads: int | None = None
+    """None: as many as there are usable cores."""
+    chat_format: str = "chatml"
+    server_url: str = ""
+    """Base URL of an OpenAI-compatible server, to use instead of a local file; `name` is then its model."""
+    server_key: str = field(default="", repr=False)
+
+
+def load_generator(
+    options: ModelOptions, folder: Path, progress: Callable[[str], None] = lambda _text: None
+) -> Generator:
+    """Start the model that the options name; `folder` holds the allow-list and what is made for this machine.
+
+    Raises ModelError where the file is missing, changed, not allowed or too large. Loading goes on in the
+    background: the first use waits for it.
+    """
+    registry = ModelRegistry(folder)
+    embedded = options.name == EMBEDDED
+    file = fastest_embedded(registry, progress) if embedded else registry.open_model(options.name)
+    progress(f"Loading the language model {file.version}")
+    runtime = Runtime(
+        context_tokens=options.context_tokens,
+        gpu_layers=options.gpu_layers,
+        threads=options.threads,
+        chat_format=options.chat_format,
+    )
+    return ChildGenerator(file.path, file.version, runtime)
