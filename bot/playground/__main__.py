@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import sys
 import threading
 from pathlib import Path
 
-import uvicorn
-
-from bot.errors import BotError, PortInUseError
+from bot.errors import BotError
 from bot.playground.options import PlaygroundOptions, Tokens
 from bot.playground.playground import Playground
-from bot.playground.server import build_server
+from bot.playground.serving import PlaygroundServer, address, listen
 
 
 def main() -> int:
@@ -37,65 +34,23 @@ def main() -> int:
         _write({"error": str(error), "kind": type(error).__name__})
         return 1
     playground.url = address(options.host, listener)
-    server = _Server(playground)
+    server = PlaygroundServer(playground, lambda: _announce(playground))
     if arguments.until_stdin_closes:
         threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
     server.run(sockets=[listener])
     return 0
 
 
-def listen(options: PlaygroundOptions) -> socket.socket:
-    """Take the port; raises PortInUseError."""
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((options.host, options.port))
-    except OSError as error:
-        listener.close()
-        raise PortInUseError(
-            f"The playground cannot listen on {options.host}:{options.port} ({error.strerror}). Stop the program that "
-            "does, or set playground.port to another port (0 takes any free one)."
-        ) from error
-    return listener
-
-
-def address(host: str, listener: socket.socket) -> str:
-    """Give the address for a browser on this machine."""
-    port = listener.getsockname()[1]
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{port}/"
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, playground: Playground) -> None:
-        # The sans-I/O WebSocket implementation is the one that does not stand on deprecated parts of `websockets`.
-        super().__init__(
-            uvicorn.Config(
-                build_server(playground),
-                http="h11",
-                ws="websockets-sansio",
-                log_level="warning",
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_graceful_shutdown=3,
-            )
-        )
-        self._playground = playground
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        url, tokens = self._playground.url, self._playground.tokens
-        _write(
-            {
-                "url": url,
-                "api_url": f"{url}api/",
-                "bot_token": tokens.bot,
-                "app_token": tokens.app,
-                "signing_secret": tokens.signing_secret,
-            }
-        )
+def _announce(playground: Playground) -> None:
+    _write(
+        {
+            "url": playground.url,
+            "api_url": f"{playground.url}api/",
+            "bot_token": playground.tokens.bot,
+            "app_token": playground.tokens.app,
+            "signing_secret": playground.tokens.signing_secret,
+        }
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _stop_with_parent(server: uvicorn.Server) -> None:
+def _stop_with_parent(server: PlaygroundServer) -> None:
     sys.stdin.read()
     server.should_exit = True
 

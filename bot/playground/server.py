@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.playground import web_api
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 PAGE_FOLDER = Path(__file__).parent / "page"
 
 
-def build_server(playground: Playground) -> Starlette:
+def build_server(playground: Playground) -> ASGIApp:
     """Build the ASGI application of one playground."""
 
     @contextlib.asynccontextmanager
@@ -51,7 +51,8 @@ def build_server(playground: Playground) -> Starlette:
         WebSocketRoute("/link/", surface.socket_mode),
     ]
     hosts = (playground.options.host, *playground.options.allowed_hosts)
-    return Starlette(routes=routes, middleware=[Middleware(Guard, hosts=hosts)], lifespan=lifespan)
+    # Outermost, so that it holds the server's own `send`, and that nothing answers before it.
+    return Guard(Starlette(routes=routes, lifespan=lifespan), hosts)
 
 
 class _Surface:

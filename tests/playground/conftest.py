@@ -1,0 +1,37 @@
+"""One playground for each test, whose ledger is held against Slack's reference when the test is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.playground import reference
+from tests.playground.site import Site, running
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Site]]:
+    """Start playgrounds with options; every call that they get must be one of Slack's, and so must the answer."""
+    with ExitStack() as sites:
+        started: list[Site] = []
+
+        def start_one(**options: Any) -> Site:
+            started.append(sites.enter_context(running(**options)))
+            return started[-1]
+
+        yield start_one
+        wrong = [line for site in started for entry in site.ledger("call") for line in _problems(entry)]
+        assert not wrong
+
+
+@pytest.fixture
+def site(start: Callable[..., Site]) -> Site:
+    """A playground whose long clocks run a hundred times as fast."""
+    return start(time_scale=100.0)
+
+
+def _problems(entry: dict[str, Any]) -> list[str]:
+    return reference.problems(entry) if reference.REFERENCE.exists() else []

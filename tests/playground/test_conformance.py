@@ -1,0 +1,100 @@
+"""The methods against Slack's reference: the same names, the same required arguments, only errors that Slack knows."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.playground.methods import HANDLERS
+from bot.playground.methods.arguments import METHODS
+from tests.playground import reference
+from tests.playground.site import Site
+
+pytestmark = pytest.mark.skipif(not reference.REFERENCE.exists(), reason=reference.MISSING)
+
+# The reference calls this required, and the SDK's own stream leaves it out: Slack takes `chunks` in its place.
+NOT_REALLY_REQUIRED = {("chat.appendStream", "markdown_text")}
+SOMETHING_WRONG = {
+    "blocks": [{"type": "nonsense"}],
+    "view": {"type": "nonsense"},
+    "metadata": {"event_type": 3},
+    "chunks": [{"type": "nonsense"}],
+    "prompts": [],
+    "loading_messages": [],
+    "limit": -1,
+    "types": "nonsense",
+    "cursor": "nonsense",
+}
+
+
+def test_every_method_has_a_handler_and_every_handler_a_method() -> None:
+    assert HANDLERS.keys() == METHODS.keys()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_arguments_are_slacks(name: str) -> None:
+    method = METHODS[name]
+    required = {
+        argument for argument in reference.required_arguments(name) if (name, argument) not in NOT_REALLY_REQUIRED
+    }
+    assert method.names == reference.argument_names(name)
+    assert set(method.required.split()) == required
+    assert method.tier == reference.method(name)["rate_limits"]
+    assert method.takes_json == reference.method(name).get("json_input_supported", False)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_missing_required_argument_is_refused(site: Site, name: str) -> None:
+    required = reference.required_arguments(name)
+    for left_out in required:
+        given = dict.fromkeys(required - {left_out}, "C0GENERAL")
+        answer = site.http.post(f"api/{name}", data={"token": site.tokens.bot, **given}).json()
+        assert not answer["ok"]
+        assert answer["error"] in reference.GENERAL_ERRORS | reference.method(name)["errors"].keys()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_wrong_values_are_refused_with_errors_that_slack_knows(site: Site, name: str) -> None:
+    """The fixture holds every answer of this test against the reference."""
+    names = sorted(reference.argument_names(name))
+    for wrong in names:
+        given = dict.fromkeys(reference.required_arguments(name), "1700000000.000100")
+        site.call(name, **{**given, wrong: SOMETHING_WRONG.get(wrong, "nonsense")})
+        site.call(name, **{**given, wrong: ["nonsense"]})
+        site.call(name, **{**given, wrong: 7})
+
+
+def test_the_answers_of_every_method_are_complete(site: Site) -> None:
+    """One good call of each; the fixture compares the answers with the parts that the reference requires."""
+    client = site.client()
+    client.api_test()
+    client.auth_test()
+    client.apps_connections_open(app_token=site.tokens.app)
+    client.bots_info(bot="B0LOREKEEPER")
+    client.team_info()
+    posted = client.chat_postMessage(channel="C0GENERAL", text="one")
+    client.chat_getPermalink(channel="C0GENERAL", message_ts=posted["ts"])
+    client.chat_update(channel="C0GENERAL", ts=posted["ts"], text="two")
+    client.chat_postEphemeral(channel="C0GENERAL", user="U0ADAPARK", text="psst")
+    client.reactions_add(channel="C0GENERAL", timestamp=posted["ts"], name="eyes")
+    client.reactions_get(channel="C0GENERAL", timestamp=posted["ts"])
+    client.reactions_remove(channel="C0GENERAL", timestamp=posted["ts"], name="eyes")
+    client.conversations_info(channel="C0GENERAL", include_num_members=True)
+    client.conversations_list(types="public_channel,private_channel,im,mpim")
+    client.conversations_members(channel="C0GENERAL")
+    client.conversations_history(channel="C0GENERAL")
+    client.conversations_replies(channel="C0GENERAL", ts=posted["ts"])
+    client.conversations_open(users="U0ADAPARK", return_im=True)
+    client.users_info(user="U0ADAPARK")
+    client.users_list()
+    client.users_conversations(user="U0ADAPARK", types="public_channel,private_channel")
+    client.assistant_threads_setStatus(channel_id="C0GENERAL", thread_ts=posted["ts"], status="is thinking...")
+    client.assistant_threads_setTitle(channel_id="C0GENERAL", thread_ts=posted["ts"], title="A question")
+    prompts = [{"title": "Holidays", "message": "How many holidays do I have?"}]
+    client.assistant_threads_setSuggestedPrompts(channel_id="D0ADAPARK", thread_ts=None, prompts=prompts)
+    client.views_publish(user_id="U0ADAPARK", view={"type": "home", "blocks": []})
+    client.chat_delete(channel="C0GENERAL", ts=posted["ts"])
+    stream = client.chat_startStream(channel="D0ADAPARK", thread_ts=posted["ts"], markdown_text="a")
+    client.chat_appendStream(channel="D0ADAPARK", ts=stream["ts"], markdown_text="b")
+    client.chat_stopStream(channel="D0ADAPARK", ts=stream["ts"])
+    served = {entry["name"] for entry in site.ledger("call")}
+    assert METHODS.keys() - served == {"views.open", "views.push", "views.update"}
