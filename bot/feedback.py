@@ -102,9 +102,7 @@ def live_vote(engine: sa.Engine, answer_id: int, user: str) -> int | None:
         return None if live is None else int(live.vote)
 
 
-def list_feedback(
-    engine: sa.Engine, *, vote: Vote | None = None, limit: int | None = None
-) -> tuple[Feedback, ...]:
+def list_feedback(engine: sa.Engine, *, vote: Vote | None = None, limit: int | None = None) -> tuple[Feedback, ...]:
     """List live votes, newest first."""
     query = _joined().order_by(tables.feedback.c.id.desc())
     if vote is not None:
@@ -155,9 +153,7 @@ def _remove(connection: sa.Connection, feedback_id: int) -> None:
 
 def _joined(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     feedback, answer, turn = tables.feedback.c, tables.answer.c, tables.turn.c
-    asked = (
-        (turn.conversation == answer.conversation) & (turn.ts == answer.question_ts) & (turn.role == "user")
-    )
+    asked = (turn.conversation == answer.conversation) & (turn.ts == answer.question_ts) & (turn.role == "user")
     columns = (
         *(feedback.id, feedback.answer_id, feedback.user, feedback.vote, feedback.via, feedback.reason),
         *(feedback.correction, feedback.created_at, answer.channel, answer.conversation),
@@ -172,11 +168,7 @@ def _joined(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
 def _citations(connection: sa.Connection, answer_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
     citation = tables.citation
     found: dict[int, list[dict[str, Any]]] = {}
-    query = (
-        sa.select(citation)
-        .where(citation.c.answer_id.in_(answer_ids))
-        .order_by(citation.c.kind, citation.c.n)
-    )
+    query = sa.select(citation).where(citation.c.answer_id.in_(answer_ids)).order_by(citation.c.kind, citation.c.n)
     for row in connection.execute(query).mappings():
         found.setdefault(row["answer_id"], []).append({key: row[key] for key in row if key != "answer_id"})
     return found

@@ -48,19 +48,13 @@ class HomeContent:
     version: str
 
 
-def load_home(
-    engine: sa.Engine, audience: Audience, *, version: str, next_runs: Mapping[str, datetime]
-) -> HomeContent:
+def load_home(engine: sa.Engine, audience: Audience, *, version: str, next_runs: Mapping[str, datetime]) -> HomeContent:
     """Read what one person may see; `next_runs` maps source ids to when they are read next."""
     source = tables.source
     visible = source.c.audience.in_(sorted(audience.readable))
     with reading(engine) as connection:
-        rows = connection.execute(
-            sa.select(source.c.id, source.c.name).where(visible).order_by(source.c.name)
-        )
-        sources = [
-            _load_source(connection, row.id, row.name, next_runs.get(row.id), audience) for row in rows.all()
-        ]
+        rows = connection.execute(sa.select(source.c.id, source.c.name).where(visible).order_by(source.c.name))
+        sources = [_load_source(connection, row.id, row.name, next_runs.get(row.id), audience) for row in rows.all()]
     return HomeContent(sources=tuple(sources), version=version)
 
 
@@ -88,11 +82,7 @@ def _load_source(
     readable = document.c.audience.in_(sorted(audience.readable))
     documents = sa.select(sa.func.count()).where(document.c.source_id == source_id, readable)
     failures = sa.select(sa.func.count()).where(failure.c.source_id == source_id)
-    runs = (
-        sa.select(run.c.finished_at, run.c.error)
-        .where(run.c.source_id == source_id)
-        .order_by(run.c.id.desc())
-    )
+    runs = sa.select(run.c.finished_at, run.c.error).where(run.c.source_id == source_id).order_by(run.c.id.desc())
     latest = connection.execute(runs.limit(1)).one_or_none()
     complete = runs.where(run.c.finished_at.is_not(None), run.c.error.is_(None)).limit(1)
     return HomeSource(

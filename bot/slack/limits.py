@@ -99,9 +99,7 @@ def _split_listing(listing: Listing, room: int) -> tuple[Piece | None, Piece | N
     ends = accumulate(_ELEMENT + sum(map(_run_size, item)) for item in listing.items)
     taken = sum(1 for _ in takewhile(lambda end: _ELEMENT + end <= room, ends))
     if taken:
-        rest = replace(
-            listing, items=listing.items[taken:], offset=listing.offset + taken if listing.ordered else 0
-        )
+        rest = replace(listing, items=listing.items[taken:], offset=listing.offset + taken if listing.ordered else 0)
         return replace(listing, items=listing.items[:taken]), rest
     head, tail = _split_runs(listing.items[0], room - 2 * _ELEMENT)
     items = (tail, *listing.items[1:]) if tail else listing.items[1:]

@@ -246,11 +246,7 @@ def _thread(event: Body, ts: str) -> str | None:
 
 def _is_a_bot(event: Body, bot_user_id: str) -> bool:
     """Posts of any bot are no questions: two bots would talk with each other for ever."""
-    return (
-        bool(event.get("bot_id"))
-        or _string(event, "user") == bot_user_id
-        or event.get("subtype") == "bot_message"
-    )
+    return bool(event.get("bot_id")) or _string(event, "user") == bot_user_id or event.get("subtype") == "bot_message"
 
 
 def _mentions(raw: str, user_id: str) -> bool:
@@ -281,11 +277,7 @@ def _readable(sequence: str) -> str:
             return label or f"@{target[1:].split('^')[0]}"
         case _:
             shown = target.removeprefix("mailto:").removeprefix("tel:")
-            return (
-                f"{label} ({target})"
-                if label and label not in (shown, target) and label not in shown
-                else shown
-            )
+            return f"{label} ({target})" if label and label not in (shown, target) and label not in shown else shown
 
 
 def _mapping(value: object) -> Body:

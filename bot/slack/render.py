@@ -81,9 +81,7 @@ def render_answer(
     ]
     names = [f"{citation.n}. {_name(citation)}" for citation in shown[:_MOST_SOURCES]]
     text = "\n".join([plain_text(pages[0]), *([f"{title}: {'; '.join(names)}"] if names else [])])
-    overflow = tuple(
-        RenderedMessage(text=fallback(plain_text(page)), blocks=[to_block(page)]) for page in pages[1:]
-    )
+    overflow = tuple(RenderedMessage(text=fallback(plain_text(page)), blocks=[to_block(page)]) for page in pages[1:])
     return RenderedMessage(text=fallback(text), blocks=blocks, overflow=overflow)
 
 
@@ -95,9 +93,7 @@ def render_streaming(text: str) -> RenderedMessage:
         return render_status(words.WRITING)
     # The newest page is the one that people read while it grows.
     page = pages[-1]
-    return RenderedMessage(
-        text=fallback(plain_text(page)), blocks=[to_block(page), note_block(words.WRITING)]
-    )
+    return RenderedMessage(text=fallback(plain_text(page)), blocks=[to_block(page), note_block(words.WRITING)])
 
 
 def render_status(text: str) -> RenderedMessage:

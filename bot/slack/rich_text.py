@@ -261,11 +261,7 @@ def _inline_runs(tokens: Sequence[Token], links: Links, *, bold: bool) -> Runs:
             address, start = opened.pop()
             runs[start:] = _link(runs[start:], address, links)
         else:
-            style = (
-                CODE
-                if token.type == "code_inline"
-                else frozenset(name for name, count in depth.items() if count)
-            )
+            style = CODE if token.type == "code_inline" else frozenset(name for name, count in depth.items() if count)
             text = "\n" if token.type in ("softbreak", "hardbreak") else token.content
             runs.append(Run(clean(text), style))
     return tuple(run for run in runs if run.text)
@@ -402,9 +398,7 @@ def _draw_table(rows: Sequence[Sequence[str]]) -> str:
     padded = [[*row, *[""] * (columns - len(row))] for row in cells]
     widths = [max(_width(row[column]) for row in padded) for column in range(columns)]
     lines = [
-        "  ".join(
-            cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in padded
     ]
     if len(lines) > 1:
@@ -420,6 +414,4 @@ def _width(text: str) -> int:
     """Columns of a text in a fixed-width font."""
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _CONTROL_SEQUENCE = re.compile(r"<([^<>]+)>")
-_BARE_MENTION = re.compile(r"(?<!\w)@(channel|here|everyone)\b", re.IGNORECASE)
+_BARE_MENTION = re.compile(r"(?<!\w)@(channel|here|everyone|group)\b", re.IGNORECASE)
 _LOOKALIKES = str.maketrans({"\u2236": ":", "\ua789": ":", "\u2044": "/", "\u2215": "/"})
 # The full stop of Chinese and Japanese ends sentences; only between ASCII letters may it pass for a dot.
 _IDEOGRAPHIC_DOT = re.compile(r"(?<=[a-z0-9-])[\u3002\uff61](?=[a-z0-9])", re.IGNORECASE)
@@ -21,9 +21,11 @@ _IDEOGRAPHIC_DOT = re.compile(r"(?<=[a-z0-9-])[\u3002\uff61](?=[a-z0-9])", re.IG
 # a "www." in front, a host name with a top-level domain of letters.
 _ADDRESSES = (
     re.compile(r"[a-z][a-z0-9+.-]{0,20}:[/\\]{1,2}\S+", re.IGNORECASE),
-    re.compile(r"\b(?:mailto|tel|sms|slack|javascript|data|file|skype|facetime|callto|intent):\S+", re.IGNORECASE),
+    re.compile(
+        r"\b(?:mailto|tel|sms|slack|javascript|vbscript|data|file|skype|facetime|callto|intent):\S+", re.IGNORECASE
+    ),
     re.compile(r"\bwww\d?\.\w\S*", re.IGNORECASE),
-    re.compile(r"[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}(?![\w-]*\[)\S*"),
+    re.compile(r"(?<![\w-])[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}\S*"),
     re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b\S*"),
 )
 _MISSING_SPACE = re.compile(r"[^.:/@\\]+\.[A-Z][a-z']*")
@@ -177,7 +179,8 @@ def _addresses(text: str) -> list[str]:
 
 def _folded(text: str) -> str:
     dotted = _IDEOGRAPHIC_DOT.sub(".", text)
-    return unicodedata.normalize("NFKC", dotted).translate(_LOOKALIKES)
+    folded = unicodedata.normalize("NFKC", dotted).translate(_LOOKALIKES)
+    return "".join(sign for sign in folded if unicodedata.category(sign) != "Cf")
 
 
 def _sweep(value: object, reading: Reading, key: str = "") -> None:
