@@ -1,0 +1,60 @@
+// Modal dialogs on the browser's own <dialog>: it keeps the focus inside and closes on Escape.
+
+import { el, iconButton } from "./dom.js";
+
+let number = 0;
+
+/** Open a dialog; `onCancel` runs when it is closed other than by `close()`. Gives {node, close}. */
+export function openDialog({ title, body, footer, onCancel, className = "", onSubmit }) {
+  number += 1;
+  const id = `dialog-${number}`;
+  const form = el("form", { class: "dialog-form", method: "dialog", onsubmit: (event) => {
+    event.preventDefault();
+    onSubmit?.();
+  } },
+  el("header", { class: "dialog-head" },
+    el("h2", { id }, title),
+    iconButton("close", "Close", () => cancel())),
+  el("div", { class: "dialog-body" }, body),
+  footer && el("footer", { class: "dialog-foot" }, footer));
+  const node = el("dialog", { class: `dialog ${className}`, "aria-labelledby": id,
+    oncancel: (event) => {
+      event.preventDefault();
+      cancel();
+    },
+    onpointerdown: (event) => {
+      if (event.target === node) cancel();
+    } }, form);
+  const opener = document.activeElement;
+  const close = () => {
+    node.close();
+    node.remove();
+    if (opener?.isConnected) opener.focus({ preventScroll: true });
+  };
+  const cancel = () => {
+    close();
+    onCancel?.();
+  };
+  document.body.append(node);
+  node.showModal();
+  (node.querySelector("[autofocus]") ?? node.querySelector(".dialog-body :is(input, textarea, select)"))?.focus();
+  return { node, close };
+}
+
+/** Ask a question; resolves to true only for the affirmative button. */
+export function confirmDialog({ title, body, yes, no = "Cancel", danger = false }) {
+  return new Promise((resolve) => {
+    const settle = (answer) => {
+      dialog.close();
+      resolve(answer);
+    };
+    const dialog = openDialog({
+      title, body, className: "dialog-small", onCancel: () => resolve(false),
+      footer: [
+        el("button", { type: "button", class: "button button-default", onclick: () => settle(false) }, no),
+        el("button", { type: "submit", class: `button button-${danger ? "danger" : "primary"}`, autofocus: true }, yes),
+      ],
+      onSubmit: () => settle(true),
+    });
+  });
+}

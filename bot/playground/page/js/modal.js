@@ -1,0 +1,99 @@
+// The bot's modals: a stack of views, with inputs kept over updates and errors shown at their fields.
+
+import { renderBlocks } from "./blocks.js";
+import { openDialog } from "./dialogs.js";
+import { el, refill } from "./dom.js";
+import { Form } from "./elements.js";
+
+/** Follow the server's `view` events. */
+export function mountModals({ store, api }) {
+  const stack = [];
+  const top = () => stack.at(-1);
+  const actions = { open, push: open, update, close, errors: showErrors };
+  store.on("view", (event) => actions[event.action]?.(event));
+  store.on("snapshot", () => close({}));
+
+  function open({ action, view }) {
+    if (action === "open") close({});
+    const entry = { view, form: new Form(view.state?.values), errors: {} };
+    entry.dialog = openDialog({
+      title: view.title?.text ?? "", className: "dialog-view",
+      body: (entry.body = el("div", {})), footer: (entry.footer = el("div", { class: "dialog-buttons" })),
+      onSubmit: () => submit(entry), onCancel: () => cancel(entry),
+    });
+    stack.push(entry);
+    draw(entry);
+    entry.body.querySelector("[autofocus], input, textarea, select")?.focus();
+  }
+
+  function draw(entry) {
+    const { view, form, errors } = entry;
+    const act = (action) => api.blockAction({
+      container: { type: "view", view_id: view.id }, action, state: { values: form.values },
+    });
+    entry.dialog.node.querySelector("h2").textContent = view.title?.text ?? "";
+    refill(entry.body, renderBlocks(view.blocks, { names: store, act, form, errors, place: view.id }));
+    refill(entry.footer,
+      el("button", { type: "button", class: "button button-default", onclick: () => {
+        entry.dialog.close();
+        cancel(entry);
+      } }, view.close?.text ?? "Cancel"),
+      view.submit && el("button", { type: "submit", class: "button button-primary" }, view.submit.text));
+  }
+
+  function update({ view }) {
+    const entry = stack.find((each) => each.view.id === view.id) ?? top();
+    if (!entry) return;
+    entry.view = view;
+    entry.errors = {};
+    entry.form.keep(view.blocks ?? []);
+    draw(entry);
+  }
+
+  /** One view where the server names it, else all of them. */
+  function close({ view }) {
+    const from = view ? stack.findIndex((each) => each.view.id === view.id) : 0;
+    if (from < 0) return;
+    for (const entry of stack.splice(from).reverse()) entry.dialog.close();
+  }
+
+  function showErrors({ view, errors }) {
+    const entry = stack.find((each) => each.view.id === view?.id) ?? top();
+    if (!entry) return;
+    entry.errors = errors ?? {};
+    draw(entry);
+    entry.body.querySelector("[aria-invalid=true]")?.focus();
+  }
+
+  async function submit(entry) {
+    const missing = missingFields(entry);
+    if (Object.keys(missing).length) return showErrors({ view: entry.view, errors: missing });
+    const button = entry.footer.querySelector("[type=submit]");
+    if (!button || button.getAttribute("aria-busy")) return undefined;
+    button.setAttribute("aria-busy", "true");
+    try {
+      return await api.submitView({ view_id: entry.view.id, values: entry.form.values });
+    } catch {
+      return undefined; // a toast says it; what was entered stays
+    } finally {
+      button.removeAttribute("aria-busy");
+    }
+  }
+
+  function cancel(entry) {
+    stack.splice(stack.indexOf(entry), 1);
+    api.closeView({ view_id: entry.view.id }).catch(() => {});
+  }
+}
+
+/** Slack's client refuses to send a form whose required inputs are empty. */
+function missingFields({ view, form }) {
+  const missing = {};
+  for (const block of view.blocks ?? []) {
+    if (block.type !== "input" || block.optional) continue;
+    const given = form.get(block, block.element) ?? {};
+    const filled = given.value || given.selected_option || given.selected_options?.length;
+    if (!filled) missing[block.block_id] = "Please complete this required field.";
+  }
+  return missing;
+}
