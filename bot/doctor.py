@@ -12,19 +12,25 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import sqlalchemy as sa
 
+from bot.app import models_folder
 from bot.database import open_database
 from bot.errors import BotError, SettingsError
 from bot.settings import Settings, SettingValue, list_settings, load_settings, prepare_home
+from knowledge import tables
 from knowledge.database import reading
 from knowledge.embed import load_embedder
 from knowledge.errors import KnowledgeError
+from knowledge.library import check_embedder
 from models.errors import ModelError
+from models.registry import ModelRegistry
 
 CORE_PACKAGES = (
     "slack-bolt",
@@ -34,7 +40,8 @@ CORE_PACKAGES = (
     "SQLAlchemy",
     "APScheduler",
 )
-# A handbook of 900 pages takes about 0.1 GB, a second copy of the default model as much again.
+# Of disk: a handbook of 900 pages takes about 0.1 GB, a second copy of the default model as much again.
+# Of memory: both default models and the index of that handbook together.
 _FREE_BYTES = 1_000_000_000
 
 
@@ -141,24 +148,43 @@ def _disk(settings: Settings) -> Check:
 
 
 def _database(settings: Settings) -> Check:
-    engine = open_database(settings.database_url)
-    try:
-        with reading(engine) as connection:
-            verdict = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one()
-            counts = {
-                name: connection.execute(sa.text(f"SELECT count(*) FROM {name}")).scalar_one()  # noqa: S608
-                for name in ("source", "document", "chunk")
-            }
-    finally:
-        engine.dispose()
+    with _opened(settings) as engine, reading(engine) as connection:
+        verdict = connection.execute(sa.text("PRAGMA quick_check(1)")).scalar_one()
+        counts = {
+            table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for table in (tables.source, tables.document, tables.chunk)
+        }
     healthy = verdict == "ok"
     counted = ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
     return Check(
         name="database",
         ok=healthy,
-        detail=f"{engine.url.database}: {counted}" if healthy else f"{engine.url.database}: {verdict}",
+        detail=f"{engine.url.database}: {counted if healthy else verdict}",
         next_step="" if healthy else "Restore it from a backup; what sources hold can be synced again.",
     )
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[sa.Engine]:
+    engine = open_database(settings.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _index(settings: Settings) -> Check:
+    newest = sa.select(tables.generation).order_by(tables.generation.c.id.desc()).limit(1)
+    with _opened(settings) as engine, reading(engine) as connection:
+        generation = connection.execute(newest).one_or_none()
+    if generation is None:
+        return Check(name="index", ok=True, detail="no generation published: every search is exact")
+    file = settings.home / "index" / generation.file
+    whole = file.is_file() and file.stat().st_size == generation.size
+    # Not a fault: the database holds every vector, and searches are exact until the file is there again.
+    note = "" if whole else "; its file is missing or damaged and is rebuilt at the next start"
+    detail = f"{generation.count} vectors of {generation.embedder} in {file.name}{note}"
+    return Check(name="index", ok=True, detail=detail)
 
 
 def _embedder(settings: Settings) -> Check:
@@ -166,8 +192,31 @@ def _embedder(settings: Settings) -> Check:
     embedder = load_embedder(settings.file.knowledge.embedder)
     embedder.embed(["Is everything in place?"])
     seconds = time.monotonic() - began
+    with _opened(settings) as engine:
+        check_embedder(engine, embedder)
     detail = f"{embedder.name}, {embedder.dim} numbers, ready in {seconds:.1f} s"
     return Check(name="embedder", ok=True, detail=detail)
+
+
+def _model(settings: Settings) -> Check:
+    model = settings.file.model
+    if model.server_url:
+        return Check(name="model", ok=True, detail=f"{model.name} at {model.server_url} (not asked)")
+    file = ModelRegistry(models_folder(settings)).open_model(model.name)
+    detail = f"{file.version}, {file.quantization}, {file.size / 1e6:.0f} MB, allowed as {file.name!r}"
+    return Check(name="model", ok=True, detail=detail)
+
+
+def _memory(settings: Settings) -> Check:  # noqa: ARG001  the machine's, whatever the settings
+    memory = psutil.virtual_memory()
+    free, total = memory.available / 1e9, memory.total / 1e9
+    enough = memory.available >= _FREE_BYTES
+    return Check(
+        name="memory",
+        ok=enough,
+        detail=f"{free:.1f} of {total:.1f} GB free, {psutil.cpu_count(logical=False) or os.cpu_count()} cores",
+        next_step="" if enough else f"Free at least {_FREE_BYTES / 1e9:.0f} GB: close something large.",
+    )
 
 
 def _slack(settings: Settings) -> Check:
@@ -189,6 +238,9 @@ _LOOKS: Iterable[tuple[str, Callable[[Settings], Check]]] = (
     ("data folder", _home),
     ("disk", _disk),
     ("database", _database),
+    ("index", _index),
+    ("memory", _memory),
     ("embedder", _embedder),
+    ("model", _model),
     ("slack", _slack),
 )

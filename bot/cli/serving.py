@@ -1,0 +1,76 @@
+"""Runs the bot with its schedule until somebody ends it; what `run` and `playground` have in common."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from bot.app import Application
+    from bot.settings import Secret, Settings
+    from bot.slack.gateway import SlackOptions
+
+
+@contextmanager
+def serving(application: Application, options: SlackOptions, link: Callable[[str], str]) -> Iterator[None]:
+    """Connect the bot; it answers while the block runs."""
+    from bot.slack.gateway import SlackBot
+
+    with SlackBot(application.engine, application.answering, options, link=link):
+        yield
+
+
+@contextmanager
+def scheduling(application: Application) -> Iterator[None]:
+    """Read sources again at their intervals while the block runs."""
+    from bot.jobs import Schedule
+    from bot.sync import sync_jobs
+
+    stopping = threading.Event()
+    try:
+        with Schedule(application.engine, lambda: sync_jobs(application, stopping)):
+            yield
+            stopping.set()
+    finally:
+        stopping.set()
+
+
+def slack_options(settings: Settings, bot_token: Secret, app_token: Secret, api_url: str) -> SlackOptions:
+    """The settings of the connection, as the gateway takes them."""
+    from bot.slack.gateway import SlackOptions
+
+    return SlackOptions(
+        bot_token=bot_token,
+        app_token=app_token,
+        api_url=api_url,
+        workers=settings.file.slack.workers,
+        update_seconds=settings.file.slack.update_seconds,
+    )
+
+
+def wait_until_stopped(alive: Callable[[], bool] = lambda: True) -> None:
+    """Sleep until Ctrl-C or SIGTERM, or until `alive` says no."""
+    never = threading.Event()
+    while alive():
+        never.wait(1.0)
+
+
+@contextmanager
+def ended_by_signal() -> Iterator[None]:
+    """Make SIGTERM end the block as Ctrl-C does: in order, everything closed. Neither is an error."""
+
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    finally:
+        signal.signal(signal.SIGTERM, before)
