@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block as SdkBlock
 
+from bot.playground.blocks import message_blocks
 from bot.slack.render import RenderedMessage, parse_feedback_value, render_answer, render_status, render_streaming
 from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation
 from tests.bot.model_output import CITED, FRAGMENTS, random_output
@@ -56,7 +57,7 @@ def assert_safe(message: RenderedMessage, allowed: frozenset[str] = frozenset({C
 
 
 def assert_valid(message: RenderedMessage) -> None:
-    """Slack's own SDK reads every block back as what it is."""
+    """Slack's own SDK reads every block back as what it is, and the playground takes the message."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for payload in payloads(message):
@@ -64,6 +65,7 @@ def assert_valid(message: RenderedMessage) -> None:
                 parsed = SdkBlock.parse(block)
                 assert parsed is not None
                 assert parsed.to_dict() == block
+            message_blocks(payload["blocks"], too_long="msg_blocks_too_long")
 
 
 def section_runs(message: RenderedMessage) -> list[dict[str, Any]]:

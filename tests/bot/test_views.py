@@ -13,6 +13,7 @@ from slack_sdk.models.blocks import Block as SdkBlock
 from slack_sdk.models.views import View
 
 from bot.feedback import REASONS
+from bot.playground import blocks as playground
 from bot.slack import words
 from bot.slack.feedback_form import (
     FormAnswer,
@@ -52,6 +53,7 @@ def submission(reason: str | None, correction: str | None, key: str = "7") -> di
 def test_the_form_is_a_valid_view_that_offers_every_reason() -> None:
     form = feedback_form("7")
     View(**form).validate_json()
+    playground.modal_view(form)
     assert len(form["title"]["text"]) <= 24
     options = form["blocks"][0]["element"]["options"]
     assert [option["value"] for option in options] == list(REASONS) == list(words.REASONS)
@@ -117,6 +119,7 @@ def test_a_home_page_with_many_evil_sources_keeps_to_the_limits_and_stays_inert(
     sources = tuple(HomeSource(name=name, documents=n) for n in range(300))
     view = home_view(HomeContent(sources=sources, version="v"), now=NOW)
     View(**view).validate_json()
+    playground.home_view(view)
     assert len(view["blocks"]) <= 100
     assert "and 260 more" in said(view["blocks"])
     found = read_message({"text": "", "blocks": [block for block in view["blocks"] if block["type"] != "rich_text"]})
