@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from bot.playground.methods import HANDLERS
 from bot.playground.methods.arguments import METHODS
 from tests.playground import reference
-from tests.playground.site import Site
+from tests.playground.site import Site, running
 
 pytestmark = pytest.mark.skipif(not reference.REFERENCE.exists(), reason=reference.MISSING)
 
@@ -24,6 +26,14 @@ SOMETHING_WRONG = {
     "types": "nonsense",
     "cursor": "nonsense",
 }
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Site]:
+    """One playground for all refusals; what it answered is held against the reference at the end."""
+    with running() as site:
+        yield site
+        assert not [line for entry in site.ledger("call") for line in reference.problems(entry)]
 
 
 def test_every_method_has_a_handler_and_every_handler_a_method() -> None:
@@ -43,24 +53,24 @@ def test_the_arguments_are_slacks(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_missing_required_argument_is_refused(site: Site, name: str) -> None:
+def test_a_missing_required_argument_is_refused(shared: Site, name: str) -> None:
     required = reference.required_arguments(name)
     for left_out in required:
         given = dict.fromkeys(required - {left_out}, "C0GENERAL")
-        answer = site.http.post(f"api/{name}", data={"token": site.tokens.bot, **given}).json()
+        answer = shared.http.post(f"api/{name}", data={"token": shared.tokens.bot, **given}).json()
         assert not answer["ok"]
         assert answer["error"] in reference.GENERAL_ERRORS | reference.method(name)["errors"].keys()
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_wrong_values_are_refused_with_errors_that_slack_knows(site: Site, name: str) -> None:
-    """The fixture holds every answer of this test against the reference."""
+def test_wrong_values_are_refused_with_errors_that_slack_knows(shared: Site, name: str) -> None:
+    """The fixture holds every answer against the reference."""
     names = sorted(reference.argument_names(name))
     for wrong in names:
         given = dict.fromkeys(reference.required_arguments(name), "1700000000.000100")
-        site.call(name, **{**given, wrong: SOMETHING_WRONG.get(wrong, "nonsense")})
-        site.call(name, **{**given, wrong: ["nonsense"]})
-        site.call(name, **{**given, wrong: 7})
+        shared.call(name, **{**given, wrong: SOMETHING_WRONG.get(wrong, "nonsense")})
+        shared.call(name, **{**given, wrong: ["nonsense"]})
+        shared.call(name, **{**given, wrong: 7})
 
 
 def test_the_answers_of_every_method_are_complete(site: Site) -> None:
