@@ -62,7 +62,7 @@ HOME_INTRODUCTION = (
 HOME_HOW_TITLE = "How to ask"
 HOME_HOW = (
     "Mention me in a channel, or write me a direct message.",
-    "Ask on in the thread: you don't need to mention me again.",
+    "Ask follow-up questions in the thread; you don't need to mention me again.",
     "Say “stop” to stop an answer.",
     "Tell me how it was with 👍 or 👎; after 👎 you can send me a better answer.",
 )
