@@ -47,9 +47,15 @@ def open_engine(url: str) -> sa.Engine:
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One writing transaction: the write lock is taken first, committed at the end, rolled back on an exception."""
-    with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
-        yield connection
+    """One writing transaction: the write lock is taken first, committed at the end, rolled back on an exception.
+
+    Raises DatabaseError where the disk is full or the database is locked for long.
+    """
+    try:
+        with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+            yield connection
+    except sa.exc.OperationalError as error:
+        raise _explain(engine, error) from error
 
 
 @contextmanager
@@ -70,6 +76,17 @@ def _parse(url: str) -> sa.URL:
             "index in SQLite. Set it to sqlite:///path/to/file.db."
         )
     return parsed
+
+
+def _explain(engine: sa.Engine, error: sa.exc.OperationalError) -> DatabaseError:
+    reason = str(error.orig)
+    if "full" in reason:
+        advice = "The disk is full: free some space. Nothing that was stored before is lost."
+    elif "locked" in reason:
+        advice = "Another process has been writing to it for long: wait, or end that process."
+    else:
+        advice = "Check the disk and the permissions of its folder."
+    return DatabaseError(f"The database {engine.url.database} could not be written ({reason}). {advice}")
 
 
 def _configure(dbapi_connection: Any, _record: Any) -> None:

@@ -2,7 +2,8 @@
 
 KnowledgeError
 ├── SourceError
-│   └── SourceUnavailableError    the place itself is gone or unreachable: nothing is deleted because of it
+│   ├── SourceUnavailableError    the place itself is gone or unreachable: nothing is deleted because of it
+│   └── SourceBusyError           another run is reading it at this moment
 ├── DocumentError                 one document cannot be used; the run goes on without it
 │   ├── UnsupportedFormatError
 │   ├── UnreadableDocumentError
@@ -24,6 +25,10 @@ class SourceError(KnowledgeError):
 
 class SourceUnavailableError(SourceError):
     """The place a source points at is gone or unreachable."""
+
+
+class SourceBusyError(SourceError):
+    """Another run is reading this source at this moment."""
 
 
 class DocumentError(KnowledgeError):

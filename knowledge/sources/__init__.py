@@ -7,9 +7,9 @@ from pathlib import Path
 
 from knowledge.errors import SourceError
 from knowledge.sources.files import FolderSource
-from knowledge.sources.source import Checkpoint, Source, SourceStep
+from knowledge.sources.source import Checkpoint, Expected, Source, SourceStep
 
-__all__ = ["KINDS", "Checkpoint", "FolderSource", "Source", "SourceStep", "open_source"]
+__all__ = ["KINDS", "Checkpoint", "Expected", "FolderSource", "Source", "SourceStep", "open_source"]
 
 KINDS: dict[str, Callable[[str, str, str], Source]] = {
     "files": lambda source_id, location, audience: FolderSource(source_id, Path(location), audience),

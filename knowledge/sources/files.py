@@ -18,7 +18,7 @@ from pathlib import Path, PurePath
 from knowledge.audience import EVERYONE
 from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceUnavailableError
-from knowledge.sources.source import Checkpoint, SourceStep
+from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
 MEDIA_TYPES = {
     ".md": "text/markdown",
@@ -80,10 +80,11 @@ class FolderSource:
         for path in before.files:
             if path not in scan.files and path not in after:
                 yield DeletedDocument(uri=self._uri(path))
-        for path, stamp in sorted(scan.files.items()):
+        due = [path for path in sorted(scan.files) if self._is_due(path, scan.files[path], before, retry)]
+        yield Expected(documents=len(due))
+        for path, stamp in scan.files.items():
             after[path] = _UNKNOWN if stamp[0] > started_ns - _FRESH_NS else stamp
-            if before.files.get(path) == stamp and self._uri(path) not in retry:
-                continue
+        for path in due:
             step = self._fetch(path)
             if step is None:
                 after[path] = _UNKNOWN
@@ -92,6 +93,9 @@ class FolderSource:
         if self._identity().st_ino != identity.st_ino:
             raise SourceUnavailableError(f"{self._root} was exchanged while it was read. Sync it again.")
         yield Checkpoint(cursor=json.dumps({"device": identity.st_dev, "files": after}))
+
+    def _is_due(self, path: str, stamp: Stamp, before: _Cursor, retry: Collection[str]) -> bool:
+        return before.files.get(path) != stamp or (bool(retry) and self._uri(path) in retry)
 
     def _identity(self) -> os.stat_result:
         try:

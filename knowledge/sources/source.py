@@ -20,7 +20,14 @@ class Checkpoint:
     cursor: str = field(repr=False)
 
 
-SourceStep = SourceChange | Checkpoint
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """How many documents will follow, for whoever shows progress; a source that cannot know leaves it out."""
+
+    documents: int
+
+
+SourceStep = SourceChange | Checkpoint | Expected
 
 
 class Source(Protocol):

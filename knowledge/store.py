@@ -1,0 +1,205 @@
+"""The rows of sources: added, listed, removed, and how each is doing. Documents are written by INGEST."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
+
+import sqlalchemy as sa
+
+from knowledge.audience import EVERYONE, is_document_audience
+from knowledge.database import reading, writing
+from knowledge.document import FailedDocument, FetchedDocument
+from knowledge.errors import DocumentError, SourceError
+from knowledge.parse import ParsedDocument, Parser
+from knowledge.sources import Source
+from knowledge.tables import chunk, document, document_failure, source, sync_run
+from knowledge.tables import vector as vector_table
+
+_TRIED_DOCUMENTS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSource:
+    """A source as it was added."""
+
+    id: str
+    kind: str
+    name: str
+    location: str
+    audience: str
+    interval_minutes: int | None
+    """None: the schedule's own interval."""
+    added_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncRun:
+    """One run of INGEST over one source."""
+
+    id: int
+    started_at: datetime
+    finished_at: datetime | None
+    """None while it runs, or when its process ended without a word."""
+    added: int
+    changed: int
+    deleted: int
+    failed: int
+    unchanged: int
+    error: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceStatus:
+    """A source and how it is doing."""
+
+    source: StoredSource
+    documents: int
+    chunks: int
+    last_run: SyncRun | None
+    failures: tuple[FailedDocument, ...]
+
+
+def add_source(
+    engine: sa.Engine,
+    *,
+    kind: str,
+    location: str,
+    audience: str = EVERYONE,
+    name: str | None = None,
+    interval_minutes: int | None = None,
+) -> StoredSource:
+    """Store a source; nothing is read yet. Raises SourceError where it is there already."""
+    if not is_document_audience(audience):
+        raise SourceError(f"The audience is {audience!r}, expected `everyone`, `channel:<id>` or `person:<id>`.")
+    added = StoredSource(
+        id=source_id(kind, location),
+        kind=kind,
+        name=name or PurePath(location).name or location,
+        location=location,
+        audience=audience,
+        interval_minutes=interval_minutes,
+        added_at=datetime.now(UTC),
+    )
+    with writing(engine) as connection:
+        known = connection.execute(
+            sa.select(source.c.name, source.c.location).where(
+                sa.or_(source.c.id == added.id, source.c.name == added.name)
+            )
+        ).first()
+        if known and known.location == location:
+            raise SourceError(f"{location} is known already, as {known.name!r}. `lorekeeper sync` reads it again.")
+        if known:
+            raise SourceError(f"A source named {added.name!r} is known already ({known.location}). Give another name.")
+        connection.execute(sa.insert(source).values(_columns(added)))
+    return added
+
+
+def source_id(kind: str, location: str) -> str:
+    """Name a source by what it is, so that adding it again is noticed."""
+    return hashlib.sha256(f"{kind}\0{location}".encode("utf-8", "surrogateescape")).hexdigest()[:12]
+
+
+def find_source(engine: sa.Engine, key: str) -> StoredSource | None:
+    """Find a source by id, name or location."""
+    with reading(engine) as connection:
+        query = _select_sources().where(sa.or_(source.c.id == key, source.c.name == key, source.c.location == key))
+        row = connection.execute(query).mappings().first()
+    return StoredSource(**row) if row else None
+
+
+def list_sources(engine: sa.Engine) -> tuple[StoredSource, ...]:
+    """All sources, oldest first."""
+    with reading(engine) as connection:
+        rows = connection.execute(_select_sources().order_by(source.c.added_at, source.c.id)).mappings().all()
+    return tuple(StoredSource(**row) for row in rows)
+
+
+def remove_source(engine: sa.Engine, removed_id: str) -> int:
+    """Remove a source with all that is known from it; returns how many documents that were."""
+    with writing(engine) as connection:
+        count = connection.execute(_count_documents(removed_id)).scalar_one()
+        found = connection.execute(sa.delete(source).where(source.c.id == removed_id)).rowcount
+        if not found:
+            raise SourceError(f"No source has the id {removed_id!r}. `lorekeeper sources list` shows them.")
+        drop_unused_vectors(connection)
+    return count
+
+
+def source_statuses(engine: sa.Engine) -> tuple[SourceStatus, ...]:
+    """How every source is doing, oldest first."""
+    sources = list_sources(engine)
+    with reading(engine) as connection:
+        return tuple(_status(connection, one) for one in sources)
+
+
+def try_source(tried: Source, parser: Parser) -> ParsedDocument:
+    """Read and convert one document, before a person is told that a source works. Raises SourceError if none can."""
+    reasons: list[str] = []
+    for change in _first_documents(tried):
+        if isinstance(change, FailedDocument):
+            reasons.append(change.reason)
+            continue
+        try:
+            return parser.parse(change)
+        except DocumentError as error:
+            reasons.append(str(error))
+    if reasons:
+        raise SourceError(f"None of the first {len(reasons)} documents can be read. The first: {reasons[0]}")
+    raise SourceError("There is no document in it that can be read (Markdown, text, RST, HTML, PDF, DOCX).")
+
+
+def drop_unused_vectors(connection: sa.Connection) -> None:
+    """Forget the vectors of texts that no chunk has any more: they say much about the text."""
+    connection.execute(sa.delete(vector_table).where(vector_table.c.text_hash.not_in(sa.select(chunk.c.text_hash))))
+
+
+def _first_documents(tried: Source) -> Iterator[FetchedDocument | FailedDocument]:
+    count = 0
+    for step in tried.changes(None):
+        if isinstance(step, FetchedDocument | FailedDocument):
+            yield step
+            count += 1
+        if count == _TRIED_DOCUMENTS:
+            return
+
+
+def _status(connection: sa.Connection, one: StoredSource) -> SourceStatus:
+    chunks = (
+        sa.select(sa.func.count())
+        .select_from(chunk.join(document, document.c.id == chunk.c.document_id))
+        .where(document.c.source_id == one.id)
+    )
+    runs = (
+        sa.select(*(column for column in sync_run.c if column is not sync_run.c.source_id))
+        .where(sync_run.c.source_id == one.id)
+        .order_by(sync_run.c.id.desc())
+    )
+    run = connection.execute(runs.limit(1)).mappings().first()
+    failures = connection.execute(
+        sa.select(document_failure.c.uri, document_failure.c.reason)
+        .where(document_failure.c.source_id == one.id)
+        .order_by(document_failure.c.uri)
+    )
+    return SourceStatus(
+        source=one,
+        documents=connection.execute(_count_documents(one.id)).scalar_one(),
+        chunks=connection.execute(chunks).scalar_one(),
+        last_run=SyncRun(**run) if run else None,
+        failures=tuple(FailedDocument(uri=row.uri, reason=row.reason) for row in failures),
+    )
+
+
+def _count_documents(of_source: str) -> sa.Select[int]:
+    return sa.select(sa.func.count()).select_from(document).where(document.c.source_id == of_source)
+
+
+def _select_sources() -> sa.Select[tuple[str]]:
+    return sa.select(*(source.c[name] for name in StoredSource.__dataclass_fields__))
+
+
+def _columns(stored: StoredSource) -> dict[str, object]:
+    return {name: getattr(stored, name) for name in StoredSource.__dataclass_fields__}
