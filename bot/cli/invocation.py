@@ -6,7 +6,7 @@ The process's environment enters here and nowhere else; tests hand in an `Invoca
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from bot.app import Application
     from bot.settings import Settings
+    from knowledge.embed import Embedder
 
 
 class Build(Protocol):
@@ -36,6 +37,12 @@ def _build(settings: Settings, *, with_generator: bool = True, progress: Report 
     return build(settings, with_generator=with_generator, progress=progress)
 
 
+def _load_embedder(settings: Settings) -> Embedder:
+    from knowledge.embed import load_embedder
+
+    return load_embedder(settings.file.knowledge.embedder)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
     """One call of the command line."""
@@ -43,6 +50,8 @@ class Invocation:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     home: Path | None = None
     build: Build = _build
+    embedder: Callable[[Settings], Embedder] = _load_embedder
+    """For commands that embed but do not search."""
 
     def settings(self) -> Settings:
         """Read the settings of this call and make the data folder; raises SettingsError."""

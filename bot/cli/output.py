@@ -136,9 +136,20 @@ def plain_reporter(clock: Callable[[], float] | None = None) -> Report:
         if task in said and now - said[task] < _PLAIN_EVERY_SECONDS and not finished:
             return
         said[task] = now
-        click.echo(f"{task}: {done}" + (f" of {total}" if total is not None else ""), err=True)
+        click.echo(task + _count(done, total), err=True)
 
     return report
+
+
+def task_of(report: Report, task: str) -> Report:
+    """Report all steps as one task, whatever each step calls itself."""
+    return lambda _step, done, total: report(task, done, total)
+
+
+def _count(done: int, total: int | None) -> str:
+    if total is not None:
+        return f": {done} of {total}"
+    return f": {done}" if done else " …"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from bot.cli.invocation import Invocation
 @click.pass_obj
 def run(invocation: Invocation) -> None:
     """Answer in Slack, until Ctrl-C: needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN."""
-    from bot.cli.serving import ended_by_signal, scheduling, serving, slack_options, wait_until_stopped
+    from bot.cli.serving import connected, ended_by_signal, scheduling, slack_options, wait_until_stopped
     from bot.slack.credentials import check_credentials
 
     settings = invocation.settings()
@@ -24,7 +24,7 @@ def run(invocation: Invocation) -> None:
         with (
             invocation.application(with_generator=True) as application,
             # A file on this machine is nothing that a reader in Slack could open: its citation stays without a link.
-            serving(application, options, link=lambda uri: uri),
+            connected(application, options, link=lambda uri: uri),
             scheduling(application),
         ):
             click.echo(f"{installation.bot} answers in {installation.team}. Ctrl-C ends it.", err=True)

@@ -17,11 +17,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def serving(application: Application, options: SlackOptions, link: Callable[[str], str]) -> Iterator[None]:
+def connected(application: Application, options: SlackOptions, link: Callable[[str], str]) -> Iterator[None]:
     """Connect the bot; it answers while the block runs."""
     from bot.slack.gateway import SlackBot
+    from bot.sync import next_runs
 
-    with SlackBot(application.engine, application.answering, options, link=link):
+    answering = application.answering
+    with SlackBot(
+        application.engine,
+        answering,
+        options,
+        link=link,
+        version=lambda: answering.generator.version,
+        next_runs=lambda: next_runs(application.engine, application.settings),
+    ):
         yield
 
 

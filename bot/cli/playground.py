@@ -1,0 +1,101 @@
+"""`lorekeeper playground`: everything on this machine, in a browser, without an account."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import click
+
+from bot.cli.invocation import Invocation
+from bot.cli.output import progress_bar, task_of
+
+if TYPE_CHECKING:
+    from bot.app import Application
+    from bot.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Where to listen; the setting playground.port unless given."
+)
+@click.option(
+    "--docs",
+    "folders",
+    type=click.Path(path_type=Path, exists=True, resolve_path=True),
+    multiple=True,
+    help="Answer from this folder; may be given again. Without any source, Lorekeeper's own guide is what it knows.",
+)
+@click.option(
+    "--open/--no-open", "open_page", default=None, help="Open the page in a browser, where there is a desktop."
+)
+@click.pass_obj
+def playground(invocation: Invocation, port: int | None, folders: tuple[Path, ...], open_page: bool | None) -> None:
+    """Start Lorekeeper in a local workspace that speaks Slack, until Ctrl-C."""
+    from bot.cli.serving import ended_by_signal
+
+    settings = invocation.settings()
+    with ended_by_signal():
+        _play(invocation, settings, settings.file.playground.port if port is None else port, folders, open_page)
+    click.echo("Stopped.", err=True)
+
+
+def _play(
+    invocation: Invocation, settings: Settings, port: int, folders: tuple[Path, ...], open_page: bool | None
+) -> None:
+    from bot.cli.serving import connected, scheduling, slack_options, wait_until_stopped
+    from bot.own_guide import choose_sources
+    from bot.playground.process import start_playground
+    from bot.settings import Secret
+
+    with invocation.database() as engine:
+        known = choose_sources(engine, folders)
+    state = settings.home / "playground.json"
+    with start_playground(
+        settings.file.playground.host, port, state, documents=[Path(one.location) for one in known]
+    ) as process:
+        click.echo(f"Lorekeeper's playground: {process.url}")
+        if open_page if open_page is not None else has_desktop(invocation.environment):
+            webbrowser.open(process.url)
+        options = slack_options(settings, Secret(process.bot_token), Secret(process.app_token), process.api_url)
+        with (
+            invocation.application(with_generator=True) as application,
+            connected(application, options, link=document_links(process.url)),
+        ):
+            _read_sources(application)
+            click.echo("Ready: ask it something. Ctrl-C ends it.")
+            with scheduling(application):
+                wait_until_stopped(lambda: process.process.poll() is None)
+
+
+def document_links(url: str) -> Callable[[str], str]:
+    """Citations of files on this machine open in the playground; other links stay as they are."""
+    return lambda uri: f"{url}document?{urlencode({'uri': uri})}" if uri.startswith("file://") else uri
+
+
+def has_desktop(environment: Mapping[str, str]) -> bool:
+    """Whether somebody sits in front of this machine, with a screen that a browser can open on."""
+    if not sys.stdout.isatty() or "SSH_CONNECTION" in environment:
+        return False
+    return sys.platform == "darwin" or bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
+
+
+def _read_sources(application: Application) -> None:
+    from bot.sync import describe, ingest_parts, sync_source
+    from knowledge.errors import SourceError
+    from knowledge.store import list_sources
+
+    library = application.library
+    with ingest_parts(application.engine, library.embedder, application.settings, library.publish_if_due) as parts:
+        for stored in list_sources(application.engine):
+            try:
+                with progress_bar() as report:
+                    result = sync_source(stored, parts, progress=task_of(report, f"Reading {stored.name}"))
+            except SourceError as error:  # what was read earlier can still be asked about
+                click.echo(f"{stored.name}: {error}", err=True)
+            else:
+                click.echo(f"{stored.name}: {describe(result)}")

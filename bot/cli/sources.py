@@ -1,0 +1,143 @@
+"""`lorekeeper sources`: where knowledge comes from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.invocation import Invocation
+from bot.cli.output import in_minutes, json_option, moment, print_json, print_table
+
+if TYPE_CHECKING:
+    from bot.jobs import JobState
+    from knowledge.store import SourceStatus
+
+_SHOWN_FAILURES = 10
+
+
+@click.group()
+def sources() -> None:
+    """Add, list or remove the places that documents come from."""
+
+
+@sources.command()
+@click.argument("location")
+@click.option("--kind", default="files", show_default=True, help="What kind of place it is.")
+@click.option("--name", help="How people will see it; the last part of the location unless given.")
+@click.option(
+    "--audience",
+    default="everyone",
+    show_default=True,
+    help="Who may read it: everyone, channel:ID or person:ID.",
+)
+@click.option("--every", "minutes", type=click.IntRange(min=1), help="Read it again every so many minutes.")
+@json_option
+@click.pass_obj
+def add(
+    invocation: Invocation,
+    location: str,
+    kind: str,
+    name: str | None,
+    audience: str,
+    minutes: int | None,
+    as_json: bool,
+) -> None:
+    """Add LOCATION, a folder or file, after reading one document of it."""
+    from bot.app import open_parser
+    from knowledge.sources import open_source
+    from knowledge.store import add_source, source_id, try_source
+
+    place = str(Path(location).expanduser().resolve()) if kind == "files" else location
+    with invocation.database() as engine:
+        with open_parser(invocation.settings().file) as parser:
+            tried = try_source(open_source(kind, source_id(kind, place), place, audience), parser)
+        added = add_source(engine, kind=kind, location=place, audience=audience, name=name, interval_minutes=minutes)
+    if as_json:
+        print_json(asdict(added))
+        return
+    click.echo(f"Added {added.name!r} ({added.id}); its document {tried.title!r} can be read.")
+    click.echo("`lorekeeper sync` reads it now.")
+
+
+@sources.command("list")
+@json_option
+@click.pass_obj
+def list_(invocation: Invocation, as_json: bool) -> None:
+    """List all sources with their last run, their next run and what could not be read."""
+    from bot.sync import sync_states
+    from knowledge.store import source_statuses
+
+    with invocation.database() as engine:
+        statuses = source_statuses(engine)
+        states = sync_states(engine, invocation.settings())
+    if as_json:
+        print_json({"sources": [_row(status, states[status.source.id]) for status in statuses]})
+        return
+    if not statuses:
+        click.echo("No sources yet. Add one: lorekeeper sources add FOLDER")
+        return
+    headings = ("id", "name", "location", "audience", "documents", "chunks", "last run", "next run", "failed")
+    print_table(headings, [_cells(status, states[status.source.id]) for status in statuses])
+    for status in statuses:
+        _print_failures(status)
+
+
+@sources.command()
+@click.argument("source")
+@json_option
+@click.pass_obj
+def remove(invocation: Invocation, source: str, as_json: bool) -> None:
+    """Remove SOURCE (its id, name or location) with everything that is known from it."""
+    from bot.errors import MisuseError
+    from knowledge.store import find_source, remove_source
+
+    with invocation.database() as engine:
+        found = find_source(engine, source) or find_source(engine, str(Path(source).expanduser().resolve()))
+        if found is None:
+            raise MisuseError(f"there is no source {source!r}. `lorekeeper sources list` shows them.")
+        count = remove_source(engine, found.id)
+    if as_json:
+        print_json({"id": found.id, "name": found.name, "documents": count})
+        return
+    click.echo(f"Removed {found.name!r} with {count} documents.")
+
+
+def _row(status: SourceStatus, state: JobState) -> dict[str, object]:
+    return {
+        **asdict(status.source),
+        "documents": status.documents,
+        "chunks": status.chunks,
+        "last_run": None if status.last_run is None else asdict(status.last_run),
+        "next_run": state.next_at,
+        "failures": [asdict(failure) for failure in status.failures],
+    }
+
+
+def _cells(status: SourceStatus, state: JobState) -> tuple[object, ...]:
+    source, run = status.source, status.last_run
+    last = "never" if run is None else "running" if run.finished_at is None else moment(run.finished_at)
+    return (
+        source.id,
+        source.name,
+        source.location,
+        source.audience,
+        status.documents,
+        status.chunks,
+        last,
+        in_minutes(state.next_at),
+        len(status.failures),
+    )
+
+
+def _print_failures(status: SourceStatus) -> None:
+    if status.last_run is not None and status.last_run.error:
+        click.echo(f"{status.source.name}: the last run failed: {status.last_run.error}")
+    if status.failures:
+        click.echo(f"{status.source.name}: could not be read:")
+        for failure in status.failures[:_SHOWN_FAILURES]:
+            click.echo(f"  {failure.uri}: {failure.reason}")
+    if len(status.failures) > _SHOWN_FAILURES:
+        click.echo(f"  … and {len(status.failures) - _SHOWN_FAILURES} more; --json lists all.")

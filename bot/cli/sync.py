@@ -1,0 +1,89 @@
+"""`lorekeeper sync`: read sources now."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.invocation import Invocation
+from bot.cli.output import json_option, print_json, progress_bar, task_of
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bot.cli.output import Report
+    from knowledge.ingest import IngestParts, SyncReport
+    from knowledge.store import StoredSource
+
+
+@click.command()
+@click.argument("names", metavar="[SOURCE]...", nargs=-1)
+@click.option("--rebuild", is_flag=True, help="Read, cut and embed everything again, as after another embedder.")
+@json_option
+@click.pass_obj
+def sync(invocation: Invocation, names: tuple[str, ...], rebuild: bool, as_json: bool) -> None:
+    """Read what is new, changed or gone in every SOURCE (ids or names; all unless given)."""
+    from bot.sync import ingest_parts, publish_generation
+
+    settings = invocation.settings()
+    with invocation.database() as engine:
+        chosen = _chosen(engine, names)
+        embedder = invocation.embedder(settings)
+        with ingest_parts(engine, embedder, settings) as parts, progress_bar() as report:
+            outcomes = [_read(stored, parts, rebuild, report) for stored in chosen]
+        publish_generation(engine, embedder, settings)
+    if as_json:
+        print_json({"sources": [_row(outcome) for outcome in outcomes]})
+    else:
+        for outcome in outcomes:
+            click.echo(f"{outcome.source.name}: {outcome.said}")
+    if any(outcome.report is None for outcome in outcomes):
+        raise click.exceptions.Exit(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """What came of reading one source; a source that failed has no report."""
+
+    source: StoredSource
+    said: str
+    report: SyncReport | None = None
+
+
+def _chosen(engine: sa.Engine, names: tuple[str, ...]) -> tuple[StoredSource, ...]:
+    from bot.errors import MisuseError
+    from knowledge.store import find_source, list_sources
+
+    known = list_sources(engine)
+    if not known:
+        raise MisuseError("there are no sources yet. Add one: lorekeeper sources add FOLDER")
+    if not names:
+        return known
+    found = {name: find_source(engine, name) for name in names}
+    missing = [name for name, source in found.items() if source is None]
+    if missing:
+        raise MisuseError(f"there is no source {missing[0]!r}. `lorekeeper sources list` shows them.")
+    return tuple(source for source in found.values() if source is not None)
+
+
+def _read(stored: StoredSource, parts: IngestParts, rebuild: bool, report: Report) -> _Outcome:
+    from bot.sync import describe, sync_source
+    from knowledge.errors import SourceError
+
+    progress = task_of(report, f"Reading {stored.name}")
+    try:
+        result = sync_source(stored, parts, rebuild=rebuild, progress=progress)
+    except SourceError as error:  # this one only; the others are still read
+        return _Outcome(source=stored, said=f"failed: {error}")
+    return _Outcome(source=stored, said=describe(result), report=result)
+
+
+def _row(outcome: _Outcome) -> dict[str, object]:
+    row: dict[str, object] = {"id": outcome.source.id, "name": outcome.source.name}
+    if outcome.report is None:
+        return {**row, "error": outcome.said.removeprefix("failed: ")}
+    counts = asdict(outcome.report)
+    del counts["source_id"]
+    return {**row, **counts, "error": None}

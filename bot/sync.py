@@ -1,0 +1,114 @@
+"""Sources read by INGEST with the settings' limits: at once, or as jobs of the schedule."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from bot.app import open_parser, retrieval_options
+from bot.jobs import Job, JobState, job_state
+from bot.settings import Settings
+from knowledge.embed import Embedder
+from knowledge.errors import SourceBusyError
+from knowledge.ingest import IngestParts, Progress, SyncReport, ingest
+from knowledge.library import Library
+from knowledge.sources import open_source
+from knowledge.store import StoredSource, list_sources
+
+if TYPE_CHECKING:
+    from bot.app import Application
+
+
+@contextmanager
+def ingest_parts(
+    engine: sa.Engine, embedder: Embedder, settings: Settings, publish: Callable[[], object] | None = None
+) -> Iterator[IngestParts]:
+    """What INGEST works with; the parser's child ends with the block."""
+    with open_parser(settings.file) as parser:
+        yield IngestParts(
+            engine=engine,
+            parser=parser,
+            embedder=embedder,
+            chunk_tokens=settings.file.knowledge.chunk_tokens,
+            publish=publish,
+        )
+
+
+def sync_source(
+    stored: StoredSource,
+    parts: IngestParts,
+    *,
+    rebuild: bool = False,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+) -> SyncReport:
+    """Bring one source up to date; raises KnowledgeError as INGEST does."""
+    source = open_source(stored.kind, stored.id, stored.location, stored.audience)
+    return ingest(source, parts, rebuild=rebuild, progress=progress, stop=stop)
+
+
+def publish_generation(engine: sa.Engine, embedder: Embedder, settings: Settings) -> None:
+    """Bring the index file up to date where that is due, for whoever opens the library next."""
+    with Library.open(engine, embedder, settings.home / "index", retrieval_options(settings.file)) as library:
+        library.publish_if_due()
+
+
+def sync_jobs(application: Application, stop: threading.Event) -> tuple[Job, ...]:
+    """One job per source that there is now; `stop` ends the one at work after its current batch."""
+
+    def work_on(stored: StoredSource) -> Callable[[], str]:
+        def work() -> str:
+            publish = application.library.publish_if_due
+            settings, embedder = application.settings, application.library.embedder
+            with ingest_parts(application.engine, embedder, settings, publish) as parts:
+                try:
+                    return describe(sync_source(stored, parts, stop=stop))
+                except SourceBusyError:
+                    return "another run was reading it"
+
+        return work
+
+    return tuple(
+        Job(name=job_name(stored), interval=interval_of(stored, application.settings), work=work_on(stored))
+        for stored in list_sources(application.engine)
+    )
+
+
+def sync_states(engine: sa.Engine, settings: Settings) -> dict[str, JobState]:
+    """When each source was read by the schedule, and when it will be, by source id."""
+    return {
+        stored.id: job_state(engine, job_name(stored), interval_of(stored, settings)) for stored in list_sources(engine)
+    }
+
+
+def next_runs(engine: sa.Engine, settings: Settings) -> dict[str, datetime]:
+    """When each source is read next, by source id."""
+    return {source_id: state.next_at for source_id, state in sync_states(engine, settings).items()}
+
+
+def job_name(stored: StoredSource) -> str:
+    """How the schedule names the job of a source."""
+    return f"sync:{stored.id}"
+
+
+def interval_of(stored: StoredSource, settings: Settings) -> timedelta:
+    """How often a source is read: its own interval, or the schedule's."""
+    return timedelta(minutes=stored.interval_minutes or settings.file.schedule.sync_minutes)
+
+
+def describe(report: SyncReport) -> str:
+    """What a run did, in one line."""
+    counts = {
+        "added": report.added,
+        "changed": report.changed,
+        "deleted": report.deleted,
+        "unchanged": report.unchanged,
+        "could not be read": len(report.failed),
+    }
+    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing there"
+    return f"{said}{' (stopped early)' if report.stopped else ''}, {report.seconds:.1f} s"
