@@ -59,7 +59,7 @@ logger = logging.getLogger(__name__)
 HISTORY_TURNS = 12
 # A question that was begun this often and never finished is not tried again: it may be what ends the process.
 MOST_ATTEMPTS = 3
-_RETRY_SECONDS = 15.0
+_SHORTEST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 1.0, 60.0
 _GIVE_UP_AFTER = timedelta(hours=24)
 # What a message that cannot be shown as it is, and a token that does not work now, look like.
 _UNSHOWABLE = frozenset(
@@ -140,17 +140,17 @@ class QuestionWorker:
         if message_ts is None:
             self._set_state(lease, row, "placeholder_intent")
             self.at_edge("placeholder_intent")
-            message_ts = self._post(place, row)
+            message_ts = self._post(place, render_status(words.SEARCHING), row.nonce)
             self.at_edge("placeholder_sent")
         self._set_state(lease, row, "posted", message_ts=message_ts)
         self.at_edge("posted")
         return replace(row, state="posted", message_ts=message_ts)
 
-    def _post(self, place: Place, row: AnswerRow) -> str:
+    def _post(self, place: Place, message: RenderedMessage, nonce: str, part: int = 0) -> str:
         try:
-            return self.delivery.post(place, render_status(words.SEARCHING), nonce=row.nonce)
+            return self.delivery.post(place, message, nonce=nonce, part=part)
         except SlackSilentError:
-            found = self._find(place, row.nonce, 0, datetime.now(UTC))
+            found = self._find(place, nonce, part, datetime.now(UTC))
             if found is None:
                 raise
             return found
@@ -283,7 +283,7 @@ class QuestionWorker:
             message_ts = None if known.is_new else self._find(place, row.nonce, part, known.intent_at)
             if message_ts is None:
                 self.at_edge("part_intent")
-                message_ts = self.delivery.post(place, message, nonce=row.nonce, part=part)
+                message_ts = self._post(place, message, row.nonce, part)
                 self.at_edge("part_sent")
             with writing(self.engine) as connection:
                 self.inbox.hold(connection, lease)
@@ -310,16 +310,19 @@ class QuestionWorker:
             self.inbox.hold(connection, lease)
             set_state(connection, row.id, state, message_ts=message_ts)
 
-    def _try_later(self, lease: Lease, reason: str, delay_seconds: float = _RETRY_SECONDS) -> None:
-        if datetime.now(UTC) - lease.received_at > _GIVE_UP_AFTER:
+    def _try_later(self, lease: Lease, reason: str) -> None:
+        age = datetime.now(UTC) - lease.received_at
+        if age > _GIVE_UP_AFTER:
             self._end_failed(lease, reason)
             return
-        logger.warning("question %d waits %.0f s: %s", lease.id, delay_seconds, reason)
-        self.inbox.give_back(lease, delay_seconds=0.0 if self.runs.is_shut_down else delay_seconds)
+        # Half its age: soon at first, rarely when Slack stays away.
+        delay = min(_LONGEST_RETRY_SECONDS, max(_SHORTEST_RETRY_SECONDS, age.total_seconds() / 2))
+        logger.warning("question %d waits %.0f s: %s", lease.id, delay, reason)
+        self.inbox.give_back(lease, delay_seconds=0.0 if self.runs.is_shut_down else delay)
 
     def _refused(self, lease: Lease, error: SlackRefusedError) -> None:
         if error.code in _TOKEN_TROUBLE:
-            self._try_later(lease, str(error), delay_seconds=60.0)
+            self._try_later(lease, str(error))
         else:
             self._end_failed(lease, str(error))
 

@@ -6,6 +6,8 @@ after the event is committed; interactions (buttons, forms) are small and handle
 
 from __future__ import annotations
 
+import http
+import json
 import logging
 import threading
 import time
@@ -13,13 +15,15 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from slack_bolt import App, BoltResponse
-from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request import BoltRequest
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
+from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.errors import SlackRefusedError, SlackSetupError, SlackSilentError
 from bot.inbox import LEASE_SECONDS, FinalState, Inbox, Lease, Waiting
@@ -32,6 +36,7 @@ from bot.slack.home import home_view, load_home
 from bot.slack.intake import Intake
 from bot.slack.membership import Memberships
 from bot.slack.parse import HomeOpened, ReactionChange
+from bot.slack.socket_mode import NotTakenError, SocketMode
 from bot.slack.votes import Votes, listen
 from bot.worker import MOST_ATTEMPTS, Answering, QuestionWorker, doing
 from knowledge.audience import Audience
@@ -102,7 +107,7 @@ class SlackBot:
         self._next_runs = next_runs
         self._lanes: Lanes | None = None
         self._executor: ThreadPoolExecutor | None = None
-        self._handler: SocketModeHandler | None = None
+        self._socket_mode: SocketMode | None = None
 
     def __enter__(self) -> SlackBot:
         self.start()
@@ -114,21 +119,21 @@ class SlackBot:
     @property
     def ready(self) -> bool:
         """Whether events can arrive now."""
-        return self._handler is not None and self._handler.client.is_connected()
+        return self._socket_mode is not None and self._socket_mode.connected
 
     def start(self) -> None:
         """Connect and begin to answer; raises SlackSetupError where Slack refuses a token or is not there."""
-        bot_user_id = self._sign_in()
+        identity = self._sign_in()
         self._inbox.prune()
         intake = Intake(
             engine=self._engine,
             inbox=self._inbox,
             runs=self._runs,
             memberships=self._memberships,
-            bot_user_id=bot_user_id,
+            bot_user_id=str(identity.bot_user_id),
         )
         self._executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="interaction")
-        app = build_bolt_app(self._client, self._executor, self._votes, self._guarded(intake.accept))
+        app = build_bolt_app(self._client, identity, self._executor, self._votes, self._guarded(intake.accept))
         self._lanes = Lanes(
             self._inbox,
             self._lane_plan(),
@@ -136,11 +141,11 @@ class SlackBot:
         )
         self._lanes.start()
         try:
-            self._connect(SocketModeHandler(app, self._options.app_token.reveal()))
+            self._connect(SocketMode(self._client, self._options.app_token.reveal(), partial(dispatch, app)))
         except BaseException:
             self.stop()
             raise
-        logger.info("connected to %s as %s", self._options.api_url, bot_user_id)
+        logger.info("working in %s as %s", self._options.api_url, identity.bot_user_id)
 
     def stop(self) -> None:
         """Take nothing more in, put unfinished questions back, close the connection last; within 20 s."""
@@ -149,36 +154,41 @@ class SlackBot:
         if self._lanes is not None:
             self._lanes.stop(patience_seconds=_STOP_PATIENCE_SECONDS)
             self._lanes = None
-        if self._handler is not None:
-            self._handler.close()  # type: ignore[no-untyped-call]
-            self._handler = None
+        if self._socket_mode is not None:
+            self._socket_mode.stop()
+            self._socket_mode = None
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
             self._executor = None
 
-    def _sign_in(self) -> str:
+    def _sign_in(self) -> AuthorizeResult:
         try:
             reply = self._delivery.repeat("auth.test", patience_seconds=self._options.connect_seconds)
         except SlackRefusedError as error:
             raise _setup_error("SLACK_BOT_TOKEN", "xoxb-", error.code) from error
         except SlackSilentError as error:
             raise self._unreachable() from error
-        return str(reply["user_id"])
+        return AuthorizeResult(
+            enterprise_id=reply.get("enterprise_id"),
+            team_id=reply.get("team_id"),
+            bot_user_id=str(reply["user_id"]),
+            bot_id=reply.get("bot_id"),
+            bot_token=self._options.bot_token.reveal(),
+        )
 
-    def _connect(self, handler: SocketModeHandler) -> None:
-        self._handler = handler
+    def _connect(self, socket_mode: SocketMode) -> None:
+        self._socket_mode = socket_mode
         deadline = time.monotonic() + self._options.connect_seconds
         while True:
             try:
-                handler.connect()  # type: ignore[no-untyped-call]
-            except SlackApiError as error:
-                raise _setup_error("SLACK_APP_TOKEN", "xapp-", str(error.response["error"])) from error
-            except Exception as error:
-                if time.monotonic() > deadline:
+                socket_mode.check()
+            except SlackRefusedError as error:
+                raise _setup_error("SLACK_APP_TOKEN", "xapp-", error.code) from error
+            except SlackSilentError as error:
+                if time.monotonic() > deadline or self._stopping.wait(1.0):
                     raise self._unreachable() from error
-                logger.warning("no connection to %s yet (%s)", self._options.api_url, type(error).__name__)
-                self._stopping.wait(1.0)
             else:
+                socket_mode.start()
                 return
 
     def _unreachable(self) -> SlackSetupError:
@@ -239,12 +249,17 @@ class SlackBot:
 
 def build_bolt_app(
     client: WebClient,
+    identity: AuthorizeResult,
     executor: ThreadPoolExecutor,
     votes: Votes,
     take: Callable[[Mapping[str, Any]], bool],
 ) -> App:
     """Build the Bolt app: events end in `take`, and are acknowledged only where it returns True."""
-    app = App(client=client, token_verification_enabled=False, listener_executor=executor)
+    # Who we are is known: Bolt need not ask Slack again before the first acknowledgement. It would warn that a token
+    # in the environment is not used then, and of every press on a button that only opens a link.
+    bolt_logger = logging.getLogger(f"{__name__}.bolt")
+    bolt_logger.setLevel(logging.ERROR)
+    app = App(client=client, authorize=lambda: identity, listener_executor=executor, logger=bolt_logger)
 
     @app.middleware
     def keep_before_acknowledging(body: dict[str, Any], next: Callable[[], None]) -> BoltResponse | None:
@@ -255,6 +270,16 @@ def build_bolt_app(
 
     listen(app, votes)
     return app
+
+
+def dispatch(app: App, request: SocketModeRequest) -> dict[str, Any] | None:
+    """Let Bolt handle one envelope; returns what the acknowledgement carries, raises NotTakenError for none."""
+    response = app.dispatch(BoltRequest(mode="socket_mode", body=request.payload))
+    if response.status != http.HTTPStatus.OK:
+        raise NotTakenError
+    if not response.body:
+        return None
+    return dict(json.loads(response.body))
 
 
 def _setup_error(variable: str, prefix: str, code: str) -> SlackSetupError:
