@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -27,10 +26,32 @@ from knowledge.words import search_words
 # Rows read beyond those wanted, so that dropping a copy or a chunk deleted just now rarely needs a second
 # read.
 _SPARE_ROWS = 8
+_SPARE_WORD_HITS = 2
 # A text this short says nothing without its heading ("Yes, up to 500."): only longer ones are copies whatever
 # is above.
 _COPY_WORDS = 20
 _WORD = re.compile(r"[^\W_]+")
+_PASSAGES = (
+    sa.select(
+        chunk.c.id,
+        chunk.c.document_id,
+        source.c.name.label("source"),
+        document.c.uri,
+        document.c.title,
+        chunk.c.header,
+        chunk.c.text,
+        chunk.c.text_hash,
+        document.c.audience,
+        document.c.modified_at,
+        document.c.synced_at,
+    )
+    .join(document, document.c.id == chunk.c.document_id)
+    .join(source, source.c.id == document.c.source_id)
+    .where(
+        chunk.c.id.in_(sa.bindparam("ids", expanding=True)),
+        document.c.audience.in_(sa.bindparam("readable", expanding=True)),
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +133,14 @@ def _nothing(view: View, started: float) -> Retrieved:
 def _search_readable_words(
     connection: sa.Connection, text: str, depth: int, snapshot: Snapshot, readable: Mask
 ) -> Hits:
-    # The word index knows no audiences: where some chunks are hidden, all its hits are filtered before any is
-    # cut off.
-    limit = depth if readable is snapshot.live else None
-    return snapshot.kept(search_words(connection, text, limit), readable).first(depth)
+    # The word index knows no audiences: where chunks are hidden, more hits are taken, and all if those were too few.
+    share = np.count_nonzero(readable) / max(1, snapshot.count)
+    limit = depth if share == 1 else int(_SPARE_WORD_HITS * depth / share)
+    hits = search_words(connection, text, limit)
+    kept = snapshot.kept(hits, readable)
+    if len(kept) < depth and len(hits) == limit and share < 1:
+        kept = snapshot.kept(search_words(connection, text, None), readable)
+    return kept.first(depth)
 
 
 def _read_passages(
@@ -149,9 +174,7 @@ def _load(
 ) -> list[Passage]:
     ids = [hit.id for hit in hits]
     # SQL has the last word on what exists and who may read it, whatever the copies in memory said.
-    rows = connection.execute(
-        _passage_rows().where(chunk.c.id.in_(ids), document.c.audience.in_(sorted(audience.readable)))
-    )
+    rows = connection.execute(_PASSAGES, {"ids": ids, "readable": sorted(audience.readable)})
     found = {row.id: row for row in rows}
     cosines = snapshot.cosines(np.asarray(ids, np.int64), vector)
     return [
@@ -164,26 +187,6 @@ def _load(
         for hit, cosine in zip(hits, cosines, strict=True)
         if hit.id in found
     ]
-
-
-def _passage_rows() -> sa.Select[*tuple[Any, ...]]:
-    return (
-        sa.select(
-            chunk.c.id,
-            chunk.c.document_id,
-            source.c.name.label("source"),
-            document.c.uri,
-            document.c.title,
-            chunk.c.header,
-            chunk.c.text,
-            chunk.c.text_hash,
-            document.c.audience,
-            document.c.modified_at,
-            document.c.synced_at,
-        )
-        .join(document, document.c.id == chunk.c.document_id)
-        .join(source, source.c.id == document.c.source_id)
-    )
 
 
 def _sameness(passage: Passage) -> str:
