@@ -15,7 +15,8 @@ from typing import Any, Final
 from bot.slack import words
 from bot.slack.inert import citable_url, clean, escape, inert
 from bot.slack.limits import PAGE, TEXT_OBJECT, UPDATE_TEXT, paginate, shorten
-from bot.slack.rich_text import Links, Piece, Run, Section, parse_markdown, plain_text, to_block
+from bot.slack.markdown import Links, parse_markdown
+from bot.slack.rich_text import Piece, Run, Section, plain_text, to_block
 from bot.turn import Answer, Citation
 
 Block = dict[str, Any]
