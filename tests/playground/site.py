@@ -38,13 +38,13 @@ class Site:
         """Give the real SDK's client, without its retries."""
         return WebClient(token or self.tokens.bot, base_url=self.api_url, retry_handlers=[])
 
-    def act(self, action: str, **body: Any) -> JSON:
+    def act(self, action: str, /, **body: Any) -> JSON:
         """Do something on the page, which must succeed."""
         answer = self.try_to(action, **body)
         assert answer["ok"], answer
         return answer
 
-    def try_to(self, action: str, **body: Any) -> JSON:
+    def try_to(self, action: str, /, **body: Any) -> JSON:
         """Do something on the page, which may be refused."""
         found: JSON = self.http.post(f"playground/api/{action}", json=body).json()
         return found
@@ -109,6 +109,15 @@ class Listener:
         self.socket.send(
             json.dumps({"envelope_id": envelope["envelope_id"]} | ({"payload": payload} if payload else {}))
         )
+
+    def read_all(self, seconds: float = 0.3) -> list[JSON]:
+        """Read until nothing more comes."""
+        found = []
+        while True:
+            try:
+                found.append(self.read(seconds))
+            except TimeoutError:
+                return found
 
     def is_quiet(self, seconds: float = 0.3) -> bool:
         """Tell whether nothing comes for a while."""

@@ -24,6 +24,10 @@ _STRUCTURE_ERRORS = {
 }
 
 
+# Bolt adds the team to every call made in a listener, because a token for a whole organisation needs it.
+_ON_EVERY_CALL = frozenset({"token", "team_id"})
+
+
 @dataclass(frozen=True)
 class Method:
     """A method's rate limit tier and the names of its arguments."""
@@ -121,7 +125,7 @@ def read_arguments(method: Method, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def unknown_arguments(method: Method, raw: Mapping[str, Any]) -> list[str]:
     """List what Slack would silently ignore; the ledger keeps it, so that a test can refuse a misspelt name."""
-    return sorted(raw.keys() - method.names - {"token"})
+    return sorted(raw.keys() - method.names - _ON_EVERY_CALL)
 
 
 def _convert(name: str, value: Any) -> Any:

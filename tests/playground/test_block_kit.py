@@ -1,0 +1,201 @@
+"""Block Kit: what Slack takes, and the lines it answers with for what it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.playground.blocks import home_view, message_blocks, modal_view
+from bot.playground.errors import ApiError
+
+JSON = dict[str, Any]
+
+
+def plain(text: str) -> JSON:
+    """Give a plain text object."""
+    return {"type": "plain_text", "text": text}
+
+
+def button(**more: Any) -> JSON:
+    """Give a button."""
+    return {"type": "button", "text": plain("Go"), "action_id": "go", **more}
+
+
+def options(count: int) -> list[JSON]:
+    """Give that many options."""
+    return [{"text": plain(f"Option {n}"), "value": str(n)} for n in range(count)]
+
+
+def field(element: JSON) -> JSON:
+    """Give an input block around an element."""
+    return {"type": "input", "label": plain("Label"), "element": element}
+
+
+GOOD: list[JSON] = [
+    {"type": "section", "text": {"type": "mrkdwn", "text": "*a*"}, "accessory": button(style="primary", value="v")},
+    {"type": "section", "fields": [plain("a"), {"type": "mrkdwn", "text": "b"}]},
+    {"type": "header", "text": plain("Title")},
+    {"type": "divider"},
+    {"type": "context", "elements": [{"type": "mrkdwn", "text": "1. <https://a.example|Handbook>"}]},
+    {"type": "actions", "elements": [button(), button(action_id="other", url="https://a.example")]},
+    {"type": "image", "alt_text": "a", "image_url": "https://a.example/a.png"},
+    {"type": "markdown", "text": "# Title\n\n- a\n- b"},
+    {
+        "type": "context_actions",
+        "elements": [
+            {
+                "type": "feedback_buttons",
+                "action_id": "vote",
+                "positive_button": {"text": plain("👍"), "value": "+1", "accessibility_label": "Good answer"},
+                "negative_button": {"text": plain("👎"), "value": "-1"},
+            },
+            {"type": "icon_button", "icon": "trash", "text": plain("Delete"), "action_id": "delete", "value": "1"},
+        ],
+    },
+    field({"type": "plain_text_input", "action_id": "a", "multiline": True, "max_length": 3000}),
+    field({"type": "radio_buttons", "action_id": "b", "options": options(10)}),
+    field({"type": "checkboxes", "action_id": "c", "options": options(2), "initial_options": options(1)}),
+    field({"type": "static_select", "action_id": "d", "placeholder": plain("Choose"), "options": options(100)}),
+    field({"type": "static_select", "option_groups": [{"label": plain("One"), "options": options(2)}]}),
+    {
+        "type": "rich_text",
+        "elements": [
+            {
+                "type": "rich_text_section",
+                "elements": [
+                    {"type": "text", "text": "bold", "style": {"bold": True, "code": True}},
+                    {"type": "link", "url": "https://a.example", "text": "[1]"},
+                    {"type": "user", "user_id": "U0ADAPARK"},
+                    {"type": "emoji", "name": "tada"},
+                ],
+            },
+            {
+                "type": "rich_text_list",
+                "style": "ordered",
+                "indent": 1,
+                "offset": 2,
+                "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "item"}]}],
+            },
+            {"type": "rich_text_quote", "elements": [{"type": "text", "text": "quote"}]},
+            {"type": "rich_text_preformatted", "border": 0, "elements": [{"type": "text", "text": "code"}]},
+        ],
+    },
+]
+
+
+@pytest.mark.parametrize("block", GOOD, ids=lambda block: block["type"])
+def test_good_blocks_are_taken_and_completed_with_ids(block: JSON) -> None:
+    [completed] = message_blocks([block], too_long="msg_blocks_too_long")
+    assert completed["block_id"]
+    assert {key: value for key, value in completed.items() if key in ("type", "text")} == {
+        key: value for key, value in block.items() if key in ("type", "text")
+    }
+    for element in completed.get("elements", []):
+        assert element["type"] not in ("button", "feedback_buttons") or element["action_id"]
+
+
+@pytest.mark.parametrize(
+    ("block", "line"),
+    [
+        ({"type": "sektion"}, "unsupported type: sektion [json-pointer:/blocks/0]"),
+        ({"type": "section"}, "must have text or fields [json-pointer:/blocks/0]"),
+        (
+            {"type": "section", "text": plain(""), "block_id": "a"},
+            "must be more than 0 characters [json-pointer:/blocks/0/text/text]",
+        ),
+        (
+            {"type": "section", "text": plain("a" * 3001)},
+            "must be less than 3001 characters [json-pointer:/blocks/0/text/text]",
+        ),
+        (
+            {"type": "section", "text": {"type": "html", "text": "a"}},
+            "unsupported type: html [json-pointer:/blocks/0/text]",
+        ),
+        (
+            {"type": "section", "fields": [plain("a")] * 11},
+            "no more than 10 items allowed [json-pointer:/blocks/0/fields]",
+        ),
+        ({"type": "section", "text": plain("a"), "colour": "red"}, "invalid additional property: colour"),
+        (
+            {"type": "header", "text": plain("a" * 151)},
+            "must be less than 151 characters [json-pointer:/blocks/0/text]",
+        ),
+        ({"type": "header", "text": {"type": "mrkdwn", "text": "a"}}, "[json-pointer:/blocks/0/text"),
+        ({"type": "context", "elements": []}, "[json-pointer:/blocks/0/elements]"),
+        ({"type": "context", "elements": [plain("a")] * 11}, "no more than 10 items allowed"),
+        (
+            {"type": "actions", "elements": [button(action_id=str(n)) for n in range(26)]},
+            "no more than 25 items allowed",
+        ),
+        ({"type": "actions", "elements": [button(), button()]}, "`action_id` go already exists"),
+        ({"type": "actions", "elements": [{"type": "button", "action_id": "a"}]}, "missing required field: text"),
+        ({"type": "actions", "elements": [button(value=3)]}, "[json-pointer:/blocks/0/elements/0/value]"),
+        ({"type": "actions", "elements": [button(style="loud")]}, "[json-pointer:/blocks/0/elements/0/style]"),
+        ({"type": "context_actions", "elements": [button()]}, "unsupported type: button"),
+        ({"type": "markdown", "text": "a" * 12_001}, "must be less than 12001 characters"),
+        ({"type": "image", "alt_text": "a"}, "must have either image_url or slack_file"),
+        (field({"type": "radio_buttons", "options": options(11)}), "no more than 10 items allowed"),
+        (field({"type": "static_select"}), "must have either options or option_groups"),
+        ({"type": "divider", "block_id": "a" * 256}, "must be less than 256 characters"),
+        (
+            {
+                "type": "rich_text",
+                "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": ""}]}],
+            },
+            "must be more than 0 characters [json-pointer:/blocks/0/elements/0/elements/0/text]",
+        ),
+        ({"type": "rich_text", "elements": []}, "[json-pointer:/blocks/0/elements]"),
+    ],
+)
+def test_bad_blocks_are_refused_with_a_line_that_points_at_the_place(block: JSON, line: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        message_blocks([block], too_long="msg_blocks_too_long")
+    assert refused.value.code == "invalid_blocks"
+    assert any(line in message for message in refused.value.messages), refused.value.messages
+
+
+def test_block_ids_are_unique_in_a_message() -> None:
+    with pytest.raises(ApiError, match="already exists"):
+        message_blocks([{"type": "divider", "block_id": "a"}] * 2, too_long="x")
+
+
+def test_markdown_counts_over_the_whole_message() -> None:
+    with pytest.raises(ApiError, match="msg_blocks_too_long"):
+        message_blocks([{"type": "markdown", "text": "a" * 6_001}] * 2, too_long="msg_blocks_too_long")
+
+
+def modal(**changes: Any) -> JSON:
+    """Give a modal with changes."""
+    view = {"type": "modal", "title": plain("Title"), "blocks": [{"type": "divider"}]}
+    return {key: value for key, value in {**view, **changes}.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"title": None}, "missing required field: title [json-pointer:/view"),
+        ({"title": plain("a" * 25)}, "must be less than 25 characters"),
+        ({"blocks": [field({"type": "plain_text_input"})]}, "missing required field: submit"),
+        ({"blocks": [{"type": "divider"}] * 101}, "no more than 100 items allowed"),
+        ({"blocks": [{"type": "markdown", "text": "a"}]}, "unsupported type: markdown [json-pointer:/view/blocks/0]"),
+        ({"private_metadata": "a" * 3001}, "must be less than 3001 characters"),
+        ({"type": "popup"}, "unsupported type: popup"),
+    ],
+)
+def test_bad_modals_are_refused(changes: JSON, line: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        modal_view(modal(**changes))
+    assert refused.value.code == "invalid_arguments"
+    assert any(line in message for message in refused.value.messages), refused.value.messages
+
+
+def test_a_huge_view_is_too_large() -> None:
+    section = {"type": "section", "text": plain("a" * 2_990)}
+    with pytest.raises(ApiError, match="view_too_large"):
+        home_view({"type": "home", "blocks": [section] * 100})
+
+
+def test_a_home_is_not_a_modal() -> None:
+    with pytest.raises(ApiError, match="unsupported type: modal"):
+        home_view(modal())
