@@ -8,6 +8,7 @@ from pathlib import Path
 
 from models.child import ChildGenerator, Runtime
 from models.generator import Generator
+from models.openai_server import OpenAIServerGenerator, Server
 from models.registry import EMBEDDED, ModelRegistry
 from models.requantize import fastest_embedded
 
@@ -37,6 +38,15 @@ def load_generator(
     Raises ModelError where the file is missing, changed, not allowed or too large. Loading goes on in the
     background: the first use waits for it.
     """
+    if options.server_url:
+        return OpenAIServerGenerator(
+            Server(
+                url=options.server_url,
+                model=options.name,
+                key=options.server_key,
+                context_tokens=options.context_tokens,
+            )
+        )
     registry = ModelRegistry(folder)
     embedded = options.name == EMBEDDED
     file = fastest_embedded(registry, progress) if embedded else registry.open_model(options.name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from models.errors import GenerationTimeoutError, ModelProcessDiedError
@@ -14,8 +12,8 @@ from tests.fakes import ScriptedGenerator
 
 class TestContract(GeneratorContract):
     @pytest.fixture
-    def generator(self) -> Iterator[Generator]:
-        yield ScriptedGenerator("Once upon a time " * 200, seconds_per_token=0.01)
+    def generator(self) -> Generator:
+        return ScriptedGenerator("Once upon a time " * 200, seconds_per_token=0.01)
 
 
 def test_the_reply_is_a_function_of_the_messages() -> None:
