@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 from bot.cite import Citer, SentenceStream, citation_of, says_not_answered, without_markers
 from bot.errors import QuestionError
-from bot.evidence import Evidence, rank_evidence
+from bot.evidence import Evidence, RankedEvidence, in_reading_order, rank_evidence
 from bot.greeting import REPLIES, SmallTalk, small_talk
 from bot.prompt import Budget, Prompt, prompt_from_passages, prompt_from_sentences
 from bot.support import estimate_support, support_features
@@ -34,11 +34,14 @@ NOT_FOUND = "I could not find an answer to that in my sources."
 STOPPED = "Stopped."
 SEARCHING = "Searching the team's knowledge…"
 READING = "Reading {count} passages…"
-_QUOTING = "The sources say: {quote}"
+_QUOTING = "The sources say: "
+_MOST_QUOTED = 500
+_NEARLY_AS_GOOD = 0.8
 _NEAREST = 3
 # A sentence with less of itself in any sentence of the sources is the model's own idea: measured in
 # tests/benchmarks/README.md, "Grounding".
 _LEAST_SHARE = 0.6
+_LEAST_RELEVANCE = 0.6
 
 
 class Searcher(Protocol):
@@ -101,7 +104,7 @@ def answer(
     yield Status(text=SEARCHING)
     retrieved = library.retrieve(question, audience, options.passages)
     evidence = rank_evidence(question, retrieved.passages, retrieved.query_vector, library.embedder)
-    support = estimate_support(support_features(question, retrieved.passages, evidence))
+    support = estimate_support(support_features(question, retrieved.passages, evidence.sentences))
     draft = Draft(
         question=question,
         passages=retrieved.passages,
@@ -110,7 +113,7 @@ def answer(
         started=started,
         retrieve_seconds=time.perf_counter() - started,
     )
-    if not evidence or support < options.minimum_support:
+    if not evidence.sentences or support < options.minimum_support:
         yield Done(answer=draft.abstention(generator.version))
         return
     yield Status(text=READING.format(count=len(retrieved.passages)))
@@ -124,7 +127,7 @@ class Draft:
 
     question: Question
     passages: tuple[Passage, ...]
-    evidence: tuple[Evidence, ...]
+    evidence: RankedEvidence
     support: float
     started: float
     retrieve_seconds: float
@@ -158,7 +161,7 @@ class Draft:
             text=NOT_FOUND,
             citations=(),
             abstained=True,
-            nearest=_nearest(self.passages, self.evidence),
+            nearest=_nearest(self.passages, self.evidence.sentences),
             passages=self.passages,
             support=self.support,
             version=version,
@@ -174,7 +177,7 @@ class Draft:
 def _write(
     draft: Draft, prompt: Prompt, generator: Generator, options: AnswerOptions, cancel: threading.Event | None
 ) -> Iterator[AnswerEvent]:
-    citer = Citer(draft.passages, draft.evidence, draft.question.text)
+    citer = Citer(draft.passages, draft.evidence.sentences, draft.question.text)
     stopped = False
     try:
         for sentence in _sentences(draft, prompt, generator, options, cancel):
@@ -208,22 +211,37 @@ def _sentences(
 
 
 def _checked(sentence: str, draft: Draft, citer: Citer, options: AnswerOptions) -> str | None:
-    """The sentence with its citation, or None where it may not be said: repeated, or held by no passage."""
+    """The sentence with its citation, or None where it may not be said.
+
+    That is: a repetition, a question back, what no passage holds, what holds but speaks of something else.
+    """
     clean = without_markers(sentence)
     if not clean.strip():
         return clean if draft.written else None
-    if any(clean.strip() in earlier for earlier in draft.written):
+    if clean.rstrip().endswith("?") or any(clean.strip() in earlier for earlier in draft.written):
         return None
     support = citer.support(clean)
     if support is None or support.share < _LEAST_SHARE:
         logger.debug("a sentence stands on no passage (share %.2f)", support.share if support else 0.0)
         return None if options.unsupported == "drop" else clean
+    if options.unsupported == "drop" and not draft.written and _beside_the_point(clean, draft):
+        return None
     return f"{clean.rstrip()} [{citer.cite(support.evidence)}]"
 
 
+def _beside_the_point(sentence: str, draft: Draft) -> bool:
+    """A small model likes to copy a true sentence that answers nothing; the sources' best one is better then."""
+    best = draft.evidence.sentences[0]
+    return draft.evidence.relevance.score(sentence) < _LEAST_RELEVANCE * best.score
+
+
 def _quote(draft: Draft, citer: Citer) -> str:
-    best = draft.evidence[0]
-    return f"{_QUOTING.format(quote=best.text)} [{citer.cite(best)}]"
+    """The best sentence, and the next best where it is nearly as good and both are short."""
+    best, *others = draft.evidence.sentences
+    quoted = [best]
+    if others and others[0].score >= _NEARLY_AS_GOOD * best.score:
+        quoted += others[:1] if len(best.text) + len(others[0].text) <= _MOST_QUOTED else []
+    return _QUOTING + " ".join(f"“{item.text}” [{citer.cite(item)}]" for item in in_reading_order(quoted))
 
 
 def _prompt(draft: Draft, generator: Generator, options: AnswerOptions) -> Prompt:
@@ -234,7 +252,7 @@ def _prompt(draft: Draft, generator: Generator, options: AnswerOptions) -> Promp
     )
     if options.evidence_sentences == 0:
         return prompt_from_passages(draft.question, draft.passages, options.house_rules, budget)
-    chosen = draft.evidence[: options.evidence_sentences]
+    chosen = draft.evidence.sentences[: options.evidence_sentences]
     return prompt_from_sentences(draft.question, draft.passages, chosen, options.house_rules, budget)
 
 

@@ -86,7 +86,10 @@ def build(
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="load") as pool:
             embedding = pool.submit(load_embedder, settings.file.knowledge.embedder) if embedder is None else None
             if with_generator and generator is None:
-                generator = load_generator(model_options(settings.file), models_folder(settings), progress)
+                say = progress or _say_nothing
+                generator = load_generator(
+                    model_options(settings.file), models_folder(settings), lambda text: say(text, 0, None)
+                )
             if generator is not None:
                 opened.callback(generator.close)
             embedder = embedder if embedding is None else embedding.result()
@@ -101,6 +104,10 @@ def build(
             generator=generator,
             resources=opened.pop_all(),
         )
+
+
+def _say_nothing(_text: str, _done: int, _of: int | None) -> None:
+    """Where nobody watches."""
 
 
 def models_folder(settings: Settings) -> Path:
@@ -131,8 +138,8 @@ def model_options(file: FileSettings) -> ModelOptions:
         name=model.name,
         server_url=model.server_url,
         context_tokens=model.context_tokens,
-        gpu_layers=model.gpu_layers,
-        threads=model.threads,
+        gpu_layers=None if model.gpu_layers == "auto" else model.gpu_layers,
+        threads=None if model.threads == "auto" else model.threads,
         chat_format=model.chat_format,
     )
 

@@ -7,7 +7,6 @@ Sentences are scored by their vector and by the question's words, each word weig
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -40,39 +39,69 @@ class Evidence:
     """Share of the question's content words that the sentence and its header hold, weighed by rarity, 0 to 1."""
 
 
+class Relevance:
+    """How well sentences speak to one question, on one scale for those that are found and those that are written."""
+
+    def __init__(self, question: Question, query_vector: Vectors, embedder: Embedder, known: Sequence[str]) -> None:
+        self._vector = query_vector
+        self._embedder = embedder
+        asked = set(content_words(question.text))
+        held = [asked.intersection(content_words(text)) for text in known]
+        self._weights = {word: rarity(len(known), sum(word in some for some in held)) for word in asked}
+        self._total = sum(self._weights.values())
+
+    def cosines(self, texts: Sequence[str]) -> Vectors:
+        """float32[len(texts)]: the cosine of each text with the question."""
+        return np.asarray(self._embedder.embed(texts) @ self._vector, np.float32)
+
+    def word_share(self, text: str) -> float:
+        """Share of the question's content words that a text holds, weighed by rarity, 0 to 1."""
+        held = self._weights.keys() & set(content_words(text))
+        return sum(self._weights[word] for word in held) / self._total if self._total else 0.0
+
+    def score(self, text: str) -> float:
+        """The score of one written sentence."""
+        return mixed_score(float(self.cosines([text])[0]), self.word_share(text))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankedEvidence:
+    """The sentences of the passages, the best first, and the scale they were ranked on."""
+
+    sentences: tuple[Evidence, ...]
+    relevance: Relevance
+
+
 def rank_evidence(
     question: Question, passages: Sequence[Passage], query_vector: Vectors, embedder: Embedder
-) -> tuple[Evidence, ...]:
-    """Score every sentence of the passages, the best first; empty where the passages hold no sentence."""
+) -> RankedEvidence:
+    """Score every sentence of the passages; there are none where the passages hold no sentence."""
     places = _sentences(passages)
-    if not places:
-        return ()
-    cosines = embedder.embed([text for _, _, text in places]) @ query_vector
-    shares = _word_shares(question.text, [f"{passages[index].header} {text}" for index, _, text in places])
-    scores = (1 - WORD_SHARE) * cosines + WORD_SHARE * shares
-    ranked = (
+    known = [f"{passages[index].header} {text}" for index, _, text in places]
+    relevance = Relevance(question, query_vector, embedder, known)
+    cosines = relevance.cosines([text for _, _, text in places]) if places else ()
+    sentences = [
         Evidence(
             text=text,
             passage=index,
             position=position,
-            score=float(score),
+            score=mixed_score(float(cosine), share := relevance.word_share(with_header)),
             cosine=float(cosine),
-            word_share=float(share),
+            word_share=share,
         )
-        for (index, position, text), score, cosine, share in zip(places, scores, cosines, shares, strict=True)
-    )
-    return tuple(sorted(ranked, key=lambda evidence: -evidence.score))
+        for (index, position, text), with_header, cosine in zip(places, known, cosines, strict=True)
+    ]
+    return RankedEvidence(sentences=tuple(sorted(sentences, key=lambda evidence: -evidence.score)), relevance=relevance)
+
+
+def mixed_score(cosine: float, word_share: float) -> float:
+    """One score of a sentence's vector and words."""
+    return (1 - WORD_SHARE) * cosine + WORD_SHARE * word_share
 
 
 def in_reading_order(evidence: Sequence[Evidence]) -> list[Evidence]:
     """Put chosen sentences back into the order of their passages, so that they read as text."""
     return sorted(evidence, key=lambda item: (item.passage, item.position))
-
-
-def word_weights(texts: Sequence[str]) -> dict[str, float]:
-    """Weigh each content word of some texts by its rarity among them; unknown words weigh most, see `rarity`."""
-    counts = Counter(word for text in texts for word in set(content_words(text)))
-    return {word: rarity(len(texts), count) for word, count in counts.items()}
 
 
 def rarity(texts: int, holding: int) -> float:
@@ -87,11 +116,3 @@ def _sentences(passages: Sequence[Passage]) -> list[tuple[int, int, str]]:
             if len(text.split()) >= _SHORTEST_WORDS:
                 found.setdefault(text, (index, position, text[:_LONGEST_CHARACTERS]))
     return list(found.values())[:_MOST_SENTENCES]
-
-
-def _word_shares(question: str, texts: Sequence[str]) -> Vectors:
-    asked = set(content_words(question))
-    held = [asked.intersection(content_words(text)) for text in texts]
-    weights = {word: rarity(len(texts), sum(word in some for some in held)) for word in asked}
-    total = sum(weights.values())
-    return np.asarray([sum(weights[word] for word in some) / total if total else 0.0 for some in held], np.float32)

@@ -155,13 +155,13 @@ def load_queries(folder: Path) -> Iterable[JudgedQuery]:
     judgements: dict[str, dict[str, float]] = {}
     path = first_existing(folder, "qrels.tsv")
     with path.open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.reader(lines, delimiter="\t"), 1):
-            if number == 1 and row[-1:] == ["score"]:
+        for number, cells in enumerate(csv.reader(lines, delimiter="\t"), 1):
+            if number == 1 and cells[-1:] == ["score"]:
                 continue
             try:
-                query, document, gain = row[0], row[-2], float(row[-1])
+                query, document, gain = cells[0], cells[-2], float(cells[-1])
             except (IndexError, ValueError) as error:
-                raise MisuseError(f"{path}, line {number}: expected query, document and score, got {row!r}.") from error
+                raise MisuseError(f"{path}, line {number}: expected query, document and score, got {cells!r}.") from error
             judgements.setdefault(query, {})[document] = gain
     queries = first_existing(folder, "queries.jsonl", "queries.jsonl.xz")
     for row in read_rows(queries):

@@ -46,7 +46,8 @@ def test_a_supported_sentence_is_cited_to_its_passage() -> None:
 
 
 def test_citations_are_numbered_in_the_order_of_the_text() -> None:
-    answer = ask(answering("Parental leave is 16 weeks at full pay. Lost badges cost 15 euros."))
+    question = Question(text="How long is parental leave, and what do lost badges cost?")
+    answer = ask(answering("Parental leave is 16 weeks at full pay. Lost badges cost 15 euros."), question)
     assert answer.text == "Parental leave is 16 weeks at full pay. [1] Lost badges cost 15 euros. [2]"
     assert [item.title for item in answer.citations] == ["Leave", "Badges"]
 
@@ -57,6 +58,16 @@ def test_what_no_passage_holds_is_left_out() -> None:
     assert answer.text.startswith("Badges are issued")
 
 
+def test_a_true_sentence_that_answers_something_else_gives_way_to_the_sources() -> None:
+    answer = ask(answering("Parental leave is 16 weeks at full pay."))
+    assert "leave" not in answer.text
+    assert "Badges are issued by Maria Lopez" in answer.text
+
+
+def test_a_question_back_is_no_answer() -> None:
+    assert "Who issues badges at the front desk?" not in ask(answering("Who issues badges at the front desk?")).text
+
+
 def test_a_changed_number_is_left_out() -> None:
     answer = ask(answering("Lost badges cost 95 euros."), Question(text="What do lost badges cost?"))
     assert "95" not in answer.text
@@ -64,7 +75,7 @@ def test_a_changed_number_is_left_out() -> None:
 
 def test_where_nothing_written_is_supported_the_sources_are_quoted() -> None:
     answer = ask(answering("Elephants migrate across Botswana."))
-    assert answer.text == "The sources say: Badges are issued by Maria Lopez at the front desk. [1]"
+    assert answer.text == "The sources say: “Badges are issued by Maria Lopez at the front desk.” [1]"
     assert len(answer.citations) == 1
 
 
@@ -142,7 +153,8 @@ def test_stopping_keeps_what_was_written() -> None:
 
 
 def test_a_repeating_model_is_heard_once() -> None:
-    answer = ask(answering("Lost badges cost 15 euros. Lost badges cost 15 euros. Lost badges cost 15 euros."))
+    looping = answering("Lost badges cost 15 euros. Lost badges cost 15 euros. Lost badges cost 15 euros.")
+    answer = ask(looping, Question(text="What do lost badges cost?"))
     assert answer.text == "Lost badges cost 15 euros. [1]"
 
 
