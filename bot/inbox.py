@@ -235,8 +235,8 @@ class Inbox:
             )
         return True
 
-    def waiting_line(self) -> tuple[Waiting, ...]:
-        """The questions that wait, in the order in which they will be served as things stand."""
+    def waiting_line(self, most: int = 20) -> tuple[Waiting, ...]:
+        """The first of the questions that wait, in the order in which they will be served as things stand."""
         now = self._now()
         with reading(self._engine) as connection:
             busy = connection.scalar(
@@ -244,7 +244,7 @@ class Inbox:
                     inbox.c.kind == "question", inbox.c.state == "working", inbox.c.lease_until > now
                 )
             )
-            rows = connection.execute(_in_order(("question",), now)).all()
+            rows = connection.execute(_in_order(("question",), now).limit(most)).all()
         return tuple(
             Waiting(
                 id=row.id,
@@ -305,15 +305,20 @@ class Inbox:
 
 def _in_order(kinds: Sequence[Kind], now: datetime) -> sa.Select[Any]:
     """Rows that may be claimed, in the order of service."""
-    served = inbox.alias("served")
-    served_lately = (
-        sa.select(sa.func.count())
-        .where(served.c.user == inbox.c.user, served.c.claimed_at > now - _FAIRNESS_WINDOW)
-        .scalar_subquery()
+    lately = (
+        sa.select(inbox.c.user, sa.func.count().label("times"))
+        .where(inbox.c.claimed_at > now - _FAIRNESS_WINDOW)
+        .group_by(inbox.c.user)
+        .subquery()
     )
     expired = (inbox.c.state == "working") & (inbox.c.lease_until <= now)
     due = (inbox.c.state == "waiting") & (inbox.c.not_before.is_(None) | (inbox.c.not_before <= now))
-    return sa.select(inbox).where(inbox.c.kind.in_(kinds), expired | due).order_by(served_lately, inbox.c.id)
+    return (
+        sa.select(inbox)
+        .outerjoin(lately, lately.c.user == inbox.c.user)
+        .where(inbox.c.kind.in_(kinds), expired | due)
+        .order_by(sa.func.coalesce(lately.c.times, 0), inbox.c.id)
+    )
 
 
 def _next_row(kinds: Sequence[Kind], now: datetime) -> sa.Select[Any]:

@@ -21,7 +21,6 @@ _AFTER_FAULT_SECONDS = 1.0
 _LINE_SECONDS = 4.0
 # Slack clears a status after two minutes.
 _SAY_AGAIN_SECONDS = 60.0
-_MOST_ANNOUNCED = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +116,7 @@ class Lanes:
         told: dict[int, tuple[int, float]] = {}
         while not self._stopping.is_set():
             try:
-                line = self._inbox.waiting_line()[:_MOST_ANNOUNCED]
+                line = self._inbox.waiting_line()
                 told = {waiting.id: told[waiting.id] for waiting in line if waiting.id in told}
                 for waiting in line:
                     ahead, at = told.get(waiting.id, (-1, 0.0))

@@ -52,7 +52,7 @@ inbox = sa.Table(
     ),
     sa.Index("inbox_open", "state", "kind", sqlite_where=sa.text("state IN ('waiting', 'working')")),
     sa.Index("inbox_conversation", "conversation", "user"),
-    sa.Index("inbox_served", "user", "claimed_at"),
+    sa.Index("inbox_served", "claimed_at", "user"),
     sqlite_autoincrement=True,
 )
 
@@ -157,9 +157,7 @@ feedback = sa.Table(
     sa.Column("correction", sa.Text),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("removed_at", UtcTime),
-    sa.Index(
-        "feedback_one_live_vote", "answer_id", "user", unique=True, sqlite_where=sa.text("removed_at IS NULL")
-    ),
+    sa.Index("feedback_one_live_vote", "answer_id", "user", unique=True, sqlite_where=sa.text("removed_at IS NULL")),
     sa.CheckConstraint("vote IN (1, -1)", name="feedback_vote"),
     sqlite_autoincrement=True,
 )

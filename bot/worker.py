@@ -108,6 +108,12 @@ class QuestionWorker:
             self._try_later(lease, str(error))
         except SlackRefusedError as error:
             self._refused(lease, error)
+        except Exception as error:
+            # A fault that comes again with every try must not go round for ever.
+            if lease.attempt <= MOST_ATTEMPTS:
+                raise
+            logger.exception("question %d fails every time", lease.id)
+            self._end_failed(lease, type(error).__name__)
 
     def _advance(self, lease: Lease, incoming: Incoming) -> None:
         if lease.withdrawn:

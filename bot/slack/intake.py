@@ -58,7 +58,7 @@ class Intake:
             case DeletedMessage() as deleted:
                 self._withdraw(self.inbox.open_questions(channel=deleted.channel, ts=deleted.ts))
             case EditedMessage() as edited:
-                self.inbox.amend(channel=edited.channel, ts=edited.ts, text=edited.text)
+                self.inbox.amend(channel=edited.channel, ts=edited.ts, text=storable(edited.text))
             case ReactionChange() as change:
                 self._keep(event_id, "reaction", change)
             case HomeOpened() as opened:
@@ -78,7 +78,7 @@ class Intake:
                 ts=incoming.ts,
                 conversation=incoming.conversation,
                 user=incoming.user,
-                payload=asdict(incoming) | {"external": external},
+                payload=asdict(incoming) | {"text": storable(incoming.text), "external": external},
             )
         )
         if is_new:
@@ -110,3 +110,8 @@ class Intake:
                 payload=asdict(value),
             )
         )
+
+
+def storable(text: str) -> str:
+    """Join what JSON escaped as surrogates, and replace half ones, which no database takes."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -55,14 +55,17 @@ class Votes:
         message = receipt_message(receipt(1)) if change.vote > 0 else reason_request(str(answer_id))
         self._whisper(answer_id, change.user, message)
 
-    def press(self, body: Mapping[str, Any]) -> None:
+    def press(self, ack: Ack, body: Mapping[str, Any]) -> None:
         """Count a press on one of an answer's feedback buttons; 👎 opens the form."""
         parsed = parse_feedback_value(str(body["actions"][0].get("value") or ""))
         if parsed is None or not parsed[1].isdecimal():
+            ack()
             return
         vote: Vote = 1 if parsed[0] > 0 else -1
-        answer_id, user = int(parsed[1]), str(body["user"]["id"])
-        if not record_vote(self.engine, answer_id, user, vote, "button"):
+        answer_id = int(parsed[1])
+        kept = record_vote(self.engine, answer_id, str(body["user"]["id"]), vote, "button")
+        ack()
+        if not kept:
             self._lost(body)
             return
         if vote < 0:
@@ -124,8 +127,7 @@ def listen(app: App, votes: Votes) -> None:
     """Connect the buttons and the form."""
 
     def press(ack: Ack, body: dict[str, Any]) -> None:
-        ack()
-        votes.press(body)
+        votes.press(ack, body)
 
     def ask_reason(ack: Ack, body: dict[str, Any]) -> None:
         ack()

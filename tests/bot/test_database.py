@@ -47,9 +47,7 @@ def test_the_migrated_database_has_the_shape_of_the_tables(tmp_path: Path) -> No
 def _indexes(connection: sa.Connection) -> set[str]:
     # Partial indexes are what keeps duplicates out, and a comparison of metadata does not see their
     # condition.
-    return {
-        str(sql) for sql in connection.scalars(sa.text("SELECT sql FROM sqlite_master WHERE type = 'index'"))
-    }
+    return {str(sql) for sql in connection.scalars(sa.text("SELECT sql FROM sqlite_master WHERE type = 'index'"))}
 
 
 def _is_ours(_thing: object, name: str | None, _kind: str, _reflected: bool, _other: object) -> bool:

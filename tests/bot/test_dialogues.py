@@ -15,8 +15,10 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.database import open_database
-from bot.errors import QuestionError
+from bot.errors import QuestionError, SlackSetupError
+from bot.inbox import Inbox, Received
 from bot.playground.process import PlaygroundProcess, start_playground
+from bot.settings import Secret
 from bot.slack.gateway import SlackBot
 from knowledge.audience import Audience, channel_audience, person_audience
 from knowledge.database import reading, writing
@@ -127,6 +129,37 @@ def test_a_direct_message_draws_on_what_that_person_may_read(workspace: Workspac
     assert audience.may_read(person_audience(ADA))
     assert audience.may_read(channel_audience(LEADS))
     assert not audience.may_read(person_audience(BEN))
+
+
+def test_where_slack_does_not_say_who_is_where_only_public_documents_count(
+    workspace: Workspace, start_bot: StartBot
+) -> None:
+    answering = ScriptedAnswering()
+    start_bot(answering)
+    workspace.act("faults", error={"users.conversations": "access_denied"})
+    ts = workspace.say(ADA, ADAS_DM, "what do the leads plan?")
+    workspace.answers(ADAS_DM, ts)
+    assert answering.audiences == [Audience.of_person(ADA)]
+
+
+def test_a_channel_shared_with_another_organisation_gets_a_refusal(
+    workspace: Workspace, start_bot: StartBot, engine: sa.Engine
+) -> None:
+    answering = ScriptedAnswering()
+    start_bot(answering)
+    ts = workspace.say(BEN, HELP, "hello")
+    payload: dict[str, Any] = {
+        "team": "T1",
+        "channel": HELP,
+        "channel_kind": "public",
+        "user": BEN,
+        "ts": ts,
+        "thread_ts": None,
+    }
+    payload |= {"text": "hello", "mentioned": True, "external": True}
+    Inbox(engine).put(Received(event_id="Ev1", kind="question", team="T1", channel=HELP, ts=ts, payload=payload))
+    assert "another organisation" in workspace.answers(HELP, ts)[0]
+    assert answering.asked == []
 
 
 def test_the_asker_goes_on_without_a_mention_and_others_are_left_alone(
@@ -429,6 +462,19 @@ def press(workspace: Workspace, thread_ts: str, button: str) -> None:
     }
     container = {"type": "message", "channel": HELP, "ts": message["ts"]}
     workspace.act("block_action", user=BEN, container=container, action=action)
+
+
+@pytest.mark.parametrize(("token", "name"), [("bot_token", "SLACK_BOT_TOKEN"), ("app_token", "SLACK_APP_TOKEN")])
+def test_a_bad_token_is_named_at_once(playground: PlaygroundProcess, engine: sa.Engine, token: str, name: str) -> None:
+    slack = options(playground, **{token: Secret("xoxb-wrong")})
+    with pytest.raises(SlackSetupError, match=name):
+        SlackBot(engine, ScriptedAnswering(), slack, link=link, version=lambda: "scripted-1").start()
+
+
+def test_a_slack_that_is_not_there_is_named(playground: PlaygroundProcess, engine: sa.Engine) -> None:
+    slack = options(playground, api_url="http://127.0.0.1:9/api/", connect_seconds=0.5)
+    with pytest.raises(SlackSetupError, match=r"http://127\.0\.0\.1:9/api/"):
+        SlackBot(engine, ScriptedAnswering(), slack, link=link, version=lambda: "scripted-1").start()
 
 
 def test_the_home_page_is_there_when_somebody_looks(workspace: Workspace, start_bot: StartBot) -> None:
