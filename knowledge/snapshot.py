@@ -124,13 +124,17 @@ class SnapshotReader:
     def __init__(self, embedder: str, dim: int) -> None:
         self._embedder = embedder
         self._dim = dim
+        self._begin()
+
+    def _begin(self) -> None:
         self._revision = -1
         self._last_chunk = 0
         self._last_document = 0
         self._audience_sums: dict[str, tuple[int, int]] = {}
         self._without_vector = 0
+        self._vectors = 0
         self._documents: Ids = np.empty(0, np.int64)
-        self._buffer: Vectors = np.empty((0, dim), np.float32)
+        self._buffer: Vectors = np.empty((0, self._dim), np.float32)
         self.snapshot = Snapshot(
             ids=np.empty(0, np.int64),
             vectors=self._buffer,
@@ -143,6 +147,9 @@ class SnapshotReader:
     def read(self, connection: sa.Connection) -> bool:
         """Bring the snapshot up to date in one reading transaction; returns whether anything had changed."""
         number = connection.execute(sa.select(revision.c.number)).scalar_one()
+        if self._without_vector and self._count_vectors(connection) != self._vectors:
+            # A rebuild embeds some chunks long after they were stored: they lie before those already read.
+            self._begin()
         if number == self._revision:
             return False
         if self._audience_sums != _sum_audiences(connection, self._last_document):
@@ -151,10 +158,16 @@ class SnapshotReader:
         stored = connection.execute(sa.select(sa.func.count()).select_from(chunk)).scalar_one()
         if stored != self.snapshot.count + self._without_vector:
             self._drop_deleted(connection, stored)
+        if self._without_vector:
+            self._vectors = self._count_vectors(connection)
         self._last_document = connection.execute(sa.select(sa.func.max(document.c.id))).scalar() or 0
         self._audience_sums = _sum_audiences(connection, self._last_document)
         self._revision = number
         return True
+
+    def _count_vectors(self, connection: sa.Connection) -> int:
+        mine = sa.select(sa.func.count()).where(vector_table.c.embedder == self._embedder)
+        return connection.execute(mine).scalar_one()
 
     def _read_new_chunks(self, connection: sa.Connection) -> None:
         newest = connection.execute(sa.select(sa.func.max(chunk.c.id))).scalar() or 0

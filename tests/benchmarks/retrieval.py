@@ -35,7 +35,10 @@ _TOPICS = 200
 _VOCABULARY = 40_000
 _TOPIC_WORDS = 60
 _CHUNK_WORDS = 110
-_QUESTION_WORDS = 9
+# What 388 real questions have left without their stop words: four words on average; a few more, to be on the safe side.
+_QUESTION_WORDS = 6
+# The commonest made-up words stand for stop words, which a search leaves out.
+_STOP_WORDS = 120
 _DOCUMENT_CHUNKS = 12
 _PRIVATE = "channel:C1"
 _PUBLIC_ONLY, _ALL = Audience.everyone(), Audience.of_channel("C1")
@@ -101,14 +104,18 @@ class Collection:
     def questions(self, count: int) -> dict[str, Vectors]:
         """Questions with their vectors."""
         topics = self._random.integers(_TOPICS, size=count)
-        return {self._text(int(topic), _QUESTION_WORDS): self._near(int(topic), 1)[0] for topic in topics}
+        return {
+            self._text(int(topic), _QUESTION_WORDS, rarer_than=_STOP_WORDS): self._near(int(topic), 1)[0]
+            for topic in topics
+        }
 
     def _near(self, topic: int, count: int) -> Vectors:
         vectors = self._centres[topic] + 0.9 * self._random.standard_normal((count, DIM))
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
-    def _text(self, topic: int, length: int) -> str:
-        common = np.searchsorted(self._common, self._random.random(length))
+    def _text(self, topic: int, length: int, rarer_than: int = 0) -> str:
+        least = self._common[rarer_than - 1] if rarer_than else 0.0
+        common = np.searchsorted(self._common, self._random.uniform(least, 1.0, length))
         own = self._topic_words[topic, self._random.integers(_TOPIC_WORDS, size=length)]
         chosen = np.where(self._random.random(length) < 0.25, own, common)
         return " ".join(f"w{word}" for word in chosen)

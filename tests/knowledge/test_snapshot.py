@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from knowledge.audience import Audience
-from knowledge.database import open_engine, reading
+from knowledge.database import open_engine, reading, writing
 from knowledge.embed import Vectors
 from knowledge.errors import EmbedderMismatchError
 from knowledge.index import HnswIndex
 from knowledge.snapshot import Snapshot, SnapshotReader, SnapshotSearch
-from knowledge.tables import create_tables
+from knowledge.tables import create_tables, vector
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.shelf import Shelf
 
@@ -137,6 +137,18 @@ def test_vectors_of_another_length_are_refused(engine: sa.Engine, shelf: Shelf) 
         read(SnapshotReader("fake", 32), engine)
 
 
+def test_chunks_that_get_their_vectors_late_are_found_then(engine: sa.Engine, shelf: Shelf) -> None:
+    """A rebuild for another embedder may reach what could not be read again only at its end."""
+    shelf.put("a", "one", "two")
+    reader_ = SnapshotReader("other", 64)
+    assert read(reader_, engine).count == 0
+    Shelf(engine, FakeEmbedder("other")).put("b", "three")
+    assert read(reader_, engine).count == 1
+    with writing(engine) as connection:
+        connection.execute(sa.update(vector).where(vector.c.embedder == "fake").values(embedder="other"))
+    assert read(reader_, engine).count == 3
+
+
 def graph_of(snapshot: Snapshot) -> HnswIndex:
     rows = snapshot.distinct()
     return HnswIndex.build(snapshot.ids[rows], snapshot.vectors[rows])
@@ -156,8 +168,8 @@ def test_a_graph_finds_what_came_after_it_and_hides_what_went(engine: sa.Engine,
     snapshot = read(reader_, engine)
     with_graph, exact = SnapshotSearch(snapshot, graph), SnapshotSearch(snapshot, None)
     for question in ("topic3 text new", "topic3 text 10", "topic5"):
-        vector = embedder.embed([question])[0]
-        assert search_all(with_graph, vector, 12) == search_all(exact, vector, 12)
+        asked = embedder.embed([question])[0]
+        assert search_all(with_graph, asked, 12) == search_all(exact, asked, 12)
 
 
 def test_a_copy_is_found_when_the_text_in_the_graph_is_deleted(engine: sa.Engine, shelf: Shelf) -> None:
@@ -177,9 +189,9 @@ def test_a_filter_is_never_left_to_the_graph(engine: sa.Engine, shelf: Shelf) ->
     shelf.put("b", "text private", audience="person:U1")
     snapshot = fresh(engine)
     search = SnapshotSearch(snapshot, graph_of(snapshot))
-    vector = FakeEmbedder().embed(["text private"])[0]
-    mine = search.search(vector, 1, snapshot.readable(Audience.of_person("U1")))
-    others = search.search(vector, 60, snapshot.readable(Audience.of_person("U2")))
+    asked = FakeEmbedder().embed(["text private"])[0]
+    mine = search.search(asked, 1, snapshot.readable(Audience.of_person("U1")))
+    others = search.search(asked, 60, snapshot.readable(Audience.of_person("U2")))
     assert mine.ids.tolist() == [51]
     assert len(others) == 50
     assert 51 not in others.ids
