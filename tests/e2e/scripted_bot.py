@@ -100,7 +100,12 @@ def kitchen_blocks() -> list[Block]:
         {"type": "rich_text_preformatted", "elements": [_text("lorekeeper sync --json\n<b>not bold</b>")]},
     ]
     button = {"type": "button", "text": _plain("Delete all"), "action_id": "delete", "style": "danger", "value": "all"}
-    confirm = {"title": _plain("Really?"), "text": _plain("All of it goes."), "confirm": _plain("Yes, delete"), "deny": _plain("Keep")}
+    confirm = {
+        "title": _plain("Really?"),
+        "text": _plain("All of it goes."),
+        "confirm": _plain("Yes, delete"),
+        "deny": _plain("Keep"),
+    }
     table = "## Formats\n\n| Format | Reader |\n|---|---|\n| PDF | pypdf |\n| DOCX | *mammoth* |\n\n- one\n  - two\n"
     return [
         {"type": "header", "text": _plain("Kitchen sink")},
@@ -119,7 +124,13 @@ def kitchen_blocks() -> list[Block]:
         {
             "type": "actions",
             "elements": [
-                {"type": "button", "text": _plain("Approve"), "action_id": "approve", "style": "primary", "value": "yes"},
+                {
+                    "type": "button",
+                    "text": _plain("Approve"),
+                    "action_id": "approve",
+                    "style": "primary",
+                    "value": "yes",
+                },
                 button | {"confirm": confirm},
             ],
         },
@@ -132,7 +143,12 @@ def form_view() -> Block:
     reasons = [("wrong", "It is wrong"), ("outdated", "It is outdated"), ("other", "Something else")]
     options = [{"text": _plain(label), "value": value} for value, label in reasons]
     radio = {"type": "radio_buttons", "action_id": "reason", "options": options}
-    text = {"type": "plain_text_input", "action_id": "better", "multiline": True, "placeholder": _plain("What should it say?")}
+    text = {
+        "type": "plain_text_input",
+        "action_id": "better",
+        "multiline": True,
+        "placeholder": _plain("What should it say?"),
+    }
     return {
         "type": "modal",
         "callback_id": "bad_answer",
@@ -141,7 +157,13 @@ def form_view() -> Block:
         "close": _plain("Cancel"),
         "blocks": [
             {"type": "input", "block_id": "reason", "label": _plain("Reason"), "element": radio},
-            {"type": "input", "block_id": "better", "label": _plain("A better answer"), "element": text, "optional": True},
+            {
+                "type": "input",
+                "block_id": "better",
+                "label": _plain("A better answer"),
+                "element": text,
+                "optional": True,
+            },
         ],
     }
 
@@ -167,7 +189,7 @@ class ScriptedBot:
         self.link = link
         self.pause = pause
         self.votes: list[str] = []
-        self.app = App(client=client, token=client.token, request_verification_enabled=False)
+        self.app = App(client=client, request_verification_enabled=False)
         self.app.event("app_mention")(self.on_mention)
         self.app.event("message")(self.on_message)
         self.app.event("reaction_added")(self.on_reaction)
@@ -184,7 +206,7 @@ class ScriptedBot:
 
     def on_message(self, event: dict[str, Any], client: WebClient) -> None:
         """Answer direct messages, and follow-ups in threads."""
-        if event.get("subtype") or event.get("bot_id") or f"<@U0LOREKEEPER>" in event.get("text", ""):
+        if event.get("subtype") or event.get("bot_id") or "<@U0LOREKEEPER>" in event.get("text", ""):
             return
         if event["channel_type"] == "im" or "thread_ts" in event:
             self.answer(client, event)
@@ -263,15 +285,17 @@ class ScriptedBot:
 
 
 @contextmanager
-def scripted_bot(api_url: str, bot_token: str, app_token: str, *, link: str, pause: float = 0.1) -> Iterator[ScriptedBot]:
+def scripted_bot(
+    api_url: str, bot_token: str, app_token: str, *, link: str, pause: float = 0.1
+) -> Iterator[ScriptedBot]:
     """Connect a scripted bot to a playground."""
     bot = ScriptedBot(WebClient(token=bot_token, base_url=api_url), link=link, pause=pause)
     handler = SocketModeHandler(bot.app, app_token)
-    handler.connect()
+    handler.connect()  # type: ignore[no-untyped-call]
     try:
         yield bot
     finally:
-        handler.close()
+        handler.close()  # type: ignore[no-untyped-call]
 
 
 def _growing(text: str) -> Iterator[str]:

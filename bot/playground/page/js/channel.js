@@ -1,5 +1,6 @@
 // The middle of the page: a channel's head, its messages or the bot's home, and the composer.
 
+import { avatar } from "./avatar.js";
 import { Composer } from "./composer.js";
 import { openMembers } from "./channeldialogs.js";
 import { el, icon, refill } from "./dom.js";
@@ -7,7 +8,7 @@ import { createHome } from "./home.js";
 import { MessageList } from "./messagelist.js";
 
 const DEFAULT_PROMPTS = [
-  { title: "What do you know?", message: "What topics do your documents cover?" },
+  { title: "First things first", message: "What can you do?" },
   { title: "Get started", message: "How do I get started?" },
   { title: "Get help", message: "Where do I find help if something does not work?" },
 ];
@@ -33,19 +34,21 @@ export function mountChannel(root, app) {
   function showPlace() {
     const channel = store.channels.get(store.current);
     if (!channel) return;
-    const name = title(channel);
     drawHead();
     drawIntro();
     const onHome = store.isBotDirect(channel.id) && store.tab === "home";
     panel.hidden = onHome;
     home.node.hidden = !onHome;
-    list.show(`Messages in ${name}`);
-    const direct = channel.kind === "im";
-    composer.setPlace({
-      channel: channel.id, label: `Message ${name}`,
-      placeholder: store.botHere(channel.id) && !direct ? `Message ${name}, or ask @${store.bot().real_name}` : undefined,
-    });
+    list.show(`Messages in ${title(channel)}`);
+    labelComposer();
     if (!onHome) composer.focus();
+  }
+
+  function labelComposer() {
+    const channel = store.channels.get(store.current);
+    const label = `Message ${title(channel)}`;
+    const ask = store.botHere(channel.id) && channel.kind !== "im";
+    composer.setPlace({ channel: channel.id, label, placeholder: ask ? `${label}, or ask @${store.bot().real_name}` : label });
   }
 
   function title(channel) {
@@ -58,7 +61,7 @@ export function mountChannel(root, app) {
     const direct = channel.kind === "im";
     refill(head,
       el("div", { class: "pane-title" },
-        !direct && icon(channel.kind === "private" ? "lock" : "hash"),
+        direct ? avatar(store.user(store.counterpart(channel)), "small") : icon(channel.kind === "private" ? "lock" : "hash"),
         el("h1", {}, store.channelName(channel.id)),
         channel.topic && el("span", { class: "topic" }, channel.topic)),
       store.isBotDirect(channel.id) && tabs(channel),
@@ -92,13 +95,17 @@ export function mountChannel(root, app) {
       el("span", { class: "intro-icon" }, icon(channel.kind === "im" ? "book" : channel.kind === "private" ? "lock" : "hash")),
       el("h2", {}, withBot && channel.kind === "im" ? `Ask ${bot.real_name}` : `Welcome to ${title(channel)}`),
       el("p", {}, introText(channel, withBot, bot)),
+      !withBot && bot && channel.kind !== "im" && el("button", {
+        type: "button", class: "button button-primary", dataset: { focus: "invite" },
+        onclick: () => api.invite({ channel: channel.id, invitee: bot.id }).catch(() => {}),
+      }, `Invite ${bot.real_name}`),
       withBot && empty && el("div", { class: "prompts", role: "group", "aria-label": "Suggested questions" },
         prompts(channel.id).map((prompt) => promptCard(channel, prompt))));
     intro.classList.toggle("intro-empty", empty);
   }
 
   function introText(channel, withBot, bot) {
-    if (!withBot) return "Nobody here answers from documents. Invite the bot through the members button.";
+    if (!withBot) return "Nobody here answers from documents yet.";
     if (channel.kind === "im") return "It answers from the documents that you may read, and says where each answer comes from.";
     const reach = channel.kind === "private" ? "This channel is private: only its members see it." : channel.topic;
     return `${reach ? `${reach.replace(/[.]?$/, ".")} ` : ""}Mention @${bot.real_name} and ask; it answers in a thread.`;
@@ -122,8 +129,7 @@ export function mountChannel(root, app) {
   function drawBanner() {
     const bot = store.bot()?.real_name ?? "The bot";
     const text = !store.online && store.me ? "The connection to the playground is lost. Trying again…"
-      : store.notice || (!store.botConnected && store.me
-        ? `${bot} is not connected yet. What you ask now is answered when it is.` : "");
+      : !store.botConnected && store.me ? `${bot} is not connected yet. What you ask now is answered when it is.` : "";
     banner.hidden = !text;
     banner.textContent = text;
     banner.classList.toggle("banner-error", !store.online);
@@ -135,6 +141,7 @@ export function mountChannel(root, app) {
   store.on("channels", () => {
     drawHead();
     drawIntro();
+    labelComposer();
   });
   store.on("prompts", drawIntro);
   store.on("presence", drawBanner);

@@ -131,7 +131,9 @@ export class Composer {
     const before = this.field.value.slice(0, this.field.selectionStart);
     const match = /(^|[\s(])([@#])([\p{L}\p{N}_. -]{0,30})$/u.exec(before);
     const found = match ? this.candidates(match[2], match[3].toLowerCase()) : [];
-    if (!found.length) return this.closeNames();
+    // A name that is complete needs no help: Enter sends.
+    const complete = found.length === 1 && before.toLowerCase().endsWith(found[0].insert.toLowerCase());
+    if (!found.length || complete) return this.closeNames();
     this.range = [before.length - match[3].length - 1, before.length];
     this.options = found;
     this.selected = 0;

@@ -1,6 +1,6 @@
 // Modal dialogs on the browser's own <dialog>: it keeps the focus inside and closes on Escape.
 
-import { el, iconButton } from "./dom.js";
+import { el, focusAgain, iconButton } from "./dom.js";
 
 let number = 0;
 
@@ -29,7 +29,7 @@ export function openDialog({ title, body, footer, onCancel, className = "", onSu
   const close = () => {
     node.close();
     node.remove();
-    if (opener?.isConnected) opener.focus({ preventScroll: true });
+    if (opener) focusAgain(opener);
   };
   const cancel = () => {
     close();

@@ -35,11 +35,17 @@ export function fragment(...children) {
 
 /** Replace everything in `node`, giving the focus back to the control with the same `data-focus`. */
 export function refill(node, ...children) {
-  const key = node.contains(document.activeElement) ? document.activeElement.dataset.focus : undefined;
+  const focused = node.contains(document.activeElement) ? document.activeElement : null;
   node.replaceChildren();
   append(node, children);
-  if (!key) return;
-  const again = [...node.querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === key);
+  if (focused) focusAgain(focused);
+}
+
+/** Focus a control, or the one that was drawn in its place. */
+export function focusAgain(control) {
+  const key = control.dataset?.focus;
+  const again = control.isConnected ? control
+    : key && [...document.querySelectorAll("[data-focus]")].find((each) => each.dataset.focus === key);
   again?.focus({ preventScroll: true });
 }
 

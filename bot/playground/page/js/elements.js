@@ -8,6 +8,7 @@ import { textObject } from "./mrkdwn.js";
 export class Form {
   constructor(values = {}) {
     this.values = structuredClone(values);
+    this.pressed = new Map(); // which feedback button was pressed, by action id: block ids change with an update
   }
 
   get(block, part) {
@@ -37,7 +38,11 @@ const ELEMENTS = {
   radio_buttons: radioButtons, checkboxes, static_select: select, external_select: select, overflow,
 };
 
-const focusKey = (part, block, ctx, value = "") => `${ctx.place}/${block.block_id}/${part.action_id}/${value}`;
+/** Names a control over a redraw; a message's buttons go by their action alone, as its block ids change. */
+function focusKey(part, block, ctx, value = "") {
+  const where = block.type === "input" ? block.block_id : "";
+  return `${ctx.place}/${where}/${part.action_id}/${value}`;
+}
 
 /** Ask where the element wants it, then act. */
 async function send(part, block, ctx, value) {
@@ -92,18 +97,31 @@ function feedbackButtons(part, block, ctx) {
   const nodes = sides.filter(([key]) => part[key]).map(([key, picture]) => {
     const side = part[key];
     const name = side.accessibility_label ?? side.text?.text ?? key;
-    const chosen = ctx.form.get(block, part)?.value === side.value;
+    const chosen = ctx.form.pressed.get(part.action_id) === side.value;
     const node = el("button", {
       type: "button", class: "feedback-button", title: side.text?.text ?? name, "aria-label": name, "aria-pressed": chosen,
-      dataset: { focus: focusKey(part, block, ctx, side.value) },
-      onclick: () => whileBusy(node, async () => {
-        if (!(await send(part, block, ctx, { value: side.value }))) return;
-        ctx.form.set(block, part, { value: side.value });
-        for (const other of nodes) other.setAttribute("aria-pressed", String(other === node));
-      }),
+      dataset: { focus: focusKey(part, block, ctx, side.value), value: side.value },
+      onclick: () => whileBusy(node, () => choose(side.value)),
     }, icon(picture));
     return node;
   });
+  // Noted before it is sent: the bot may redraw the message before the answer to the click is here.
+  async function choose(value) {
+    const before = ctx.form.pressed.get(part.action_id);
+    press(value);
+    try {
+      if (!(await send(part, block, ctx, { value }))) press(before);
+    } catch (error) {
+      press(before);
+      throw error;
+    }
+  }
+
+  function press(value) {
+    ctx.form.pressed.set(part.action_id, value);
+    for (const node of nodes) node.setAttribute("aria-pressed", String(node.dataset.value === value));
+  }
+
   return el("div", { class: "feedback-buttons", role: "group", "aria-label": "Feedback" }, nodes);
 }
 

@@ -92,7 +92,11 @@ export class MessageRow {
     const content = message.blocks?.length && store.user(message.user).is_bot
       ? renderBlocks(message.blocks, ctx)
       : mrkdwn(message.text ?? "", store);
-    refill(this.body, content, message.edited && !store.user(message.user).is_bot && el("span", { class: "edited" }, "(edited)"));
+    refill(this.body, content);
+    if (message.edited && !store.user(message.user).is_bot) {
+      const last = this.body.lastElementChild;
+      (last?.classList.contains("lines") ? last : this.body).append(el("span", { class: "edited" }, "(edited)"));
+    }
     if (live || this.wasLive) markLive(this.body, before, live);
     this.wasLive = live;
   }
@@ -117,7 +121,7 @@ export class MessageRow {
   drawFooter() {
     if (this.inThread) return;
     const { message, app: { store } } = this;
-    const replies = store.replies(this.channel, message.ts);
+    const replies = store.countedReplies(this.channel, message.ts);
     const status = store.status(this.channel, message.ts);
     const last = replies.at(-1);
     this.part("footer", [replies.map((each) => each.user), last?.ts, status?.status, Math.floor(Date.now() / 60_000)], () => {
@@ -165,9 +169,11 @@ export class MessageRow {
 
   edit() {
     const { store, api } = this.app;
-    const field = el("textarea", { class: "field-control", rows: 3, "aria-label": "Edit message", value: toTyped(this.message.text, store) });
+    const field = el("textarea", { class: "field-control", "aria-label": "Edit message", value: toTyped(this.message.text, store) });
+    field.rows = Math.min(12, field.value.split("\n").length + 1);
     const done = () => {
       this.editing = false;
+      this.node.classList.remove("message-editing");
       this.drawn.body = "";
       this.update(this.message, this.node.classList.contains("message-compact"));
       this.node.focus();
@@ -187,6 +193,7 @@ export class MessageRow {
       event.stopPropagation();
     });
     this.editing = true;
+    this.node.classList.add("message-editing");
     this.body.replaceChildren(field, el("div", { class: "edit-actions" },
       el("button", { type: "button", class: "button button-default", onclick: done }, "Cancel"),
       el("button", { type: "button", class: "button button-primary", onclick: save }, "Save")));

@@ -23,6 +23,11 @@ export class MessageList {
     this.jump = el("button", { type: "button", class: "jump", hidden: true, onclick: () => this.toBottom() },
       icon("down"), "New messages");
     this.node = el("div", { class: "list-holder" }, this.scroller, this.jump);
+    this.stick = true; // stay at the newest message until the person scrolls away
+    this.lastTop = 0;
+    const keep = new ResizeObserver(() => this.stick && this.toBottom());
+    keep.observe(this.scroller);
+    keep.observe(this.list);
     setInterval(() => this.drawStatus(), 1000);
   }
 
@@ -39,7 +44,7 @@ export class MessageList {
   refresh() {
     const place = this.source();
     if (!place) return;
-    const wasAtBottom = this.atBottom();
+    const wasAtBottom = this.stick;
     const count = this.rows.size;
     reorder(this.list, this.nodes(place));
     this.drawStatus();
@@ -97,13 +102,12 @@ export class MessageList {
       return;
     }
     const text = statusText(store, status);
-    const wasAtBottom = this.atBottom();
     if (this.statusLine.dataset.text !== text || !this.statusLine.firstChild) {
       this.statusLine.dataset.text = text;
       this.statusLine.replaceChildren(avatar(store.bot() ?? store.user("?"), "small"),
         el("span", {}, text), el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")));
     }
-    if (wasAtBottom) this.toBottom();
+    if (this.stick) this.toBottom();
   }
 
   atBottom() {
@@ -112,12 +116,18 @@ export class MessageList {
   }
 
   toBottom() {
+    this.stick = true;
     this.scroller.scrollTop = this.scroller.scrollHeight;
     this.jump.hidden = true;
   }
 
   onScroll() {
-    if (this.atBottom()) this.jump.hidden = true;
+    const { scrollTop } = this.scroller;
+    // Only scrolling up lets go: a list that becomes smaller around its content is no wish of the person.
+    if (this.atBottom()) this.stick = true;
+    else if (scrollTop < this.lastTop) this.stick = false;
+    this.lastTop = scrollTop;
+    if (this.stick) this.jump.hidden = true;
   }
 
   /** One message can be reached with Tab; the arrow keys go on from there. */

@@ -22,7 +22,6 @@ export class Store {
     this.home = null;
     this.botConnected = false;
     this.online = false;
-    this.notice = "";
     this.current = null;
     this.tab = "messages";
     this.thread = null;
@@ -99,6 +98,11 @@ export class Store {
 
   replies(channelId, threadTs) {
     return this.sorted(channelId).filter((each) => isReply(each) && each.thread_ts === threadTs);
+  }
+
+  /** Replies that everyone sees: what only this person sees is not counted, as in Slack. */
+  countedReplies(channelId, threadTs) {
+    return this.replies(channelId, threadTs).filter((each) => !each.ephemeral);
   }
 
   status(channelId, threadTs) {
@@ -190,7 +194,6 @@ const HANDLERS = {
     ));
     store.home = event.home ?? null;
     store.botConnected = Boolean(event.bot_connected);
-    store.notice = event.notice ?? "";
     store.statuses.clear();
     for (const status of event.statuses ?? []) HANDLERS.status(store, status);
     store.prompts = new Map((event.prompts ?? []).map((item) => [item.channel, item.prompts]));
@@ -238,10 +241,6 @@ const HANDLERS = {
   },
   bot(store, { connected }) {
     store.botConnected = connected;
-    store.emit("presence");
-  },
-  notice(store, { text }) {
-    store.notice = text ?? "";
     store.emit("presence");
   },
   prompts(store, { channel, prompts }) {

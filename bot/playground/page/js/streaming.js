@@ -27,7 +27,7 @@ function fadeIn(body, from) {
   for (const node of nodes) {
     const skip = Math.max(0, from - seen);
     seen += node.length;
-    if (skip < node.length && !node.parentElement.closest("button, time")) words.push(...wrap(skip ? node.splitText(skip) : node));
+    if (skip < node.length && !node.parentElement.closest(`button, time, ${BELOW_TEXT}`)) words.push(...wrap(skip ? node.splitText(skip) : node));
   }
   words.forEach((word, at) => {
     word.style.animationDelay = `${Math.round((at / words.length) * SPREAD_MS)}ms`;

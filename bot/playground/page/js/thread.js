@@ -21,7 +21,7 @@ export function mountThread(root, app) {
     const { channel, ts } = store.thread;
     const first = store.message(channel, ts);
     const replies = store.replies(channel, ts);
-    const count = replies.length;
+    const count = store.countedReplies(channel, ts).length;
     return {
       channel, threadTs: ts, messages: first ? [first, ...replies] : replies,
       afterFirst: first && count ? `${count} ${count === 1 ? "reply" : "replies"}` : undefined,

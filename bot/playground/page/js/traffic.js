@@ -11,7 +11,7 @@ const KINDS = {
   ack: { label: "Acks", arrow: "←", hint: "the bot acknowledges" },
   connection: { label: "Connections", arrow: "·", hint: "sockets come and go" },
 };
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
 
 export function mountTraffic(root, app) {
   const { store, api } = app;
@@ -50,7 +50,7 @@ export function mountTraffic(root, app) {
     else list.append(node);
     rows.set(entry.id, { node, entry });
     node.hidden = !matches(entry);
-    for (const id of [...rows.keys()].slice(0, rows.size - store.traffic.size)) {
+    for (const id of [...rows.keys()].slice(0, Math.max(0, rows.size - store.traffic.size))) {
       rows.get(id).node.remove();
       rows.delete(id);
     }
@@ -63,7 +63,9 @@ export function mountTraffic(root, app) {
     const detail = el("div", { class: "entry-detail" });
     const bad = !/^(ok|200|acked|delivered|sent|open|opened|closed|hello|done|success)?$/i.test(entry.status ?? "");
     return el("li", {}, el("details", { class: "entry", ontoggle: (event) => {
-      if (event.target === event.currentTarget && !detail.firstChild) detail.append(part("Request", entry.request), part("Response", entry.response));
+      if (event.target !== event.currentTarget || !event.target.open) return;
+      if (!detail.firstChild) detail.append(part("Request", entry.request), part("Response", entry.response));
+      detail.scrollIntoView({ block: "nearest" });
     } },
     el("summary", { class: "entry-line" },
       icon("right", "icon entry-twist"),
