@@ -73,7 +73,7 @@ def _decode(content: bytes) -> str:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = content.decode("cp1252", "replace")
-    if text.count("\0") > len(text) // 1000:
+    if text.count("\0") > 8 + len(text) // 1000:
         raise UnreadableDocumentError("It is not text, whatever its name says.")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
