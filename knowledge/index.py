@@ -16,7 +16,7 @@ import numpy as np
 
 from knowledge.embed import Vectors
 from knowledge.errors import IndexFileError
-from knowledge.hits import Hits, Ids, Mask, best_hits
+from knowledge.hits import Hits, Ids, Mask, Scores, best_hits
 
 _M = 16
 _EF_CONSTRUCTION = 200
@@ -79,11 +79,18 @@ class ExactIndex:
     def search(self, vector: Vectors, k: int, allowed: Mask | None = None) -> Hits:
         """Find the `k` nearest among the allowed ids."""
         if allowed is None:
-            return best_hits(self._ids, self._vectors @ vector, k)
+            return best_hits(self._ids, inner_products(self._vectors, vector), k)
         rows = np.flatnonzero(allowed)
         if len(rows) < len(self._ids) * _GATHER_BELOW:
-            return best_hits(self._ids[rows], self._vectors[rows] @ vector, k)
-        return best_hits(self._ids[rows], (self._vectors @ vector)[rows], k)
+            return best_hits(self._ids[rows], inner_products(self._vectors[rows], vector), k)
+        return best_hits(self._ids[rows], inner_products(self._vectors, vector)[rows], k)
+
+
+def inner_products(vectors: Vectors, vector: Vectors) -> Scores:
+    """Each row's inner product with one vector, on the calling thread alone."""
+    # As fast as a matrix product on one core. That one would start a thread on each core and wait for all of them:
+    # beside a language model that keeps the cores busy it took 30 ms where this takes 1.3 ms (10,000 rows).
+    return np.asarray(np.vecdot(vectors, vector), np.float32)
 
 
 class HnswIndex:

@@ -19,7 +19,7 @@ from knowledge.audience import Audience
 from knowledge.embed import Vectors
 from knowledge.errors import EmbedderMismatchError
 from knowledge.hits import Hits, Ids, Mask, Scores, merge_hits
-from knowledge.index import ExactIndex, VectorIndex
+from knowledge.index import ExactIndex, VectorIndex, inner_products
 from knowledge.tables import chunk, document, revision
 from knowledge.tables import vector as vector_table
 
@@ -66,7 +66,7 @@ class Snapshot:
 
     def cosines(self, ids: Ids, vector: Vectors) -> Scores:
         """The cosines of chunks that are here with a unit vector."""
-        return np.asarray(self.vectors[self.rows(ids)] @ vector, np.float32)
+        return inner_products(self.vectors[self.rows(ids)], vector)
 
     def kept(self, hits: Hits, readable: Mask) -> Hits:
         """The hits that are here and readable."""
