@@ -179,7 +179,7 @@ def read_settings_file(path: Path) -> FileSettings:
     """Read one settings file; a missing file means the defaults."""
     try:
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         content = {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}. Mend the line or remove the file.") from error

@@ -6,19 +6,23 @@ One file per noun; nothing heavy is imported before a command runs, so that help
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from bot.cli.invocation import Invocation
 
 
 def main() -> NoReturn:
     """Run the command of this process and end it with its exit code."""
     from bot.cli.root import lorekeeper
 
-    sys.exit(run(lorekeeper, sys.argv[1:]))
+    sys.exit(execute(lorekeeper, sys.argv[1:]))
 
 
-def run(command: click.Command, arguments: list[str]) -> int:
+def execute(command: click.Command, arguments: Sequence[str], invocation: Invocation | None = None) -> int:
     """Run one command and return its exit code.
 
     Our own errors are one line on stderr and 1, misuse is 2, an interruption 130; never a traceback.
@@ -28,7 +32,7 @@ def run(command: click.Command, arguments: list[str]) -> int:
     from models.errors import ModelError
 
     try:
-        code = command.main(args=arguments, prog_name="lorekeeper", standalone_mode=False)
+        code = command.main(args=list(arguments), prog_name="lorekeeper", standalone_mode=False, obj=invocation)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
         error.show()

@@ -38,7 +38,10 @@ def ask(
     channel: str | None,
     as_json: bool,
 ) -> None:
-    """Answer QUESTION from what is known, with sources (`-` reads it from stdin)."""
+    """Answer QUESTION from what is known, with sources.
+
+    `-` reads the question from stdin.
+    """
     text = question_text(question)
     reader = Reader(user=user, channel=channel)
     incoming = _incoming(text, reader, key or uuid.uuid4().hex[:8])

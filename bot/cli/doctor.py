@@ -14,7 +14,7 @@ from bot.cli.output import json_option, print_json, print_table
 @json_option
 @click.pass_obj
 def doctor(invocation: Invocation, as_json: bool) -> None:
-    """Check the installation, the data folder, the models and Slack, and list all settings."""
+    """Check whether everything is in place, and list all settings."""
     from bot.doctor import examine
 
     report = examine(invocation.environment, invocation.home)

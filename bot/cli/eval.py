@@ -25,7 +25,7 @@ _limit_option = click.option("--limit", type=click.IntRange(min=1), help="Only t
 
 @click.group("eval")
 def evaluate() -> None:
-    """Measure retrieval and answers through the same code that the bot runs."""
+    """Measure retrieval and answers, with the code the bot runs."""
 
 
 @evaluate.command()
@@ -35,7 +35,10 @@ def evaluate() -> None:
 @json_option
 @click.pass_obj
 def retrieval(invocation: Invocation, folder: Path, run_file: Path | None, limit: int | None, as_json: bool) -> None:
-    """Measure retrieval on FOLDER with corpus.jsonl, queries.jsonl (either may end in .xz) and qrels.tsv."""
+    """Measure retrieval on a judged collection.
+
+    FOLDER holds corpus.jsonl and queries.jsonl (each may end in .xz) and qrels.tsv.
+    """
     from bot.evaluate.retrieval import evaluate_retrieval
 
     def measure(settings: Settings, progress: Report) -> Any:
@@ -51,7 +54,10 @@ def retrieval(invocation: Invocation, folder: Path, run_file: Path | None, limit
 @json_option
 @click.pass_obj
 def answers(invocation: Invocation, file: Path, run_file: Path | None, limit: int | None, as_json: bool) -> None:
-    """Measure answers, citations and abstention on FILE: one JSON object a line with question and passages."""
+    """Measure answers, citations and abstention on given passages.
+
+    FILE holds one JSON object a line: id, history, question, answerable, passages, answers.
+    """
     from bot.evaluate.answers import evaluate_answers
 
     def measure(settings: Settings, progress: Report) -> Any:

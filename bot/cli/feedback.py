@@ -16,7 +16,7 @@ _VOTES = {"up": 1, "down": -1}
 
 @click.group()
 def feedback() -> None:
-    """List or export the votes, reasons and better answers that people gave."""
+    """List or export votes, reasons and better answers."""
 
 
 @feedback.command("list")

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def history(invocation: Invocation, conversation: str | None, limit: int, as_json: bool) -> None:
-    """List the newest conversations, or show what was said in CONVERSATION (its name or key)."""
+    """List the newest conversations, or show one of them.
+
+    CONVERSATION is its name or its key.
+    """
     from bot.history import find_conversation, list_conversations, read_conversation
 
     with invocation.database() as engine:

@@ -143,7 +143,7 @@ def plain_reporter(clock: Callable[[], float] | None = None) -> Report:
 
 def task_of(report: Report, task: str) -> Report:
     """Report all steps as one task, whatever each step calls itself."""
-    return lambda _step, done, total: report(task, done, total)
+    return lambda _step, done, total: report(task, done if total is None else min(done, total), total)
 
 
 def _count(done: int, total: int | None) -> str:

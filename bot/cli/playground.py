@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def playground(invocation: Invocation, port: int | None, folders: tuple[Path, ...], open_page: bool | None) -> None:
-    """Start Lorekeeper in a local workspace that speaks Slack, until Ctrl-C."""
+    """Run Lorekeeper in a local workspace, in the browser."""
     from bot.cli.serving import ended_by_signal
 
     settings = invocation.settings()

@@ -17,7 +17,10 @@ from bot.cli.output import json_option, print_json, to_json, write_file
 @json_option
 @click.pass_obj
 def forget(invocation: Invocation, user: str, yes: bool, as_json: bool) -> None:
-    """Remove everything USER (a Slack id) said, was answered and voted, and print what was removed."""
+    """Remove everything that is kept about USER, a Slack id.
+
+    Prints how many turns, answers, votes and corrections that were.
+    """
     from bot.privacy import forget as forget_person
 
     if not yes:
@@ -37,7 +40,7 @@ def forget(invocation: Invocation, user: str, yes: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def export(invocation: Invocation, user: str, output: Path | None, as_json: bool) -> None:  # noqa: ARG001
-    """Write everything that is kept about USER (a Slack id), as JSON."""
+    """Write everything that is kept about USER, as JSON."""
     from bot.privacy import export as export_person
 
     with invocation.database() as engine:

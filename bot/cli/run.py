@@ -10,7 +10,10 @@ from bot.cli.invocation import Invocation
 @click.command()
 @click.pass_obj
 def run(invocation: Invocation) -> None:
-    """Answer in Slack, until Ctrl-C: needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN."""
+    """Run the bot in Slack.
+
+    Needs SLACK_BOT_TOKEN and SLACK_APP_TOKEN in the environment; Ctrl-C ends it.
+    """
     from bot.cli.serving import connected, ended_by_signal, scheduling, slack_options, wait_until_stopped
     from bot.slack.credentials import check_credentials
 

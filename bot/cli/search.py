@@ -26,7 +26,10 @@ _SHOWN_CHARACTERS = 300
 def search(
     invocation: Invocation, question: str, count: int, user: str | None, channel: str | None, as_json: bool
 ) -> None:
-    """Find the passages that fit QUESTION best (`-` reads it from stdin)."""
+    """Find the passages that fit QUESTION best.
+
+    `-` reads the question from stdin.
+    """
     from knowledge.document import Question
 
     text = question_text(question)

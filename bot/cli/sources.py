@@ -20,7 +20,7 @@ _SHOWN_FAILURES = 10
 
 @click.group()
 def sources() -> None:
-    """Add, list or remove the places that documents come from."""
+    """Add, list or remove the places documents come from."""
 
 
 @sources.command()

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def sync(invocation: Invocation, names: tuple[str, ...], rebuild: bool, as_json: bool) -> None:
-    """Read what is new, changed or gone in every SOURCE (ids or names; all unless given)."""
+    """Read what is new, changed or gone in all sources.
+
+    Only these where SOURCE names some, by id, name or location.
+    """
     from bot.sync import ingest_parts, publish_generation
 
     settings = invocation.settings()

@@ -10,7 +10,7 @@ import click
 import numpy as np
 import pytest
 
-from bot.cli import run
+from bot.cli import execute
 from bot.cli.output import (
     in_minutes,
     moment,
@@ -51,7 +51,7 @@ def command_that_raises(error: BaseException) -> click.Command:
 def test_an_error_is_one_line_and_an_exit_code(
     error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(command_that_raises(error), []) == code
+    assert execute(command_that_raises(error), []) == code
     shown = capsys.readouterr()
     assert said in shown.err
     assert shown.out == ""
@@ -59,13 +59,13 @@ def test_an_error_is_one_line_and_an_exit_code(
 
 
 def test_a_command_that_works_ends_with_zero() -> None:
-    assert run(click.Command("fine", callback=lambda: None), []) == 0
+    assert execute(click.Command("fine", callback=lambda: None), []) == 0
 
 
 def test_help_ends_with_zero_and_an_unknown_option_with_two(capsys: pytest.CaptureFixture[str]) -> None:
     command = click.Command("fine", callback=lambda: None)
-    assert run(command, ["--help"]) == 0
-    assert run(command, ["--nonsense"]) == 2
+    assert execute(command, ["--help"]) == 0
+    assert execute(command, ["--nonsense"]) == 2
     assert "--nonsense" in capsys.readouterr().err
 
 

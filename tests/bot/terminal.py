@@ -1,0 +1,67 @@
+"""A terminal for tests: the real command line, with a small embedder and a scripted model behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.app import Application, Progress, build
+from bot.cli import execute
+from bot.cli.invocation import Invocation
+from bot.cli.root import lorekeeper
+from bot.settings import Settings
+from knowledge.embed import Embedder
+from tests.fakes import ScriptedGenerator
+from tests.knowledge.fake_embedder import FakeEmbedder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What a command printed, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The printed JSON."""
+        return json.loads(self.out)
+
+
+@dataclass(kw_only=True)
+class Terminal:
+    """Types commands for one data folder."""
+
+    home: Path
+    capsys: pytest.CaptureFixture[str]
+    reply: str = "Badges are issued by Maria Lopez."
+    environment: Mapping[str, str] = field(default_factory=dict)
+    model: FakeEmbedder = field(default_factory=lambda: FakeEmbedder(dim=256))
+
+    def type(self, *arguments: str) -> Shown:
+        """Run one command."""
+        self.capsys.readouterr()
+        invocation = Invocation(
+            environment=self.environment, home=self.home, build=self._build, embedder=self._embedder
+        )
+        code = execute(lorekeeper, arguments, invocation)
+        shown = self.capsys.readouterr()
+        assert "Traceback" not in shown.err
+        return Shown(code=code, out=shown.out, err=shown.err)
+
+    def _embedder(self, _settings: Settings) -> Embedder:
+        return self.model
+
+    def _build(
+        self, settings: Settings, *, with_generator: bool = True, progress: Progress | None = None
+    ) -> Application:
+        generator = ScriptedGenerator(self.reply) if with_generator else None
+        return build(
+            settings, with_generator=with_generator, generator=generator, embedder=self.model, progress=progress
+        )
