@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 import threading
 from pathlib import Path
@@ -37,7 +39,9 @@ def main() -> int:
     server = PlaygroundServer(playground, lambda: _announce(playground))
     if arguments.until_stdin_closes:
         threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
-    server.run(sockets=[listener])
+    # The server stops in order on Ctrl-C, and then raises it again.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
     return 0
 
 
@@ -72,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _stop_with_parent(server: PlaygroundServer) -> None:
-    sys.stdin.read()
+    # Not through `sys.stdin`, whose lock a thread must not hold while the interpreter ends.
+    while os.read(0, 1024):
+        pass
     server.should_exit = True
 
 

@@ -144,6 +144,18 @@ async def invite(playground: Playground, body: Body) -> JSON:
     return {}
 
 
+async def leave(playground: Playground, body: Body) -> JSON:
+    """Leave a channel, or take somebody (`who`) out of it."""
+    user, channel = _person(playground, body), _channel(playground, body)
+    who = str(body.get("who", user))
+    if channel.kind in ("im", "mpim"):
+        raise ApiError("method_not_supported_for_channel_type")
+    if who not in channel.members:
+        raise ApiError("not_in_channel")
+    playground.leave(channel, who)
+    return {}
+
+
 async def clear_traffic(playground: Playground, body: Body) -> JSON:
     """Empty the ledger."""
     del body
@@ -173,6 +185,7 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "open_home": open_home,
     "create_channel": create_channel,
     "invite": invite,
+    "leave": leave,
     "clear_traffic": clear_traffic,
     "faults": faults,
 }

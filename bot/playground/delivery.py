@@ -20,6 +20,7 @@ from bot.playground.workspace import APP_ID, JSON
 
 RETRY_SECONDS = (0.0, 60.0, 300.0)
 MOST_CONNECTIONS = 10
+FORGET_SECONDS = 60.0
 APPROXIMATE_CONNECTION_SECONDS = 18_060
 
 
@@ -224,6 +225,8 @@ class SocketMode:
             return Acknowledgement(received=False)
         finally:
             del self._waiting[envelope_id]
+            # A very late acknowledgement is noted without its time, so that lost ones do not pile up here.
+            asyncio.get_running_loop().call_later(FORGET_SECONDS, self._sent_at.pop, envelope_id, None)
 
     def _choose(self) -> Connection | None:
         ready = [connection for connection in self._connections if not connection.retiring]

@@ -112,6 +112,18 @@ def member_joined_channel(*, user: str, channel: Channel, inviter: str, event_ts
     }
 
 
+def member_left_channel(*, user: str, channel: Channel, event_ts: str) -> JSON:
+    """Somebody, maybe the bot, is no longer in a channel."""
+    return {
+        "type": "member_left_channel",
+        "user": user,
+        "channel": channel.id,
+        "channel_type": "C" if channel.kind == "public" else "G",
+        "team": TEAM_ID,
+        "event_ts": event_ts,
+    }
+
+
 def interaction(kind: str, *, user: User, workspace: Workspace, **content: Any) -> JSON:
     """Begin an interactive payload: block_actions, view_submission or view_closed."""
     return {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bot.playground.elements import chosen_value, find_element, missing_inputs
 from bot.playground.errors import ApiError
 from bot.playground.events import interaction
 from bot.playground.workspace import APP_ID, BOT_ID, JSON, TEAM_ID, Channel, new_id
@@ -138,7 +137,7 @@ class Interactivity:
     async def submit(self, user: str, view_id: str, values: JSON) -> JSON:
         """Send view_submission and do what the app's acknowledgement says; gives the errors to show, if any."""
         view = self._owned(user, view_id)
-        missing = _missing_inputs(view.body, values)
+        missing = missing_inputs(view.body, values)
         if missing:
             return self._show_errors(user, view.body, missing)
         view.body["state"] = {"values": values}
@@ -246,6 +245,8 @@ class Interactivity:
     def _new_trigger(self, user: str, *, from_modal: bool) -> str:
         trigger_id = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"
         now = self._playground.workspace.now()
+        # Old ones are kept for a minute, so that a late use hears that it came too late.
+        self._triggers = {key: trigger for key, trigger in self._triggers.items() if trigger.created_at > now - 60}
         self._triggers[trigger_id] = Trigger(user=user, created_at=now, from_modal=from_modal)
         return trigger_id
 
@@ -293,7 +294,7 @@ class Interactivity:
             "previous_view_id": previous,
             **view,
         }
-        return body | {"hash": _hash(view)}
+        return body | {"hash": f"{int(self._playground.workspace.now())}.{secrets.token_hex(4)}"}
 
     def _show(self, action: str, user: str, body: JSON) -> JSON:
         self._views[body["id"]] = OpenView(user=user, body=body)
@@ -347,55 +348,3 @@ class Interactivity:
     def _show_errors(self, user: str, body: JSON, errors: JSON) -> JSON:
         self._playground.pages.to_user(user, {"type": "view", "action": "errors", "view": body, "errors": errors})
         return errors
-
-
-def find_element(blocks: list[JSON], block_id: str, action_id: str) -> JSON | None:
-    """Find the interactive element that a page names."""
-    for block in blocks:
-        if block.get("block_id") != block_id:
-            continue
-        elements = [*block.get("elements", []), block.get("accessory"), block.get("element")]
-        return next((e for e in elements if isinstance(e, dict) and e.get("action_id") == action_id), None)
-    return None
-
-
-def chosen_value(element: JSON, action: JSON) -> JSON:
-    """Give what Slack sends for a use of this element; raises ApiError for a choice it does not offer."""
-    kind = element["type"]
-    if kind == "feedback_buttons":
-        for side in (element["positive_button"], element["negative_button"]):
-            if side["value"] == action.get("value"):
-                return {"value": side["value"], "text": side["text"]}
-        raise ApiError("invalid_arguments", "value is neither button's")
-    if kind in ("button", "icon_button", "workflow_button"):
-        return {key: element[key] for key in ("text", "value", "style", "url") if key in element}
-    if "options" in element or "option_groups" in element:
-        return _chosen_options(element, action)
-    return {"value": action.get("value")}
-
-
-def _chosen_options(element: JSON, action: JSON) -> JSON:
-    groups = element.get("option_groups", [{"options": element.get("options", [])}])
-    offered = [option["value"] for group in groups for option in group["options"]]
-    key = "selected_options" if element["type"] in ("checkboxes", "multi_static_select") else "selected_option"
-    chosen = action.get(key)
-    for option in chosen if isinstance(chosen, list) else [chosen]:
-        if option is not None and option.get("value") not in offered:
-            raise ApiError("invalid_arguments", f"{key} is not one of the options")
-    return {key: chosen}
-
-
-def _missing_inputs(body: JSON, values: JSON) -> JSON:
-    errors = {}
-    for block in body["blocks"]:
-        if block["type"] != "input" or block.get("optional"):
-            continue
-        given = values.get(block["block_id"], {}).get(block["element"]["action_id"], {})
-        if not any(given.get(key) for key in ("value", "selected_option", "selected_options", "selected_date")):
-            errors[block["block_id"]] = "Please complete this required field."
-    return errors
-
-
-def _hash(view: JSON) -> str:
-    digest = hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{secrets.randbelow(10**9)}.{digest}"

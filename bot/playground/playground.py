@@ -61,6 +61,7 @@ class Playground:
         self.tickets: dict[str, float] = {}
         self._status_timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._save_timer: asyncio.TimerHandle | None = None
+        self._saving: asyncio.Task[None] | None = None
 
     async def stop(self) -> None:
         """End deliveries and write the state a last time."""
@@ -69,7 +70,10 @@ class Playground:
             timer.cancel()
         if self._save_timer is not None:
             self._save_timer.cancel()
-            self._save()
+            self._save_timer = None
+        if self._saving is not None:
+            await self._saving
+        await self._save()
 
     # What happens to messages
 
@@ -191,6 +195,18 @@ class Playground:
             self.emit(events.member_joined_channel(user=user, channel=channel, inviter=inviter, event_ts=event_ts))
         self.changed()
 
+    def leave(self, channel: Channel, user: str) -> None:
+        """Take somebody out of a channel."""
+        bot_hears = BOT_USER_ID in channel.members
+        channel.members.remove(user)
+        item = {"type": "channel", "channel": self.channel_json(channel)}
+        self.pages.to_channel(channel, item)
+        self.pages.to_user(user, item)
+        if bot_hears:
+            event_ts = self.workspace.next_ts()
+            self.emit(events.member_left_channel(user=user, channel=channel, event_ts=event_ts))
+        self.changed()
+
     def show_channel(self, channel: Channel) -> None:
         """Tell the pages of a new channel's members."""
         self.pages.to_channel(channel, {"type": "channel", "channel": self.channel_json(channel)})
@@ -251,7 +267,7 @@ class Playground:
     def changed(self) -> None:
         """Note that the state is to be written soon."""
         if self.options.state is not None and self._save_timer is None:
-            self._save_timer = asyncio.get_running_loop().call_later(SAVE_SECONDS, self._save)
+            self._save_timer = asyncio.get_running_loop().call_later(SAVE_SECONDS, self._save_soon)
 
     def new_message(self, user: str, text: str, **parts: Any) -> JSON:
         """Begin a message of a person or of the bot."""
@@ -338,11 +354,19 @@ class Playground:
         ]
         self.change(channel, message, {"attachments": attachments})
 
-    def _save(self) -> None:
+    def _save_soon(self) -> None:
         self._save_timer = None
+        if self._saving is not None and not self._saving.done():
+            self.changed()
+        else:
+            self._saving = asyncio.get_running_loop().create_task(self._save())
+
+    async def _save(self) -> None:
         if self.options.state is None:
             return
         try:
-            save_workspace(json.dumps(self.workspace.to_json()), self.options.state)
+            # Encoded here, where nothing else can change it; only the slow disk is left to a thread.
+            text = json.dumps(self.workspace.to_json())
+            await asyncio.to_thread(save_workspace, text, self.options.state)
         except OSError:
             logger.exception("The playground's state file %s could not be written", self.options.state)

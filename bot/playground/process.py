@@ -79,7 +79,15 @@ def start_playground(
     command += [] if app_token is None else ["--app-token", app_token]
     # It hands out tokens of its own; the real ones are none of its business.
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SLACK_", "LOREKEEPER_"))}
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # Ctrl-C on the terminal ends the bot first, which may still have something to say.
+        start_new_session=True,
+    )
     line = process.stdout.readline() if process.stdout else ""
     ready = json.loads(line) if line else {"error": "The playground ended before it was ready.", "kind": ""}
     if "error" in ready:

@@ -11,6 +11,11 @@ import pytest
 from tests.playground import reference
 from tests.playground.site import Site, running
 
+EVENTS = frozenset(
+    "message app_mention reaction_added reaction_removed app_home_opened member_joined_channel "
+    "member_left_channel".split()
+)
+
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Site]]:
@@ -23,6 +28,7 @@ def start() -> Iterator[Callable[..., Site]]:
             return started[-1]
 
         yield start_one
+        assert not {name for site in started for name in _event_names(site)} - _known_events()
         wrong = [line for site in started for entry in site.ledger("call") for line in _problems(entry)]
         assert not wrong
 
@@ -31,6 +37,14 @@ def start() -> Iterator[Callable[..., Site]]:
 def site(start: Callable[..., Site]) -> Site:
     """A playground whose long clocks run a hundred times as fast."""
     return start(time_scale=100.0)
+
+
+def _event_names(site: Site) -> set[str]:
+    return {entry["name"].partition("/")[0] for entry in site.ledger("event")}
+
+
+def _known_events() -> frozenset[str]:
+    return reference.event_names() if reference.REFERENCE.exists() else EVENTS
 
 
 def _problems(entry: dict[str, Any]) -> list[str]:

@@ -218,11 +218,13 @@ def test_reactions_home_and_joining_are_events(site: Site) -> None:
         site.act("open_home", user=BEN, tab="messages")
         site.act("invite", user=ADA, channel=lunch, invitee=BOT)
         events = []
-        for _ in range(4):
+        site.act("leave", user=ADA, channel=lunch, who=BOT)
+        for _ in range(5):
             envelope = app.read()
             app.acknowledge(envelope)
             events.append(envelope["payload"]["event"])
-    added, removed, home, joined = events
+    added, removed, home, joined, left = events
+    assert (left["type"], left["user"], left["channel"]) == ("member_left_channel", BOT, lunch)
     assert (added["type"], removed["type"]) == ("reaction_added", "reaction_removed")
     assert (added["reaction"], added["item_user"]) == ("thumbsup::skin-tone-3", ADA)
     assert added["item"] == {"type": "message", "channel": GENERAL, "ts": ts}
