@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 
 import docx
@@ -184,13 +183,9 @@ def test_a_document_without_end_is_stopped_in_time() -> None:
 
 
 def test_a_memory_bomb_is_stopped() -> None:
-    bomb = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(word_file())) as good, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as bad:
-        for name in good.namelist():
-            bad.writestr(name, good.read(name).replace(b"Second class", b"x" * 200_000_000))
-    with Parser(ParseLimits(memory_mb=128)) as parser:
+    with Parser(ParseLimits(memory_mb=128, seconds=60)) as parser:
         with pytest.raises(ParseLimitError, match=r"128 MB, setting knowledge\.parse_memory_mb"):
-            parser.parse(document(bomb.getvalue(), ".docx"))
+            parser.parse(document(b"<i>x</i>" * 2_000_000, ".html"))
         assert recovers(parser)
 
 
