@@ -44,12 +44,19 @@ class Guard:
 
     def _refusal(self, headers: Headers) -> str:
         host = headers.get("host", "")
-        if urlsplit(f"//{host}").hostname not in self._hosts:
+        if _name(host) not in self._hosts:
             return f"Unknown host {host!r}: open the playground as http://127.0.0.1, or start it with --allow-host."
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and origin.partition("://")[2].lower() != host.lower():
             return f"Requests from {origin!r} are refused."
         return ""
+
+
+def _name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _with_headers(send: Send) -> Send:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bot.playground.methods import HANDLERS
 from bot.playground.methods.arguments import METHODS
@@ -71,6 +74,38 @@ def test_wrong_values_are_refused_with_errors_that_slack_knows(shared: Site, nam
         shared.call(name, **{**given, wrong: SOMETHING_WRONG.get(wrong, "nonsense")})
         shared.call(name, **{**given, wrong: ["nonsense"]})
         shared.call(name, **{**given, wrong: 7})
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=30)
+    | st.sampled_from(
+        ["C0GENERAL", "D0ADAPARK", "U0ADAPARK", "1700000000.000100", "modal", "home", "section", "rich_text", "mrkdwn"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "text", "blocks", "elements", "event_type", "view", "id"]), inner, max_size=4
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_sent_the_answer_is_one_of_slacks(shared: Site, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(METHODS.keys() - {"api.test"})))
+    arguments = data.draw(st.dictionaries(st.sampled_from(sorted(reference.argument_names(name) or {"x"})), VALUES))
+    content = json.dumps(
+        {"channel": "C0GENERAL", **arguments} if "channel" in reference.argument_names(name) else arguments
+    )
+    headers = {"Authorization": f"Bearer {shared.tokens.bot}", "Content-Type": "application/json"}
+    answer = shared.http.post(f"api/{name}", content=content, headers=headers)
+    assert answer.status_code == 200, (name, arguments, answer.text)
 
 
 def test_the_answers_of_every_method_are_complete(site: Site) -> None:

@@ -22,7 +22,9 @@ PATHS = ["", "api/auth.test", "playground/api/ledger", "document?uri=file:///etc
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:3939", "127.0.0.1.evil.example", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:3939", "127.0.0.1.evil.example", "[::1", "127.0.0.1@evil.example", ""]
+)
 def test_a_foreign_host_is_refused_everywhere(site: Site, path: str, host: str) -> None:
     assert site.http.get(path, headers={"Host": host}).status_code == 403
 

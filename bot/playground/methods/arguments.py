@@ -155,7 +155,7 @@ def _flag(name: str, value: Any) -> bool:
 def _number(name: str, value: Any) -> int:
     try:
         return int(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ApiError("invalid_arguments", f"[ERROR] must provide a number [json-pointer:/{name}]") from error
 
 
