@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.chat_format import chat_format
 from models.errors import (
     GenerationError,
     GenerationTimeoutError,
@@ -55,6 +56,9 @@ class Runtime:
     """None: as many as there are usable cores."""
     chat_format: str = "chatml"
     silence_seconds: float = SILENCE_SECONDS
+    """Without a sign of life for so long, the process hangs and is ended."""
+    memory_bytes: int | None = None
+    """None: what is free on this machine."""
 
 
 class ChildGenerator:
@@ -63,10 +67,11 @@ class ChildGenerator:
     def __init__(self, path: Path, version: str, runtime: Runtime | None = None) -> None:
         """Check that the model fits, and start to load it; the first use waits. Raises ModelError."""
         self._runtime = runtime or Runtime()
+        chat_format(self._runtime.chat_format)  # an unknown name is said here, not by a process that ends
         header = read_header(path)
         self._version = version
         self._context_size = min(self._runtime.context_tokens, header.context_length)
-        _require_memory(path, header, self._context_size)
+        _require_memory(path, header, self._context_size, self._runtime.memory_bytes)
         self._load = LoadRequest(
             path=str(path),
             context_tokens=self._context_size,
@@ -92,6 +97,11 @@ class ChildGenerator:
     def context_size(self) -> int:
         """Tokens of prompt and answer together; no more than the model was trained for."""
         return self._context_size
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     @property
     def process_id(self) -> int:
@@ -254,12 +264,12 @@ def _fingerprint(messages: Sequence[ChatMessage]) -> bytes:
     return digest.digest()
 
 
-def _require_memory(path: Path, header: GgufHeader, context_tokens: int) -> None:
+def _require_memory(path: Path, header: GgufHeader, context_tokens: int, memory_bytes: int | None) -> None:
     try:
         needed = path.stat().st_size + header.cache_bytes(context_tokens) + _OVERHEAD_BYTES
     except OSError as error:
         raise ModelFileError(f"The model file {path} cannot be read: {error.strerror}.") from error
-    free = free_memory_bytes()
+    free = free_memory_bytes() if memory_bytes is None else memory_bytes
     if needed > free:
         raise ModelMemoryError(
             f"{path.name} needs about {needed / 1e9:.1f} GB with a context of {context_tokens} tokens, and "

@@ -93,7 +93,7 @@ class ModelProcess:
     @property
     def alive(self) -> bool:
         """Whether it can still answer."""
-        return not self._gone
+        return not self._gone and self._child.poll() is None
 
     def raise_if_failed(self) -> None:
         """Raise ModelFileError where the model could not be loaded; to be asked once `settled` is set."""
