@@ -20,7 +20,7 @@ from knowledge.audience import Audience
 from knowledge.database import open_engine, reading, writing
 from knowledge.document import Question
 from knowledge.embed import Embedder
-from knowledge.errors import EmbedderMismatchError, IndexFileError
+from knowledge.errors import DatabaseError, EmbedderMismatchError, IndexFileError
 from knowledge.generation import Generations, Manifest
 from knowledge.index import BuildStoppedError, HnswIndex
 from knowledge.retrieve import RetrievalOptions, Retrieved, View, retrieve
@@ -65,6 +65,7 @@ class Library:
         self._closing = threading.Event()
         self._graph: HnswIndex | None = None
         self._newest_generation = 0
+        self._newest = _newest_generation(embedder)
         self._search = SnapshotSearch(self._reader.snapshot, None)
         self._indexer: threading.Thread | None = None
         self._problem = ""
@@ -127,7 +128,7 @@ class Library:
         with self._refreshing:
             with reading(self._engine) as connection:
                 changed = self._reader.read(connection)
-                newest = connection.execute(_newest_generation(self._embedder)).scalar() or 0
+                newest = connection.execute(self._newest).scalar() or 0
             if changed:
                 self._search = SnapshotSearch(self._reader.snapshot, self._graph)
             published = newest > self._newest_generation
@@ -145,7 +146,7 @@ class Library:
             return False
         try:
             self._publish(self._generations)
-        except IndexFileError as error:
+        except (IndexFileError, DatabaseError) as error:
             self._problem = str(error)
             logger.warning("no new index generation: %s", error)
             return False

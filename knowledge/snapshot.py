@@ -25,6 +25,7 @@ from knowledge.tables import vector as vector_table
 
 _READ_BATCH = 2_000
 _GROWTH = 1.25
+_REVISION = sa.select(revision.c.number)
 _COMPACT_ABOVE = 0.25
 # A graph that misses this share of the chunks makes every search compare with them one by one; one that hides
 # this share of its own walks through dead ends.
@@ -146,7 +147,7 @@ class SnapshotReader:
 
     def read(self, connection: sa.Connection) -> bool:
         """Bring the snapshot up to date in one reading transaction; returns whether anything had changed."""
-        number = connection.execute(sa.select(revision.c.number)).scalar_one()
+        number = connection.execute(_REVISION).scalar_one()
         if self._without_vector and self._count_vectors(connection) != self._vectors:
             # A rebuild embeds some chunks long after they were stored: they lie before those already read.
             self._begin()
