@@ -8,6 +8,7 @@ import { Form } from "./elements.js";
 import { emojiText } from "./emoji.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { openEmojiPicker } from "./popover.js";
+import { isPlaceholder } from "./store.js";
 import { markLive } from "./streaming.js";
 import { ago, clockTime, fullTime } from "./time.js";
 import { toSlack, toTyped } from "./typed.js";
@@ -37,11 +38,11 @@ export class MessageRow {
   update(message, compact) {
     this.message = message;
     const { store } = this.app;
-    const live = store.isLive(message);
+    const live = store.isLive(this.channel, message);
     this.node.dataset.ts = message.ts;
     this.node.classList.toggle("message-compact", compact);
     this.node.classList.toggle("message-ephemeral", Boolean(message.ephemeral));
-    this.node.classList.toggle("message-live", live);
+    this.node.classList.toggle("message-working", live && isPlaceholder(message));
     this.node.setAttribute("aria-label", `${store.userName(message.user)}, ${clockTime(message.ts)}`);
     this.node.setAttribute("aria-busy", String(live));
     this.part("head", [compact, message.user, message.ephemeral], () => this.drawHead(compact));

@@ -3,6 +3,7 @@
 import { avatar } from "./avatar.js";
 import { el, icon, reorder } from "./dom.js";
 import { MessageRow, statusText } from "./message.js";
+import { isPlaceholder } from "./store.js";
 import { dayKey, dayName } from "./time.js";
 
 const GROUP_SECONDS = 300; // messages of one person within this time share one head
@@ -95,7 +96,9 @@ export class MessageList {
   drawStatus() {
     const place = this.source();
     const { store } = this.app;
-    const status = place && store.status(place.channel, place.threadTs);
+    const last = place?.messages.filter((message) => !message.ephemeral).at(-1);
+    // Where the bot's own message says what it does, saying it twice would be noise.
+    const status = place && !isPlaceholder(last) && store.status(place.channel, place.threadTs);
     this.statusLine.hidden = !status;
     if (!status) {
       this.statusLine.replaceChildren();

@@ -114,10 +114,13 @@ export class Store {
     return this.prompts.get(channelId) ?? [];
   }
 
-  /** True while the text of a message is still coming in. */
-  isLive(message) {
+  /** True while the text of a message is still coming in: streamed, just changed, or announced by a status. */
+  isLive(channelId, message) {
     if (message.streaming !== undefined) return Boolean(message.streaming);
-    return (this.growing.get(message.ts) ?? 0) > Date.now();
+    if (this.growing.get(message.ts) > Date.now()) return true;
+    if (!this.user(message.user).is_bot || message.ephemeral || isFinished(message)) return false;
+    const threadTs = message.thread_ts ?? message.ts;
+    return Boolean(this.status(channelId, threadTs)) && this.replies(channelId, threadTs).at(-1)?.ts === message.ts;
   }
 
   // Where the person looks
@@ -170,17 +173,24 @@ export class Store {
   }
 
   noteGrowth(before, message) {
-    const isBot = this.users.get(message.user)?.is_bot;
-    const changed = before && isBot && message.text !== before.text;
-    // A finished answer has something to click; one that is being written has not.
-    const done = /"type":"(feedback_buttons|button|icon_button)"/.test(JSON.stringify(message.blocks ?? ""));
-    if (changed && !done) this.growing.set(message.ts, Date.now() + GROWING_MS);
+    const changed = before && this.user(message.user).is_bot && message.text !== before.text;
+    if (changed && !isFinished(message)) this.growing.set(message.ts, Date.now() + GROWING_MS);
     else this.growing.delete(message.ts);
   }
 }
 
 export function isReply(message) {
   return Boolean(message.thread_ts && message.thread_ts !== message.ts);
+}
+
+/** A finished answer has something to click; one that is being written has not. */
+function isFinished(message) {
+  return /"type":"(feedback_buttons|button|icon_button)"/.test(JSON.stringify(message.blocks ?? ""));
+}
+
+/** True for a message that only says what is being done: "Searching…" in small type. */
+export function isPlaceholder(message) {
+  return Boolean(message?.blocks?.length) && message.blocks.every((block) => block.type === "context");
 }
 
 const HANDLERS = {

@@ -9,7 +9,8 @@ const BELOW_TEXT = ".block-context, .block-actions, .block-context-actions";
 /** Mark what is new against `before`; while `live`, put the caret after the last word. */
 export function markLive(body, before, live) {
   fadeIn(body, commonLength(before, body.textContent));
-  if (live) lastBlock(body).append(el("span", { class: "caret", "aria-hidden": "true" }));
+  const last = live && lastBlock(body);
+  if (last && (last !== body || !body.querySelector(BELOW_TEXT))) last.append(el("span", { class: "caret", "aria-hidden": "true" }));
 }
 
 function commonLength(before, after) {
