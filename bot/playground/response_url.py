@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from starlette.requests import Request
@@ -13,13 +12,14 @@ from bot.playground.errors import ApiError
 from bot.playground.interactivity import ResponseUrl
 from bot.playground.methods.chat import bot_message
 from bot.playground.playground import Playground
+from bot.playground.strict_json import read_json
 from bot.playground.workspace import JSON, Ephemeral
 
 
 async def answer_response_url(request: Request, playground: Playground) -> Response:
     """Serve one answer; Slack says plain `ok`, or the error with status 404 or 500."""
     try:
-        body = json.loads(await request.body())
+        body = read_json(await request.body())
         if not isinstance(body, dict):
             raise ApiError("invalid_payload", status=400)
         target = playground.interactivity.take_response_url(request.path_params["key"])

@@ -23,6 +23,7 @@ from bot.playground.errors import ApiError
 from bot.playground.guard import Guard
 from bot.playground.playground import Playground
 from bot.playground.response_url import answer_response_url
+from bot.playground.strict_json import read_json
 from bot.playground.workspace import JSON
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class _Surface:
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             return JSONResponse({"ok": False, "error": "invalid_post_type"}, status_code=415)
         try:
-            body = await request.json()
+            body = read_json(await request.body())
             if not isinstance(body, dict):
                 raise ApiError("json_not_object")
             return JSONResponse({"ok": True, **await act(self._playground, body)})

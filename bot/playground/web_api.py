@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from bot.playground.errors import ApiError
 from bot.playground.methods import HANDLERS
 from bot.playground.methods.arguments import METHODS, Method, read_arguments, unknown_arguments
 from bot.playground.playground import Playground
+from bot.playground.strict_json import read_json
 from bot.playground.workspace import JSON
 
 APP_TOKEN_METHODS = frozenset({"apps.connections.open"})
@@ -108,7 +108,7 @@ async def _receive(request: Request, method: Method | None) -> Received:
 
 def _from_json(body: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(body)
+        value = read_json(body)
     except ValueError as error:
         raise ApiError("invalid_json") from error
     if not isinstance(value, dict):

@@ -80,7 +80,7 @@ VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=30)
     | st.sampled_from(
         ["C0GENERAL", "D0ADAPARK", "U0ADAPARK", "1700000000.000100", "modal", "home", "section", "rich_text", "mrkdwn"]

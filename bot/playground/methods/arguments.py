@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bot.playground.errors import ApiError
+from bot.playground.strict_json import read_json
 
 _FLAGS = frozenset(
     "as_user exclude_archived exclude_muted full include_all_metadata include_locale include_num_members inclusive "
@@ -163,7 +163,7 @@ def _structure(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return json.loads(value)
+        return read_json(value)
     except ValueError as error:
         code = _STRUCTURE_ERRORS.get(name, "invalid_arguments")
         raise ApiError(code, f"[ERROR] failed to parse JSON [json-pointer:/{name}]") from error
