@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from bot.errors import BotError, SettingsError
 from bot.settings import Settings, SettingValue, list_settings, load_settings, prepare_home
 from knowledge import tables
 from knowledge.database import reading
-from knowledge.embed import load_embedder
+from knowledge.embed import Embedder, load_embedder
 from knowledge.errors import KnowledgeError
 from knowledge.library import check_embedder
 from models.errors import ModelError
@@ -68,7 +68,16 @@ class Report:
         return all(check.ok for check in self.checks)
 
 
-def examine(environment: Mapping[str, str], home: Path | None = None) -> Report:
+def load_configured(settings: Settings) -> Embedder:
+    """Load the embedder that the settings name."""
+    return load_embedder(settings.file.knowledge.embedder)
+
+
+def examine(
+    environment: Mapping[str, str],
+    home: Path | None = None,
+    load_embedder: Callable[[Settings], Embedder] = load_configured,
+) -> Report:
     """Look at everything; what depends on settings that cannot be read is left out."""
     checks = [_python(), _packages()]
     try:
@@ -76,7 +85,17 @@ def examine(environment: Mapping[str, str], home: Path | None = None) -> Report:
     except SettingsError as error:
         return Report(checks=(*checks, Check(name="settings", ok=False, detail=str(error))), settings=())
     checks.append(_settings_file(settings))
-    checks.extend(_checked(name, look, settings) for name, look in _LOOKS)
+    looks: tuple[tuple[str, Callable[[Settings], Check]], ...] = (
+        ("data folder", _home),
+        ("disk", _disk),
+        ("database", _database),
+        ("index", _index),
+        ("memory", _memory),
+        ("embedder", lambda settings: _embedder(settings, load_embedder)),
+        ("model", _model),
+        ("slack", _slack),
+    )
+    checks.extend(_checked(name, look, settings) for name, look in looks)
     return Report(checks=tuple(checks), settings=tuple(list_settings(settings.file)))
 
 
@@ -85,6 +104,8 @@ def _checked(name: str, look: Callable[[Settings], Check], settings: Settings) -
         return look(settings)
     except (BotError, KnowledgeError, ModelError) as error:
         return Check(name=name, ok=False, detail=str(error))
+    except OSError as error:
+        return Check(name=name, ok=False, detail=f"{error.filename or 'a file'}: {error.strerror or error}")
 
 
 def _python() -> Check:
@@ -187,9 +208,9 @@ def _index(settings: Settings) -> Check:
     return Check(name="index", ok=True, detail=detail)
 
 
-def _embedder(settings: Settings) -> Check:
+def _embedder(settings: Settings, load: Callable[[Settings], Embedder]) -> Check:
     began = time.monotonic()
-    embedder = load_embedder(settings.file.knowledge.embedder)
+    embedder = load(settings)
     embedder.embed(["Is everything in place?"])
     seconds = time.monotonic() - began
     with _opened(settings) as engine:
@@ -232,15 +253,3 @@ def _slack(settings: Settings) -> Check:
         detail=f"{installation.bot} in {installation.team}" + (f", without {missing}" if missing else ""),
         next_step="Add the scopes on the app's page OAuth & Permissions and reinstall it." if missing else "",
     )
-
-
-_LOOKS: Iterable[tuple[str, Callable[[Settings], Check]]] = (
-    ("data folder", _home),
-    ("disk", _disk),
-    ("database", _database),
-    ("index", _index),
-    ("memory", _memory),
-    ("embedder", _embedder),
-    ("model", _model),
-    ("slack", _slack),
-)

@@ -17,7 +17,7 @@ def doctor(invocation: Invocation, as_json: bool) -> None:
     """Check whether everything is in place, and list all settings."""
     from bot.doctor import examine
 
-    report = examine(invocation.environment, invocation.home)
+    report = examine(invocation.environment, invocation.home, invocation.embedder)
     if as_json:
         print_json(asdict(report) | {"ok": report.ok})
     else:
