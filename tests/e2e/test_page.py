@@ -202,6 +202,7 @@ def test_unread_messages_show_in_the_sidebar_and_where_they_begin(
 
 def test_own_messages_can_be_edited_and_deleted(page: Page) -> None:
     say(page, "Helo *world*")
+    expect(message(page, "Helo world")).to_be_visible()
     page.get_by_role("textbox", name="Message #general").press("ArrowUp")
     field = page.get_by_role("textbox", name="Edit message")
     expect(field).to_have_value("Helo *world*")
@@ -217,6 +218,7 @@ def test_own_messages_can_be_edited_and_deleted(page: Page) -> None:
 def test_the_keyboard_reaches_everything(page: Page) -> None:
     say(page, "first")
     say(page, "second")
+    expect(message(page, "second")).to_be_visible()
     page.keyboard.press("Control+k")
     page.get_by_role("combobox", name="Jump to a channel").fill("hel")
     page.keyboard.press("Enter")

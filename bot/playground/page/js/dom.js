@@ -21,7 +21,7 @@ function setProp(node, key, value) {
 }
 
 /** Append nodes and strings; null, undefined and false are left out, lists are flattened. */
-export function append(node, children) {
+function append(node, children) {
   for (const child of [children].flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
     node.append(child);

@@ -2,6 +2,7 @@
 
 import { confirmDialog } from "./dialogs.js";
 import { el, icon } from "./dom.js";
+import { safeAddress } from "./links.js";
 import { textObject } from "./mrkdwn.js";
 
 /** What has been entered in the controls of one message or view, in the shape of Slack's `state.values`. */
@@ -89,7 +90,8 @@ function button(part, block, ctx) {
 }
 
 function openAddress(address) {
-  if (/^https?:\/\//i.test(address)) window.open(address, "_blank", "noopener,noreferrer");
+  const href = safeAddress(address);
+  if (href) window.open(href, "_blank", "noopener,noreferrer");
 }
 
 function feedbackButtons(part, block, ctx) {

@@ -69,7 +69,7 @@ function lines(text, names) {
 }
 
 /** Text styles, links, references and emoji of one run of text. */
-export function inline(text, names) {
+function inline(text, names) {
   const out = fragment();
   let plain = "";
   const flush = () => {

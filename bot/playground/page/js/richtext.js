@@ -43,7 +43,7 @@ function nest(out, open, element, names) {
   open.push({ indent, list });
 }
 
-export function inlineElements(elements, names) {
+function inlineElements(elements, names) {
   return fragment((elements ?? []).map((element) => inlineElement(element, names)));
 }
 

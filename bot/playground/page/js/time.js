@@ -6,7 +6,7 @@ const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric"
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
-export const toDate = (ts) => new Date(Number(ts) * 1000);
+const toDate = (ts) => new Date(Number(ts) * 1000);
 export const clockTime = (ts) => clock.format(toDate(ts));
 export const fullTime = (ts) => full.format(toDate(ts));
 export const dayKey = (ts) => toDate(ts).toDateString();
