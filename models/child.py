@@ -32,8 +32,6 @@ from models.wire import LoadRequest, Reply
 
 logger = logging.getLogger(__name__)
 
-# Small enough that a prompt can be left within half a second on two cores, large enough to cost no speed.
-BATCH_TOKENS = 256
 # A whole batch of a large model on a slow machine takes some seconds; longer silence is a hang.
 SILENCE_SECONDS = 45.0
 LOAD_SECONDS = 300.0
@@ -77,7 +75,6 @@ class ChildGenerator:
             context_tokens=self._context_size,
             gpu_layers=self._runtime.gpu_layers,
             threads=self._runtime.threads or usable_cores(),
-            batch_tokens=BATCH_TOKENS,
             chat_format=self._runtime.chat_format,
         )
         self._line = WaitingLine()

@@ -30,7 +30,6 @@ class LoadRequest:
     gpu_layers: int | None
     """None: all of them where there is a GPU, else none."""
     threads: int
-    batch_tokens: int
     chat_format: str
 
 
