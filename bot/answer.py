@@ -253,7 +253,7 @@ def _prompt(draft: Draft, generator: Generator, options: AnswerOptions) -> Promp
     if options.evidence_sentences == 0:
         return prompt_from_passages(draft.question, draft.passages, options.house_rules, budget)
     chosen = draft.evidence.sentences[: options.evidence_sentences]
-    return prompt_from_sentences(draft.question, draft.passages, chosen, options.house_rules, budget)
+    return prompt_from_sentences(draft.question, chosen, options.house_rules, budget)
 
 
 def _tokens(draft: Draft, prompt: Prompt, generator: Generator) -> AnswerTokens:

@@ -52,14 +52,13 @@ class Prompt:
 
 def prompt_from_sentences(
     question: Question,
-    passages: Sequence[Passage],
     evidence: Sequence[Evidence],
     house_rules: str,
     budget: Budget,
 ) -> Prompt:
     """Build the prompt from chosen sentences, best first; the worst are left out until it fits."""
     for count in range(len(evidence), 0, -1):
-        text = _sentences_as_text(passages, evidence[:count])
+        text = _sentences_as_text(evidence[:count])
         prompt = _prompt(question, text, house_rules, budget)
         if prompt.tokens + budget.answer_tokens <= budget.context_size:
             return prompt
@@ -89,15 +88,12 @@ def _prompt(question: Question, text: str, house_rules: str, budget: Budget) -> 
     return Prompt(messages=messages, tokens=tokens)
 
 
-def _sentences_as_text(passages: Sequence[Passage], evidence: Sequence[Evidence]) -> str:
+def _sentences_as_text(evidence: Sequence[Evidence]) -> str:
     parts: list[str] = []
     last_passage = -1
     for item in in_reading_order(evidence):
-        if item.passage != last_passage:
-            title = passages[item.passage].header or passages[item.passage].title
-            parts.append(f"\n({title}) {item.text}" if title else f"\n{item.text}")
-        else:
-            parts.append(f" {item.text}")
+        # No titles in between: a small model copies them into its answer.
+        parts.append(f" {item.text}" if item.passage == last_passage else f"\n{item.text}")
         last_passage = item.passage
     return "".join(parts).strip()
 

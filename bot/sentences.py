@@ -15,7 +15,8 @@ _LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s")
 _TABLE_RULE = re.compile(r"^\s*\|?[\s:|-]+\|[\s:|-]*$")
 _LINK = re.compile(r"!?\[([^\]]*)\]\((?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\)")
-_MARKUP = re.compile(r"[*_`~]{1,3}(?=\S)|(?<=\S)[*_`~]{1,3}")
+# Emphasis, but neither `code`, which stays readable as it is, nor the underscores of a_name.
+_MARKUP = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)|\*{1,3}(?=\S)|(?<=\S)\*{1,3}|~~")
 _WORD = re.compile(r"\w+(?:['’.-]\w+)*", re.UNICODE)
 
 STOP_WORDS = frozenset(
@@ -71,7 +72,8 @@ def _blocks(markdown: str) -> Iterator[str]:
         if _HEADING.match(line) or _TABLE_RULE.match(line) or line.strip().startswith("```"):
             continue
         if line.lstrip().startswith("|"):
-            yield "; ".join(cell.strip() for cell in line.strip().strip("|").split("|") if cell.strip())
+            first, *others = [cell.strip() for cell in line.strip().strip("|").split("|") if cell.strip()] or [""]
+            yield f"{first}: {', '.join(others)}" if others else first
         elif line.strip():
             paragraph.append(_LIST_ITEM.sub("", line).strip())
 

@@ -16,11 +16,15 @@ def test_abbreviations_and_initials_do_not_end_a_sentence() -> None:
 
 def test_list_items_and_table_rows_stand_alone_and_headings_are_left_out() -> None:
     text = "# Title\n\n- one item\n- two items\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
-    assert split_sentences(text) == ["one item", "two items", "a; b", "1; 2"]
+    assert split_sentences(text) == ["one item", "two items", "a: b", "1: 2"]
 
 
 def test_lines_of_one_paragraph_are_one_text() -> None:
     assert split_sentences("The office\nopens at nine.") == ["The office opens at nine."]
+
+
+def test_code_and_names_with_underscores_stay_whole() -> None:
+    assert plain("set `SLACK_BOT_TOKEN`, _please_, to **a_b_c**") == "set `SLACK_BOT_TOKEN`, please, to a_b_c"
 
 
 def test_links_keep_their_words_and_lose_their_target() -> None:
