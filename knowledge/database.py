@@ -24,7 +24,7 @@ def open_engine(url: str) -> sa.Engine:
     """Open a database by URL; raises DatabaseError for anything but SQLite, or where the file cannot be used."""
     parsed = _parse(url)
     if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(parsed.database).parent)
     in_memory = parsed.database in (None, "", ":memory:")
     engine = sa.create_engine(
         parsed,
@@ -43,6 +43,16 @@ def open_engine(url: str) -> sa.Engine:
             "the file is a Lorekeeper database, or set LOREKEEPER_DATABASE_URL to another one."
         ) from error
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseError(
+            f"The folder {folder} for the database cannot be made ({error.strerror}). "
+            "Make it, or set LOREKEEPER_DATABASE_URL to another place."
+        ) from error
 
 
 @contextmanager

@@ -310,6 +310,13 @@ class TestStart:
         assert shown.code == 1
         assert "LOREKEEPER_DATABASE_URL" in shown.err
 
+    def test_a_place_where_no_database_can_be_made_is_refused(self, terminal: Terminal, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("", encoding="utf-8")
+        terminal.environment = {"LOREKEEPER_DATABASE_URL": f"sqlite:///{tmp_path / 'file' / 'lore.db'}"}
+        shown = terminal.type("history")
+        assert shown.code == 1
+        assert "cannot be made" in shown.err
+
     def test_a_file_that_is_no_database_is_refused_and_left_alone(self, terminal: Terminal) -> None:
         terminal.home.mkdir()
         file = terminal.home / "lorekeeper.db"
