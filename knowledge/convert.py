@@ -35,6 +35,7 @@ _HTML_TAG = re.compile(
     r"table|tbody|td|tfoot|th|thead|tr|u|ul|video)(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
+_PARTING_TAG = re.compile(r"</?(?:br|dd|div|dt|hr|li|p|td|th|tr)\b", re.IGNORECASE)
 _SCRIPT = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 _HIDING_STYLE = re.compile(r"display:none|visibility:hidden|opacity:0(?![.\d])|font-size:0(?![.\d])", re.IGNORECASE)
 # What programs write into a title field that nobody filled in.
@@ -117,7 +118,7 @@ def _plain_prose(text: str) -> str:
     text = _without_comments(text)
     if "<" in text:
         text = _SCRIPT.sub(_only_newlines, text)
-        text = _HTML_TAG.sub(_only_newlines, text)
+        text = _HTML_TAG.sub(_tag_gap, text)
     return _plain_links(text)
 
 
@@ -144,6 +145,11 @@ def _without_comments(text: str) -> str:
 
 def _only_newlines(match: re.Match[str]) -> str:
     return "\n" * match.group().count("\n")
+
+
+def _tag_gap(match: re.Match[str]) -> str:
+    # Cells, items and lines must not grow together.
+    return _only_newlines(match) or (" " if _PARTING_TAG.match(match.group()) else "")
 
 
 def _first_heading(markdown: str) -> str:
@@ -232,7 +238,7 @@ def _from_pdf(content: bytes) -> Converted:
 
 def _joined(page: str) -> str:
     """Put words together again that a line's end had cut."""
-    return re.sub(r"([a-z])[-\u00ad]\n([a-z])", r"\1\2", page)
+    return re.sub(r"([a-z])[-\u00ad] ?\n([a-z])", r"\1\2", page)
 
 
 def _from_docx(content: bytes) -> Converted:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import sqlalchemy as sa
 
@@ -73,6 +73,7 @@ def add_source(
     interval_minutes: int | None = None,
 ) -> StoredSource:
     """Store a source; nothing is read yet. Raises SourceError where it is there already."""
+    location = whole_location(kind, location)
     if not is_document_audience(audience):
         raise SourceError(f"The audience is {audience!r}, expected `everyone`, `channel:<id>` or `person:<id>`.")
     added = StoredSource(
@@ -98,6 +99,11 @@ def add_source(
     return added
 
 
+def whole_location(kind: str, location: str) -> str:
+    """A folder's location as it holds for every process, wherever that was started."""
+    return str(Path(location).expanduser().resolve()) if kind == "files" else location
+
+
 def source_id(kind: str, location: str) -> str:
     """Name a source by what it is, so that adding it again is noticed."""
     return hashlib.sha256(f"{kind}\0{location}".encode("utf-8", "surrogateescape")).hexdigest()[:12]
@@ -106,7 +112,9 @@ def source_id(kind: str, location: str) -> str:
 def find_source(engine: sa.Engine, key: str) -> StoredSource | None:
     """Find a source by id, name or location."""
     with reading(engine) as connection:
-        query = _select_sources().where(sa.or_(source.c.id == key, source.c.name == key, source.c.location == key))
+        query = _select_sources().where(
+            sa.or_(source.c.id == key, source.c.name == key, source.c.location.in_([key, whole_location("files", key)]))
+        )
         row = connection.execute(query).mappings().first()
     return StoredSource(**row) if row else None
 
