@@ -24,7 +24,7 @@ from bot.cli.sources import sources
 from bot.cli.sync import sync
 
 # Libraries that tell their life at INFO: with --verbose, too, it is our own work that is to be seen.
-_TALKATIVE = ("apscheduler", "httpx", "httpcore", "huggingface_hub", "sentence_transformers", "urllib3")
+_TALKATIVE = ("alembic", "apscheduler", "httpx", "httpcore", "huggingface_hub", "sentence_transformers", "urllib3")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

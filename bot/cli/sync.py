@@ -36,12 +36,12 @@ def sync(invocation: Invocation, names: tuple[str, ...], rebuild: bool, as_json:
         embedder = invocation.embedder(settings)
         with ingest_parts(engine, embedder, settings) as parts, progress_bar() as report:
             outcomes = [_read(stored, parts, rebuild, report) for stored in chosen]
+        if as_json:
+            print_json({"sources": [_row(outcome) for outcome in outcomes]})
+        else:
+            for outcome in outcomes:
+                click.echo(f"{outcome.source.name}: {outcome.said}")
         publish_generation(engine, embedder, settings)
-    if as_json:
-        print_json({"sources": [_row(outcome) for outcome in outcomes]})
-    else:
-        for outcome in outcomes:
-            click.echo(f"{outcome.source.name}: {outcome.said}")
     if any(outcome.report is None for outcome in outcomes):
         raise click.exceptions.Exit(1)
 
