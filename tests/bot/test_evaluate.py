@@ -6,6 +6,7 @@ import json
 import lzma
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,17 +19,17 @@ from knowledge.retrieve import RetrievalOptions
 from tests.fakes import ScriptedGenerator
 from tests.knowledge.fake_embedder import FakeEmbedder
 
-CORPUS = [
+CORPUS: list[dict[str, Any]] = [
     {"_id": "badges", "title": "Badges", "text": "Badges are issued by Maria Lopez at the front desk."},
     {"_id": "leave", "title": "Leave", "text": "Parental leave is 16 weeks at full pay."},
     {"_id": "coffee", "title": "Kitchen", "text": "The coffee machine is cleaned on Fridays."},
 ]
-QUERIES = [
+QUERIES: list[dict[str, Any]] = [
     {"_id": "q1", "text": "Who issues badges?", "history": []},
     {"_id": "q2", "text": "How long is it?", "history": [{"role": "user", "text": "Is there parental leave?"}]},
     {"_id": "unjudged", "text": "Anything?", "history": []},
 ]
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {
         "id": "a",
         "history": [],
@@ -55,7 +56,7 @@ def parser() -> Iterator[Parser]:
         yield opened
 
 
-def write_lines(path: Path, rows: list[dict[str, object]]) -> Path:
+def write_lines(path: Path, rows: list[dict[str, Any]]) -> Path:
     """One JSON object a line."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
