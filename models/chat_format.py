@@ -88,16 +88,22 @@ def chat_format(name: str) -> ChatFormat:
         raise ModelError(f"model.chat_format is {name!r}, expected one of {known}.") from None
 
 
-def write_prompt(form: ChatFormat, messages: Sequence[ChatMessage]) -> tuple[PromptPiece, ...]:
-    """Write a conversation down, ready for the model's answer."""
+def write_prompt(form: ChatFormat, messages: Sequence[ChatMessage]) -> tuple[tuple[PromptPiece, ...], ...]:
+    """Write a conversation down, message by message; the last one's pieces end where the model shall speak."""
     if form.system_joins_user:
         messages = _join_system(messages)
-    pieces = [PromptPiece(text=form.begin, control=True)] if form.begin else []
-    for message in messages:
-        pieces.append(PromptPiece(text=form.before.format(role=form.role(message.role)), control=True))
-        pieces.append(PromptPiece(text=message.content.strip(), control=False))
-        pieces.append(PromptPiece(text=form.after, control=True))
-    return (*pieces, PromptPiece(text=form.answer, control=True))
+    sections = [_write_message(form, message) for message in messages] or [()]
+    if form.begin:
+        sections[0] = (PromptPiece(text=form.begin, control=True), *sections[0])
+    return (*sections[:-1], (*sections[-1], PromptPiece(text=form.answer, control=True)))
+
+
+def _write_message(form: ChatFormat, message: ChatMessage) -> tuple[PromptPiece, ...]:
+    return (
+        PromptPiece(text=form.before.format(role=form.role(message.role)), control=True),
+        PromptPiece(text=message.content.strip(), control=False),
+        PromptPiece(text=form.after, control=True),
+    )
 
 
 def _join_system(messages: Sequence[ChatMessage]) -> list[ChatMessage]:

@@ -29,8 +29,8 @@ _PENALTY_WINDOW = 64
 _SLOW_TOKEN_SECONDS = 0.1
 
 
-# Measured on two cores with the embedded model: 64 tokens at a time read as fast as 256 or 512 (32 at a time are a
-# third slower), and the smaller the batch, the more of a shared beginning is kept. A GPU wants larger ones.
+# Measured on two cores with the embedded model: 64 tokens at a time are read as fast as 256 or 512 (32 at a time are a
+# third slower), and the smaller the batch, the sooner a prompt can be left. A GPU wants larger ones.
 _CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 64, 512
 # On the processor the plain attention writes a fifth more tokens a second than the "flash" one, and reads as fast.
 _FLASH_OFF, _FLASH_AUTO = 0, -1
@@ -39,8 +39,8 @@ _FLASH_OFF, _FLASH_AUTO = 0, -1
 class LlamaModel:
     """A loaded model with one context; what it has read is kept, so that a shared beginning is read once.
 
-    Kept are whole batches only, and batches always begin at multiples of their size: the last digits of a sum depend
-    on what is computed together, and a prompt shall give the same text whatever was asked before.
+    What is kept is whole batches, cut the same way in every prompt: from the beginning of each message. The last digits
+    of a sum depend on what is computed together, and a prompt shall give the same text whatever was asked before.
     """
 
     def __init__(self, request: LoadRequest) -> None:
@@ -56,9 +56,8 @@ class LlamaModel:
         self._flash = _FLASH_AUTO if offload else _FLASH_OFF
         self._context = self._open_context(request)
         self._memory = llama_cpp.llama_get_memory(self._context)
-        self._read: list[int] = []
-        self._whole_batches = 0
-        """Tokens at the beginning of `_read` that were read as prompt, in whole batches."""
+        self._batches: list[list[int]] = []
+        """The prompt's batches in memory, in order; generated tokens may follow them there."""
         self._ends = self._end_tokens()
 
     @property
@@ -78,16 +77,20 @@ class LlamaModel:
         """Count the tokens of a plain text."""
         return len(self._tokenize(PromptPiece(text=text, control=False)))
 
-    def prompt_tokens(self, messages: Sequence[ChatMessage]) -> list[int]:
+    def prompt_batches(self, messages: Sequence[ChatMessage]) -> list[list[int]]:
         """Turn a conversation into tokens; nothing in a message's content becomes a control token."""
-        pieces = write_prompt(self._format, messages)
-        return [token for piece in pieces for token in self._tokenize(piece)]
+        batches: list[list[int]] = []
+        for section in write_prompt(self._format, messages):
+            tokens = [token for piece in section for token in self._tokenize(piece)]
+            starts = range(0, len(tokens), self._batch_tokens)
+            batches.extend(tokens[start : start + self._batch_tokens] for start in starts)
+        return batches
 
-    def generate(self, prompt: Sequence[int], options: GenerationOptions) -> Iterator[tuple[str, int]]:
-        """Yield ("", tokens of the prompt read so far) while reading, then (text, tokens generated so far)."""
-        for read in self._read_prompt(prompt):
-            yield "", read
-        room = min(options.max_tokens, self.context_size - len(prompt))
+    def generate(self, prompt: list[list[int]], options: GenerationOptions) -> Iterator[str]:
+        """Yield the text piece by piece; an empty piece after each batch of the prompt, and where text is held back."""
+        for _ in self._read_prompt(prompt):
+            yield ""
+        room = min(options.max_tokens, self.context_size - sum(map(len, prompt)))
         text = TextStream(options.stop)
         sampler = self._sampler(options)
         try:
@@ -95,11 +98,11 @@ class LlamaModel:
                 token = llama_cpp.llama_sampler_sample(sampler, self._context, -1)
                 if token in self._ends or llama_cpp.llama_vocab_is_eog(self._vocabulary, token):
                     break
-                yield text.push(self._piece(token)), count
+                yield text.push(self._piece(token))
                 if text.stopped or count == room:
                     break
                 self._decode([token])
-            yield text.finish(), 0
+            yield text.finish()
         finally:
             llama_cpp.llama_sampler_free(sampler)
 
@@ -108,41 +111,40 @@ class LlamaModel:
         llama_cpp.llama_free(self._context)
         llama_cpp.llama_model_free(self._model)
 
-    def _read_prompt(self, prompt: Sequence[int]) -> Iterator[int]:
-        """Read what is not yet in memory; the last token always, because its scores are needed."""
-        shared = min(_shared_length(self._read, prompt), len(prompt) - 1, self._whole_batches)
-        self._forget_after(shared - shared % self._batch_tokens)
+    def _read_prompt(self, prompt: list[list[int]]) -> Iterator[None]:
+        """Read what is not yet in memory; the last batch always, because its scores are needed."""
+        kept = 0
+        for old, new in zip(self._batches, prompt[:-1], strict=False):
+            if old != new:
+                break
+            kept += 1
+        self._keep_batches(kept)
         self._watch(while_decoding=True)
-        for start in range(len(self._read), len(prompt), self._batch_tokens):
+        for batch in prompt[len(self._batches) :]:
             started = time.perf_counter()
-            piece = prompt[start : start + self._batch_tokens]
-            self._decode(piece)
-            if len(piece) == self._batch_tokens:
-                self._whole_batches = len(self._read)
-            self._watch(while_decoding=(time.perf_counter() - started) > _SLOW_TOKEN_SECONDS * len(piece))
-            yield len(self._read)
+            self._decode(batch)
+            self._batches.append(batch)
+            self._watch(while_decoding=(time.perf_counter() - started) > _SLOW_TOKEN_SECONDS * len(batch))
+            yield
 
     def _decode(self, tokens: Sequence[int]) -> None:
         if self._stop_asked.is_set():
             raise GenerationStopped("Generation was stopped on request.")
         array = (llama_cpp.llama_token * len(tokens))(*tokens)
         result = llama_cpp.llama_decode(self._context, llama_cpp.llama_batch_get_one(array, len(tokens)))
-        if result == 0:
-            self._read.extend(tokens)
-            return
-        self._forget_after(len(self._read))
         if result == _ABORTED:
             raise GenerationStopped("Generation was stopped on request.")
-        raise GenerationError(f"llama.cpp could not go on (code {result} after {len(self._read)} tokens).")
+        if result:
+            raise GenerationError(f"llama.cpp could not go on (code {result}).")
 
-    def _forget_after(self, length: int) -> None:
-        """Drop what was read after the first `length` tokens; some architectures can only drop everything."""
+    def _keep_batches(self, count: int) -> None:
+        """Forget all but the first batches; some architectures can only forget everything."""
+        length = sum(map(len, self._batches[:count]))
         if llama_cpp.llama_memory_seq_rm(self._memory, 0, length, -1):
-            self._read = self._read[:length]
+            self._batches = self._batches[:count]
         else:
             llama_cpp.llama_memory_clear(self._memory, True)
-            self._read = []
-        self._whole_batches = min(self._whole_batches, len(self._read))
+            self._batches = []
 
     def _watch(self, *, while_decoding: bool) -> None:
         callback = self._abort if while_decoding else self._never_abort
@@ -212,13 +214,6 @@ def _load_model(path: Path, gpu_layers: int | None, *, offload: bool) -> Any:
     if not model:
         raise ModelFileError(f"llama.cpp cannot load {path}; the file is damaged or of a kind it does not know.")
     return model
-
-
-def _shared_length(one: Sequence[int], other: Sequence[int]) -> int:
-    for place, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return place
-    return min(len(one), len(other))
 
 
 def requantize(source: Path, target: Path, quantization: str, threads: int) -> None:

@@ -14,7 +14,7 @@ from models.generator import ChatMessage, GenerationOptions
 # A prompt of 100,000 characters fits several times over, written in JSON escapes.
 LONGEST_LINE = 8_000_000
 
-ReplyKind = Literal["ready", "failed", "reading", "text", "end", "too_long", "count", "error"]
+ReplyKind = Literal["ready", "failed", "alive", "text", "end", "too_long", "count", "error"]
 
 
 class WireError(Exception):
@@ -74,7 +74,7 @@ class Reply:
     id: int = 0
     text: str = field(default="", repr=False)
     number: int = 0
-    """Tokens: read so far, in the prompt that is too long, in the text to count, or generated in all."""
+    """Tokens: of the context, in the prompt that is too long, or in the text to count."""
 
 
 def encode_request(request: Request) -> bytes:
