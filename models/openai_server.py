@@ -186,7 +186,8 @@ class _Call:
     def _request(self, connection: http.client.HTTPConnection) -> None:
         connection.connect()
         self._socket = connection.sock
-        self._socket.settimeout(self._timeout_seconds)
+        # Whoever waits gives up first, and says why; this only ends the thread should nobody do so.
+        self._socket.settimeout(self._timeout_seconds + _CONNECT_SECONDS)
         if self._aborted:
             return
         connection.request("POST", f"{self._server.path}/chat/completions", self._body, self._server.headers())

@@ -41,9 +41,9 @@ logger = logging.getLogger(__name__)
 _PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
 _PASSED_ON_PREFIXES = ("CUDA_", "GGML_", "HIP_", "NVIDIA_", "OMP_", "GOMP_", "ROCR_", "VK_")
 # llama.cpp's threads wait for each other hundreds of times per token. OpenMP's default is to wait awake, which starves
-# whoever else needs the processor and then llama.cpp itself: with two cores and eight other busy processes, tokens a
-# second were 2 to 9 that way, 16 with this count and 20 with sleeping at once; on an idle machine 71, 84 and 33.
-_SPIN_COUNT = "300"
+# whoever else needs the processor and then llama.cpp itself: on two cores with six other busy processes, it wrote 9
+# tokens a second that way, 17 with this count and 28 with sleeping at once; with the cores to itself 70, 85 and 33.
+_SPIN_COUNT = "1000"
 _TAIL_BYTES = 2000
 DIED = Reply(kind="failed")
 """What everybody who waits for a reply gets when the process is gone."""
