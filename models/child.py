@@ -59,6 +59,10 @@ class Runtime:
     """None: what is free on this machine."""
 
 
+class _DiedUnheardError(ModelProcessDiedError):
+    """The process ended before it said anything about this request."""
+
+
 class ChildGenerator:
     """A GGUF model in a child process. All methods may be called from several threads."""
 
@@ -118,23 +122,12 @@ class ChildGenerator:
         """Yield the text piece by piece; see Generator. The time-out counts from this call's turn."""
         prompt = _fingerprint(messages)
         with self._line.turn(cancel):
-            self._refuse_deadly(prompt)
             deadline = time.monotonic() + options.timeout_seconds
-            process = self._ready_process(deadline, cancel)
-            mailbox = process.generate(messages, options)
             try:
-                yield from self._texts(self._replies(process, mailbox, deadline, cancel))
-            except ModelProcessDiedError:
-                self._bury(process, prompt)
-                raise
-            except GenerationTimeoutError:
-                if not _stops(process, mailbox):
-                    self._bury(process, prompt)
-                raise
-            finally:
-                # Harmless after the end; on every other way out it is what stops the work.
-                process.cancel(mailbox)
-                process.forget(mailbox)
+                yield from self._attempt(prompt, messages, options, deadline, cancel)
+            except _DiedUnheardError:
+                # It may have been dead before the request came; nobody has seen any text yet.
+                yield from self._attempt(prompt, messages, options, deadline, cancel)
             self._deaths_in_a_row = 0
 
     def count_tokens(self, text: str) -> int:
@@ -156,6 +149,31 @@ class ChildGenerator:
         with self._lock:
             self._closed = True
             self._process.close()
+
+    def _attempt(
+        self,
+        prompt: bytes,
+        messages: Sequence[ChatMessage],
+        options: GenerationOptions,
+        deadline: float,
+        cancel: threading.Event | None,
+    ) -> Iterator[str]:
+        self._refuse_deadly(prompt)
+        process = self._ready_process(deadline, cancel)
+        mailbox = process.generate(messages, options)
+        try:
+            yield from self._texts(self._replies(process, mailbox, deadline, cancel))
+        except ModelProcessDiedError:
+            self._bury(process, prompt)
+            raise
+        except GenerationTimeoutError:
+            if not _stops(process, mailbox):
+                self._bury(process, prompt)
+            raise
+        finally:
+            # Harmless after the end; on every other way out it is what stops the work.
+            process.cancel(mailbox)
+            process.forget(mailbox)
 
     def _texts(self, replies: Iterator[Reply]) -> Iterator[str]:
         for reply in replies:
@@ -179,6 +197,7 @@ class ChildGenerator:
     ) -> Iterator[Reply]:
         """Yield replies as they come, and notice within a moment that somebody stopped it or nothing comes."""
         silent_until = time.monotonic() + self._runtime.silence_seconds
+        heard = False
         while True:
             raise_if_stopped(cancel)
             now = time.monotonic()
@@ -191,7 +210,9 @@ class ChildGenerator:
             except queue.Empty:
                 continue
             if reply is DIED:
-                raise ModelProcessDiedError(self._obituary(process))
+                death = ModelProcessDiedError if heard else _DiedUnheardError
+                raise death(self._obituary(process))
+            heard = True
             silent_until = time.monotonic() + self._runtime.silence_seconds
             yield reply
 

@@ -7,6 +7,7 @@ cannot be stopped while it reads a prompt. One thread generates; `count_tokens` 
 from __future__ import annotations
 
 import ctypes
+import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -48,6 +49,7 @@ class LlamaModel:
         self._stop_asked = threading.Event()
         self._abort = llama_cpp.ggml_abort_callback(lambda _data: self._stop_asked.is_set())
         self._never_abort = llama_cpp.ggml_abort_callback()  # a null pointer
+        logging.getLogger("llama-cpp-python").setLevel(logging.WARNING)  # else it prints every layer of the model
         llama_cpp.llama_backend_init()
         offload = bool(llama_cpp.llama_supports_gpu_offload()) and request.gpu_layers != 0
         self._model = _load_model(Path(request.path), request.gpu_layers, offload=offload)
