@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOT_NAMES = {
@@ -22,6 +26,8 @@ OWNERS = {
     "apscheduler": ("bot/jobs.py",),
     "slack_bolt": ("bot/slack/",),
 }
+# sentence-transformers stands on these three and hands their objects out.
+INDIRECT = {"huggingface_hub", "tokenizers", "transformers"}
 BANNED = {"utils", "helpers", "common", "misc", "base", "manager", "service", "models"}
 HEAVY = ("torch", "sentence_transformers", "llama_cpp", "hnswlib", "slack_bolt", "sqlalchemy", "pydantic", "rich")
 
@@ -70,3 +76,16 @@ def test_help_loads_nothing_heavy() -> None:
     program = f"import sys, bot.cli.root; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_imported_library_is_declared() -> None:
+    """What is only installed by luck, as a dependency of a dependency, is declared or not imported."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    owners = packages_distributions()
+    imported = set[str]().union(*(imported_by(module) for module in modules()))
+    libraries = imported - sys.stdlib_module_names - {"bot", "knowledge", "models"}
+    undeclared = {
+        name for name in libraries if not declared & {canonicalize_name(owner) for owner in owners.get(name, [name])}
+    }
+    assert undeclared - INDIRECT == set()
