@@ -11,12 +11,12 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from bot.cite import Citer, SentenceStream, citation_of, says_not_answered, without_markers
 from bot.errors import QuestionError
-from bot.evidence import Evidence, RankedEvidence, in_reading_order, rank_evidence
+from bot.evidence import Evidence, in_reading_order, rank_evidence
 from bot.greeting import REPLIES, SmallTalk, small_talk
 from bot.prompt import Budget, Prompt, prompt_from_passages, prompt_from_sentences
 from bot.support import estimate_support, support_features
@@ -36,12 +36,14 @@ SEARCHING = "Searching the team's knowledge…"
 READING = "Reading {count} passages…"
 _QUOTING = "The sources say: "
 _MOST_QUOTED = 500
-_NEARLY_AS_GOOD = 0.8
+_NEARLY_AS_GOOD = 0.85
 _NEAREST = 3
+# A small model says "the text does not say" of texts that do: it is believed only where retrieval has doubts, too.
+_SURE_SUPPORT = 0.8
 # A sentence with less of itself in any sentence of the sources is the model's own idea: measured in
 # tests/benchmarks/README.md, "Grounding".
 _LEAST_SHARE = 0.6
-_LEAST_RELEVANCE = 0.6
+_LEAST_RELEVANCE = 0.7
 
 
 class Searcher(Protocol):
@@ -102,9 +104,10 @@ def answer(
         yield Done(answer=_chat(talk, generator.version, started))
         return
     yield Status(text=SEARCHING)
+    question = without_abstentions(question)
     retrieved = library.retrieve(question, audience, options.passages)
     evidence = rank_evidence(question, retrieved.passages, retrieved.query_vector, library.embedder)
-    support = estimate_support(support_features(question, retrieved.passages, evidence.sentences))
+    support = estimate_support(support_features(question, retrieved.passages, evidence))
     draft = Draft(
         question=question,
         passages=retrieved.passages,
@@ -113,7 +116,7 @@ def answer(
         started=started,
         retrieve_seconds=time.perf_counter() - started,
     )
-    if not evidence.sentences or support < options.minimum_support:
+    if not evidence or support < options.minimum_support:
         yield Done(answer=draft.abstention(generator.version))
         return
     yield Status(text=READING.format(count=len(retrieved.passages)))
@@ -127,7 +130,7 @@ class Draft:
 
     question: Question
     passages: tuple[Passage, ...]
-    evidence: RankedEvidence
+    evidence: tuple[Evidence, ...]
     support: float
     started: float
     retrieve_seconds: float
@@ -161,7 +164,7 @@ class Draft:
             text=NOT_FOUND,
             citations=(),
             abstained=True,
-            nearest=_nearest(self.passages, self.evidence.sentences),
+            nearest=_nearest(self.passages, self.evidence),
             passages=self.passages,
             support=self.support,
             version=version,
@@ -177,11 +180,13 @@ class Draft:
 def _write(
     draft: Draft, prompt: Prompt, generator: Generator, options: AnswerOptions, cancel: threading.Event | None
 ) -> Iterator[AnswerEvent]:
-    citer = Citer(draft.passages, draft.evidence.sentences, draft.question.text)
+    citer = Citer(draft.passages, draft.evidence, draft.question.text)
     stopped = False
     try:
         for sentence in _sentences(draft, prompt, generator, options, cancel):
             if says_not_answered(sentence) and not draft.written:
+                if draft.support >= _SURE_SUPPORT and options.unsupported == "drop":
+                    break
                 yield Done(answer=draft.abstention(generator.version, _tokens(draft, prompt, generator)))
                 return
             if (text := _checked(sentence, draft, citer, options)) is not None:
@@ -224,21 +229,21 @@ def _checked(sentence: str, draft: Draft, citer: Citer, options: AnswerOptions) 
     if support is None or support.share < _LEAST_SHARE:
         logger.debug("a sentence stands on no passage (share %.2f)", support.share if support else 0.0)
         return None if options.unsupported == "drop" else clean
-    if options.unsupported == "drop" and not draft.written and _beside_the_point(clean, draft):
+    if options.unsupported == "drop" and _beside_the_point(support.evidence, draft):
         return None
     return f"{clean.rstrip()} [{citer.cite(support.evidence)}]"
 
 
-def _beside_the_point(sentence: str, draft: Draft) -> bool:
+def _beside_the_point(evidence: Evidence, draft: Draft) -> bool:
     """A small model likes to copy a true sentence that answers nothing; the sources' best one is better then."""
-    best = draft.evidence.sentences[0]
-    return draft.evidence.relevance.score(sentence) < _LEAST_RELEVANCE * best.score
+    return evidence.score < _LEAST_RELEVANCE * draft.evidence[0].score
 
 
 def _quote(draft: Draft, citer: Citer) -> str:
     """The best sentence, and the next best where it is nearly as good and both are short."""
-    best, *others = draft.evidence.sentences
+    best, *others = draft.evidence
     quoted = [best]
+    others = [item for item in others if item.text not in best.text and best.text not in item.text]
     if others and others[0].score >= _NEARLY_AS_GOOD * best.score:
         quoted += others[:1] if len(best.text) + len(others[0].text) <= _MOST_QUOTED else []
     return _QUOTING + " ".join(f"“{item.text}” [{citer.cite(item)}]" for item in in_reading_order(quoted))
@@ -252,7 +257,7 @@ def _prompt(draft: Draft, generator: Generator, options: AnswerOptions) -> Promp
     )
     if options.evidence_sentences == 0:
         return prompt_from_passages(draft.question, draft.passages, options.house_rules, budget)
-    chosen = draft.evidence.sentences[: options.evidence_sentences]
+    chosen = draft.evidence[: options.evidence_sentences]
     return prompt_from_sentences(draft.question, chosen, options.house_rules, budget)
 
 
@@ -268,6 +273,12 @@ def _nearest(passages: Sequence[Passage], evidence: Sequence[Evidence]) -> tuple
         if passage.uri not in found and len(found) < _NEAREST:
             found[passage.uri] = citation_of(passage, len(found) + 1, item.text)
     return tuple(found.values())
+
+
+def without_abstentions(question: Question) -> Question:
+    """The question without our own "not found" among what was said before: it would only pull the search."""
+    kept = tuple(turn for turn in question.history if not turn.text.startswith(NOT_FOUND))
+    return replace(question, history=kept)
 
 
 def _check(question: Question, options: AnswerOptions) -> None:

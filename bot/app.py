@@ -11,8 +11,6 @@ from pathlib import Path
 from types import TracebackType
 
 import sqlalchemy as sa
-from models.load import ModelOptions, load_generator
-from models.registry import ModelRegistry
 
 from bot.answer import Answering, AnswerOptions
 from bot.database import open_database
@@ -24,6 +22,8 @@ from knowledge.parse import ParseLimits, Parser
 from knowledge.query import HistoryWeights
 from knowledge.retrieve import RetrievalOptions
 from models.generator import GenerationOptions, Generator
+from models.load import ModelOptions, load_generator
+from models.registry import ModelRegistry
 
 logger = logging.getLogger(__name__)
 

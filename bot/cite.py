@@ -137,6 +137,5 @@ def _abbreviated(sentence: str) -> bool:
     return sentence.endswith(".") and (
         last in {"e.g", "i.e", "dr", "mr", "mrs", "ms", "st", "vs", "no", "prof"}
         or (len(last) == 1 and last.isalpha())
-        or (last.isdigit()
-        and sentence.strip() == f"{last}.")
+        or (last.isdigit() and sentence.strip() == f"{last}.")
     )

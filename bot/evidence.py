@@ -10,8 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from bot.sentences import content_words, split_sentences
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
@@ -39,64 +37,27 @@ class Evidence:
     """Share of the question's content words that the sentence and its header hold, weighed by rarity, 0 to 1."""
 
 
-class Relevance:
-    """How well sentences speak to one question, on one scale for those that are found and those that are written."""
-
-    def __init__(self, question: Question, query_vector: Vectors, embedder: Embedder, known: Sequence[str]) -> None:
-        self._vector = query_vector
-        self._embedder = embedder
-        asked = set(content_words(question.text))
-        held = [asked.intersection(content_words(text)) for text in known]
-        self._weights = {word: rarity(len(known), sum(word in some for some in held)) for word in asked}
-        self._total = sum(self._weights.values())
-
-    def cosines(self, texts: Sequence[str]) -> Vectors:
-        """float32[len(texts)]: the cosine of each text with the question."""
-        return np.asarray(self._embedder.embed(texts) @ self._vector, np.float32)
-
-    def word_share(self, text: str) -> float:
-        """Share of the question's content words that a text holds, weighed by rarity, 0 to 1."""
-        held = self._weights.keys() & set(content_words(text))
-        return sum(self._weights[word] for word in held) / self._total if self._total else 0.0
-
-    def score(self, text: str) -> float:
-        """The score of one written sentence."""
-        return mixed_score(float(self.cosines([text])[0]), self.word_share(text))
-
-
-@dataclass(frozen=True, kw_only=True)
-class RankedEvidence:
-    """The sentences of the passages, the best first, and the scale they were ranked on."""
-
-    sentences: tuple[Evidence, ...]
-    relevance: Relevance
-
-
 def rank_evidence(
     question: Question, passages: Sequence[Passage], query_vector: Vectors, embedder: Embedder
-) -> RankedEvidence:
-    """Score every sentence of the passages; there are none where the passages hold no sentence."""
+) -> tuple[Evidence, ...]:
+    """Score every sentence of the passages, the best first; empty where the passages hold no sentence."""
     places = _sentences(passages)
-    known = [f"{passages[index].header} {text}" for index, _, text in places]
-    relevance = Relevance(question, query_vector, embedder, known)
-    cosines = relevance.cosines([text for _, _, text in places]) if places else ()
-    sentences = [
+    if not places:
+        return ()
+    cosines = embedder.embed([text for _, _, text in places]) @ query_vector
+    shares = _word_shares(question.text, [f"{passages[index].header} {text}" for index, _, text in places])
+    ranked = (
         Evidence(
             text=text,
             passage=index,
             position=position,
-            score=mixed_score(float(cosine), share := relevance.word_share(with_header)),
+            score=(1 - WORD_SHARE) * float(cosine) + WORD_SHARE * share,
             cosine=float(cosine),
             word_share=share,
         )
-        for (index, position, text), with_header, cosine in zip(places, known, cosines, strict=True)
-    ]
-    return RankedEvidence(sentences=tuple(sorted(sentences, key=lambda evidence: -evidence.score)), relevance=relevance)
-
-
-def mixed_score(cosine: float, word_share: float) -> float:
-    """One score of a sentence's vector and words."""
-    return (1 - WORD_SHARE) * cosine + WORD_SHARE * word_share
+        for (index, position, text), cosine, share in zip(places, cosines, shares, strict=True)
+    )
+    return tuple(sorted(ranked, key=lambda evidence: -evidence.score))
 
 
 def in_reading_order(evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -116,3 +77,11 @@ def _sentences(passages: Sequence[Passage]) -> list[tuple[int, int, str]]:
             if len(text.split()) >= _SHORTEST_WORDS:
                 found.setdefault(text, (index, position, text[:_LONGEST_CHARACTERS]))
     return list(found.values())[:_MOST_SENTENCES]
+
+
+def _word_shares(question: str, texts: Sequence[str]) -> list[float]:
+    asked = set(content_words(question))
+    held = [asked.intersection(content_words(text)) for text in texts]
+    weights = {word: rarity(len(texts), sum(word in some for some in held)) for word in asked}
+    total = sum(weights.values())
+    return [sum(weights[word] for word in some) / total if total else 0.0 for some in held]

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st vs etc e.g i.e eg ie no fig sec inc ltd co corp approx dept est jr sr al".split()
@@ -18,6 +19,8 @@ _LINK = re.compile(r"!?\[([^\]]*)\]\((?:[^()\s]|\([^()]*\))*(?:\s+\"[^\"]*\")?\)
 # Emphasis, but neither `code`, which stays readable as it is, nor the underscores of a_name.
 _MARKUP = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)|\*{1,3}(?=\S)|(?<=\S)\*{1,3}|~~")
 _WORD = re.compile(r"\w+(?:['’.-]\w+)*", re.UNICODE)
+
+_LONGEST_LIST = 400
 
 STOP_WORDS = frozenset(
     """a an the and or but nor so yet if then else than that this these those there here it its itself he him his she
@@ -36,8 +39,17 @@ def plain(text: str) -> str:
 
 
 def split_sentences(markdown: str) -> list[str]:
-    """Cut a text into plain sentences, list items and table rows, in order; headings and rules are left out."""
-    return [piece for block in _blocks(markdown) for piece in _split_block(block)]
+    """Cut a text into plain sentences, list items and table rows, in order; headings and rules are left out.
+
+    A list is also there as a whole with what leads to it, where both are short: "which" asks for all of its items.
+    """
+    pieces: list[str] = []
+    for block in _blocks(markdown):
+        introduction = pieces.pop() if block.is_list and pieces and pieces[-1].endswith(":") else ""
+        if block.is_list and (whole := _whole_list(introduction or _last(pieces), block.texts)):
+            pieces.append(whole)
+        pieces += [piece for text in block.texts for piece in _split(text)]
+    return pieces
 
 
 def content_words(text: str) -> list[str]:
@@ -62,23 +74,57 @@ def stem(word: str) -> str:
     return word.removesuffix("e") or word
 
 
-def _blocks(markdown: str) -> Iterator[str]:
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """A paragraph or a table row, or the items of a list."""
+
+    texts: tuple[str, ...]
+    is_list: bool = False
+
+
+def _blocks(markdown: str) -> Iterator[_Block]:
+    items: list[str] = []
+    for text, is_item in _lines(markdown):
+        if is_item:
+            items.append(text)
+            continue
+        if items:
+            yield _Block(texts=tuple(items), is_list=True)
+            items = []
+        yield _Block(texts=(text,))
+    if items:
+        yield _Block(texts=tuple(items), is_list=True)
+
+
+def _lines(markdown: str) -> Iterator[tuple[str, bool]]:
+    """Paragraphs, table rows and list items, each with whether it is a list item."""
     paragraph: list[str] = []
+    is_item = False
     for line in [*markdown.splitlines(), ""]:
         starts_new = not line.strip() or _LIST_ITEM.match(line) or _HEADING.match(line) or line.lstrip().startswith("|")
         if starts_new and paragraph:
-            yield " ".join(paragraph)
+            yield " ".join(paragraph), is_item
             paragraph = []
         if _HEADING.match(line) or _TABLE_RULE.match(line) or line.strip().startswith("```"):
             continue
         if line.lstrip().startswith("|"):
             first, *others = [cell.strip() for cell in line.strip().strip("|").split("|") if cell.strip()] or [""]
-            yield f"{first}: {', '.join(others)}" if others else first
+            yield f"{first}: {', '.join(others)}" if others else first, False
         elif line.strip():
+            is_item = bool(_LIST_ITEM.match(line)) if not paragraph else is_item
             paragraph.append(_LIST_ITEM.sub("", line).strip())
 
 
-def _split_block(block: str) -> Iterator[str]:
+def _whole_list(introduction: str, items: Sequence[str]) -> str:
+    whole = f"{introduction} {'; '.join(plain(item) for item in items)}".strip()
+    return whole if len(items) > 1 and len(whole) <= _LONGEST_LIST else ""
+
+
+def _last(pieces: Sequence[str]) -> str:
+    return pieces[-1] if pieces else ""
+
+
+def _split(block: str) -> Iterator[str]:
     text = plain(block)
     start = 0
     for match in _BREAK.finditer(text):

@@ -161,7 +161,7 @@ def load_queries(folder: Path) -> Iterable[JudgedQuery]:
             try:
                 query, document, gain = cells[0], cells[-2], float(cells[-1])
             except (IndexError, ValueError) as error:
-                raise MisuseError(f"{path}, line {number}: expected query, document and score, got {cells!r}.") from error
+                raise MisuseError(f"{path}, line {number}: expected query, document, score, got {cells!r}.") from error
             judgements.setdefault(query, {})[document] = gain
     queries = first_existing(folder, "queries.jsonl", "queries.jsonl.xz")
     for row in read_rows(queries):

@@ -63,7 +63,7 @@ class Bench:
         """The features of one question, and the documents found."""
         found = library.retrieve(question, Audience.everyone(), self.settings.file.answer.passages)
         evidence = rank_evidence(question, found.passages, found.query_vector, self.embedder)
-        return support_features(question, found.passages, evidence.sentences), {passage.uri for passage in found.passages}
+        return support_features(question, found.passages, evidence), {passage.uri for passage in found.passages}
 
 
 def examples_of_rows(file: Path, bench: Bench, limit: int) -> Iterator[Example]:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from bot.answer import NOT_FOUND, Answering, AnswerOptions
+from bot.answer import NOT_FOUND, Answering, AnswerOptions, without_abstentions
 from bot.errors import QuestionError
 from bot.turn import Answer, Delta, Done, Status
 from knowledge.audience import Audience, channel_audience
@@ -102,10 +102,20 @@ def test_too_little_support_is_an_honest_no_with_the_nearest_sources() -> None:
     assert generator.calls == []
 
 
-def test_a_model_that_says_the_text_does_not_say_is_believed() -> None:
-    answer = ask(answering("The text does not say."))
+def test_a_model_that_says_the_text_does_not_say_is_believed_where_retrieval_doubts() -> None:
+    answer = ask(answering("The text does not say."), Question(text="Who repairs broken bicycles downtown?"))
     assert answer.abstained
     assert answer.nearest
+
+
+def test_a_model_that_says_so_of_a_text_that_plainly_answers_is_not() -> None:
+    answer = ask(answering("The text does not say."))
+    assert answer.text == "The sources say: “Badges are issued by Maria Lopez at the front desk.” [1]"
+
+
+def test_our_own_not_found_does_not_pull_the_next_search() -> None:
+    history = (HistoryTurn(role="user", text="Who?"), HistoryTurn(role="assistant", text=NOT_FOUND))
+    assert without_abstentions(Question(text="And badges?", history=history)).history == history[:1]
 
 
 def test_an_empty_library_abstains() -> None:

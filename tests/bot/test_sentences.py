@@ -16,7 +16,12 @@ def test_abbreviations_and_initials_do_not_end_a_sentence() -> None:
 
 def test_list_items_and_table_rows_stand_alone_and_headings_are_left_out() -> None:
     text = "# Title\n\n- one item\n- two items\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
-    assert split_sentences(text) == ["one item", "two items", "a: b", "1: 2"]
+    assert split_sentences(text) == ["one item; two items", "one item", "two items", "a: b", "1: 2"]
+
+
+def test_a_list_stands_with_what_leads_to_it() -> None:
+    text = "We cannot employ people in:\n\n- Cuba\n- Iran\n\nAsk People."
+    assert split_sentences(text) == ["We cannot employ people in: Cuba; Iran", "Cuba", "Iran", "Ask People."]
 
 
 def test_lines_of_one_paragraph_are_one_text() -> None:
