@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st vs etc e.g i.e eg ie no fig sec inc ltd co corp approx dept est jr sr al".split()
@@ -48,7 +49,7 @@ def split_sentences(markdown: str) -> list[str]:
         introduction = pieces.pop() if block.is_list and pieces and pieces[-1].endswith(":") else ""
         if block.is_list and (whole := _whole_list(introduction or _last(pieces), block.texts)):
             pieces.append(whole)
-        pieces += [piece for text in block.texts for piece in _split(text)]
+        pieces += [piece for text in _with_sublists(block.texts) for piece in _split(text)]
     return pieces
 
 
@@ -118,6 +119,14 @@ def _lines(markdown: str) -> Iterator[tuple[str, bool]]:
 def _whole_list(introduction: str, items: Sequence[str]) -> str:
     whole = f"{introduction} {'; '.join(plain(item) for item in items)}".strip()
     return whole if len(items) > 1 and len(whole) <= _LONGEST_LIST else ""
+
+
+def _with_sublists(texts: Sequence[str]) -> Iterator[str]:
+    """An item that only leads to the items below it ("Amounts:") stands with them."""
+    for number, text in enumerate(texts, 1):
+        below = "; ".join(takewhile(lambda item: not item.endswith(":"), texts[number:]))
+        leads = text.endswith(":") and below and len(text) + len(below) < _LONGEST_LIST
+        yield f"{text} {below}" if leads else text
 
 
 def _last(pieces: Sequence[str]) -> str:

@@ -24,6 +24,10 @@ def test_a_list_stands_with_what_leads_to_it() -> None:
     assert split_sentences(text) == ["We cannot employ people in: Cuba; Iran", "Cuba", "Iran", "Ask People."]
 
 
+def test_an_item_that_leads_to_others_stands_with_them() -> None:
+    assert "Amounts: Phone: $75; Wellness: $100" in split_sentences("- Amounts:\n  - Phone: $75\n  - Wellness: $100")
+
+
 def test_lines_of_one_paragraph_are_one_text() -> None:
     assert split_sentences("The office\nopens at nine.") == ["The office opens at nine."]
 
