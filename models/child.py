@@ -129,6 +129,7 @@ class ChildGenerator:
                 # It may have been dead before the request came; nobody has seen any text yet.
                 yield from self._attempt(prompt, messages, options, deadline, cancel)
             self._deaths_in_a_row = 0
+            self._deaths_by_prompt.pop(prompt, None)
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of a plain text; does not wait for a generation that is going on."""
@@ -163,12 +164,17 @@ class ChildGenerator:
         mailbox = process.generate(messages, options)
         try:
             yield from self._texts(self._replies(process, mailbox, deadline, cancel))
+        except _DiedUnheardError:
+            self._bury(process)
+            raise
         except ModelProcessDiedError:
-            self._bury(process, prompt)
+            self._bury(process)
+            self._suspect(prompt)
             raise
         except GenerationTimeoutError:
             if not _stops(process, mailbox):
-                self._bury(process, prompt)
+                self._bury(process)
+                self._suspect(prompt)
             raise
         finally:
             # Harmless after the end; on every other way out it is what stops the work.
@@ -219,15 +225,20 @@ class ChildGenerator:
     def _obituary(self, process: ModelProcess) -> str:
         if self._closed:
             return f"The model {self._version} was closed while it worked."
-        logger.warning("model process %d: %s; it had printed: %s", process.pid, process.ending(), process.last_words())
+        logger.warning(
+            "model process %d: %s; it had printed: %s", process.pid, process.ending(), process.last_words() or "nothing"
+        )
         return f"The model process ended with {process.ending()} while it worked; it is started again."
 
-    def _bury(self, process: ModelProcess, prompt: bytes) -> None:
-        """End a process that died or hangs, and remember which prompt it worked on."""
+    def _bury(self, process: ModelProcess) -> None:
+        """End a process that died or hangs; the more often that happens, the later comes the next."""
         process.kill()
         self._deaths_in_a_row += 1
         backoff = 0.25 * 2 ** (self._deaths_in_a_row - 1) if self._deaths_in_a_row > 1 else 0.0
         self._not_before = time.monotonic() + min(backoff, _LONGEST_BACKOFF_SECONDS)
+
+    def _suspect(self, prompt: bytes) -> None:
+        """Remember that a process ended while it worked on this prompt."""
         self._deaths_by_prompt[prompt] = self._deaths_by_prompt.pop(prompt, 0) + 1
         if len(self._deaths_by_prompt) > _REMEMBERED_PROMPTS:
             del self._deaths_by_prompt[next(iter(self._deaths_by_prompt))]

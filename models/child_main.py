@@ -65,6 +65,7 @@ class ModelServer:
 
     def _generate(self, request: GenerateRequest) -> None:
         self._begin(request.id)
+        self.send(Reply(kind="alive", id=request.id))
         prompt = self._model.prompt_batches(request.messages)
         length = sum(map(len, prompt))
         if length >= self._model.context_size:

@@ -7,7 +7,7 @@ cannot be stopped while it reads a prompt. One thread generates; `count_tokens` 
 from __future__ import annotations
 
 import ctypes
-import logging
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +22,7 @@ from models.generator import ChatMessage, GenerationOptions
 from models.text_stream import TextStream
 from models.wire import LoadRequest
 
+_LOGGED_LEVELS = (3, 4)  # ggml's warning and error
 _ABORTED = 2  # llama_decode's own code for "the abort callback said so"
 # The window of llama.cpp's own command line: long enough for a repeated sentence.
 _PENALTY_WINDOW = 64
@@ -37,6 +38,12 @@ _CPU_BATCH_TOKENS, _GPU_BATCH_TOKENS = 64, 512
 _FLASH_OFF, _FLASH_AUTO = 0, -1
 
 
+def _log(level: int, text: bytes, _data: object) -> None:
+    """Print warnings and errors only: the rest is a line for every layer of the model."""
+    if level in _LOGGED_LEVELS:
+        print(text.decode("utf-8", "replace"), end="", file=sys.stderr, flush=True)  # noqa: T201  the process's log
+
+
 class LlamaModel:
     """A loaded model with one context; what it has read is kept, so that a shared beginning is read once.
 
@@ -49,7 +56,8 @@ class LlamaModel:
         self._stop_asked = threading.Event()
         self._abort = llama_cpp.ggml_abort_callback(lambda _data: self._stop_asked.is_set())
         self._never_abort = llama_cpp.ggml_abort_callback()  # a null pointer
-        logging.getLogger("llama-cpp-python").setLevel(logging.WARNING)  # else it prints every layer of the model
+        self._log = llama_cpp.llama_log_callback(_log)
+        llama_cpp.llama_log_set(self._log, None)
         llama_cpp.llama_backend_init()
         offload = bool(llama_cpp.llama_supports_gpu_offload()) and request.gpu_layers != 0
         self._model = _load_model(Path(request.path), request.gpu_layers, offload=offload)
