@@ -47,10 +47,7 @@ _PASSAGES = (
     )
     .join(document, document.c.id == chunk.c.document_id)
     .join(source, source.c.id == document.c.source_id)
-    .where(
-        chunk.c.id.in_(sa.bindparam("ids", expanding=True)),
-        document.c.audience.in_(sa.bindparam("readable", expanding=True)),
-    )
+    .where(chunk.c.id.in_(sa.bindparam("ids", expanding=True)))
 )
 
 
@@ -174,8 +171,9 @@ def _load(
 ) -> list[Passage]:
     ids = [hit.id for hit in hits]
     # SQL has the last word on what exists and who may read it, whatever the copies in memory said.
-    rows = connection.execute(_PASSAGES, {"ids": ids, "readable": sorted(audience.readable)})
-    found = {row.id: row for row in rows}
+    rows = connection.execute(_PASSAGES, {"ids": ids})
+    # Compared here and not in SQL, which would walk through all documents of an audience instead of these few chunks.
+    found = {row.id: row for row in rows if audience.may_read(row.audience)}
     cosines = snapshot.cosines(np.asarray(ids, np.int64), vector)
     return [
         Passage(
