@@ -17,9 +17,12 @@ EVENTS = {
     "reaction_added": "feedback",
     "reaction_removed": "feedback taken back",
     "app_home_opened": "the home page and the greeting",
+    "member_joined_channel": "what a person may read changes at once",
+    "member_left_channel": "the same",
+    "agent_session_stopped": "Slack's own stop button",
 }
 
-# Scope -> what needs it. `tests/bot/test_cli_manifest.py` checks both directions against Slack's reference.
+# Scope -> what needs it. `tests/bot/test_manifest.py` checks both directions against Slack's reference.
 SCOPES = {
     "app_mentions:read": "app_mention",
     "assistant:write": "the agent surface",

@@ -16,11 +16,15 @@ SCOPE_OF_EVENT = {
     "reaction_added": "reactions:read",
     "reaction_removed": "reactions:read",
     "app_home_opened": None,
+    "member_joined_channel": "channels:read",
+    "member_left_channel": "channels:read",
+    "agent_session_stopped": "chat:write",
 }
 # What the bot calls, and what Slack asks of a bot token for it (for every kind of conversation).
 SCOPES_OF_METHODS = {
     "chat.postMessage": {"chat:write"},
     "chat.update": {"chat:write"},
+    "chat.delete": {"chat:write"},
     "chat.postEphemeral": {"chat:write"},
     "assistant.threads.setStatus": {"chat:write"},
     "assistant.threads.setSuggestedPrompts": {"assistant:write"},
