@@ -39,7 +39,7 @@ _MOST_QUOTED = 500
 _NEARLY_AS_GOOD = 0.85
 _NEAREST = 3
 # A small model says "the text does not say" of texts that do: it is believed only where retrieval has doubts, too.
-_SURE_SUPPORT = 0.8
+_SURE_SUPPORT = 0.7
 # A sentence with less of itself in any sentence of the sources is the model's own idea: measured in
 # tests/benchmarks/README.md, "Grounding".
 _LEAST_SHARE = 0.6
@@ -64,7 +64,7 @@ class AnswerOptions:
     passages: int = 4
     evidence_sentences: int = 3
     """0 hands whole passages to the model."""
-    minimum_support: float = 0.5
+    minimum_support: float = 0.4
     unsupported: Literal["drop", "keep"] = "drop"
     house_rules: str = ""
     max_question_characters: int = 8_000
@@ -137,6 +137,11 @@ class Draft:
     first_token_seconds: float = 0.0
     written: list[str] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
+
+    def said_before(self) -> list[str]:
+        """What we said in this answer and in the last one: a small model likes to say it again."""
+        answers = [turn.text for turn in self.question.history if turn.role == "assistant"]
+        return [*self.written, *answers[-1:]]
 
     def text(self) -> str:
         """What was written so far."""
@@ -223,7 +228,7 @@ def _checked(sentence: str, draft: Draft, citer: Citer, options: AnswerOptions) 
     clean = without_markers(sentence)
     if not clean.strip():
         return clean if draft.written else None
-    if clean.rstrip().endswith("?") or any(clean.strip() in earlier for earlier in draft.written):
+    if clean.rstrip().endswith("?") or any(clean.strip() in earlier for earlier in draft.said_before()):
         return None
     support = citer.support(clean)
     if support is None or support.share < _LEAST_SHARE:

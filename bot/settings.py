@@ -89,7 +89,7 @@ class AnswerSettings:
     passages: Annotated[int, Field(ge=1, le=20)] = 4
     evidence_sentences: Annotated[int, Field(ge=0, le=50)] = 3
     """Sentences of those passages that are handed to the model; 0 hands it the whole passages."""
-    minimum_support: Annotated[float, Field(ge=0, le=1)] = 0.5
+    minimum_support: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Below this estimate the bot says that its sources do not answer, and names the nearest."""
     unsupported: Literal["drop", "keep"] = "drop"
     """What happens to written sentences that no passage supports."""

@@ -40,7 +40,7 @@ class SupportWeights:
     coverage: float
 
 
-FITTED = SupportWeights(bias=-4.0, passage_cosine=3.0, sentence_cosine=3.0, word_share=1.0, coverage=2.0)
+FITTED = SupportWeights(bias=-4.96, passage_cosine=3.21, sentence_cosine=4.66, word_share=1.06, coverage=-0.29)
 
 
 def support_features(question: Question, passages: Sequence[Passage], evidence: Sequence[Evidence]) -> SupportFeatures:

@@ -1,11 +1,11 @@
 """Fits the weights of `bot.support` and says how well they tell answerable questions from others.
 
-Run: python -m tests.benchmarks.support_fit --rows FILE.jsonl ... --corpora DIR DIR ... [--home FOLDER]
+Run: python -m tests.benchmarks.support_fit --rows FILE.jsonl ... --corpora DIR ... --asked DIR DIR ...
 
 `--rows`: files as `lorekeeper eval answers` takes them; the label is the row's own. `--corpora`: folders as
-`lorekeeper eval retrieval` takes them; every query is asked of every corpus, and counts as answerable where a relevant
-passage is among those found. Half of the conversations are fitted, the other half is reported. It does not change code:
-copy the printed weights.
+`lorekeeper eval retrieval` takes them; every query of `--asked` is asked of every corpus, and counts as answerable
+where a relevant passage is among those found. Half of the conversations are fitted, the other half is reported. It
+does not change code: copy the printed weights.
 """
 
 from __future__ import annotations
@@ -76,11 +76,11 @@ def examples_of_rows(file: Path, bench: Bench, limit: int) -> Iterator[Example]:
             index_passages(library, source, bench.parser, chunk_tokens=bench.settings.file.knowledge.chunk_tokens)
             features, _ = bench.features(library, row.question)
         yield Example(
-            features=features, answerable=row.answerable, conversation=row.id.split("<::>")[0], kind=file.parent.name
+            features=features, answerable=row.answerable, conversation=row.id.split("<::>")[0], kind=file.name
         )
 
 
-def examples_of_corpora(folders: Sequence[Path], bench: Bench) -> Iterator[Example]:
+def examples_of_corpora(folders: Sequence[Path], asked_folders: Sequence[Path], bench: Bench) -> Iterator[Example]:
     """One example for each query and corpus."""
     for corpus in folders:
         with ExitStack() as opened:
@@ -95,7 +95,7 @@ def examples_of_corpora(folders: Sequence[Path], bench: Bench) -> Iterator[Examp
                 bench.parser,
                 chunk_tokens=bench.settings.file.knowledge.chunk_tokens,
             )
-            for asked in folders:
+            for asked in asked_folders:
                 for query in load_queries(asked):
                     features, found = bench.features(library, query.question)
                     yield Example(
@@ -157,6 +157,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=Path, nargs="*", default=[])
     parser.add_argument("--corpora", type=Path, nargs="*", default=[])
+    parser.add_argument(
+        "--asked", type=Path, nargs="*", help="folders with the queries; those of --corpora unless given"
+    )
     parser.add_argument("--home", type=Path)
     parser.add_argument("--limit", type=int, default=400, help="rows of each file")
     options = parser.parse_args()
@@ -164,7 +167,7 @@ def main() -> None:
     with open_parser(settings.file) as documents:
         bench = Bench(settings=settings, embedder=load_embedder(settings.file.knowledge.embedder), parser=documents)
         examples = [item for file in options.rows for item in examples_of_rows(file, bench, options.limit)]
-        examples += examples_of_corpora(options.corpora, bench)
+        examples += examples_of_corpora(options.corpora, options.asked or options.corpora, bench)
     fitted = [item for item in examples if _half(item.conversation) == 0]
     held_back = [item for item in examples if _half(item.conversation) == 1]
     weights = fit(fitted)

@@ -168,6 +168,16 @@ def test_a_repeating_model_is_heard_once() -> None:
     assert answer.text == "Lost badges cost 15 euros. [1]"
 
 
+def test_the_last_answer_is_not_said_again() -> None:
+    history = (
+        HistoryTurn(role="user", text="Who issues badges?"),
+        HistoryTurn(role="assistant", text="Badges are issued by Maria Lopez. [1]"),
+    )
+    parts = answering("Badges are issued by Maria Lopez.")
+    answer = ask(parts, Question(text="And what do lost badges cost?", history=history))
+    assert "15 euros" in answer.text
+
+
 def test_the_last_exchange_is_in_the_prompt_and_older_turns_are_not() -> None:
     generator = ScriptedGenerator("Lost badges cost 15 euros.")
     history = (
