@@ -51,6 +51,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     files = sorted(arguments.folder.rglob("*.md"))
+    if not files:
+        parser.error(f"{arguments.folder} holds no Markdown files")
     # Spread over the folder, so that a few documents stand for all.
     chosen = files[:: max(1, len(files) // arguments.documents)][: arguments.documents]
     embedder = load_embedder("embedded")
