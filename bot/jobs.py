@@ -18,8 +18,11 @@ import sqlalchemy as sa
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.dialects.sqlite import insert
 
+from bot.errors import BotError
 from bot.tables import job_run
 from knowledge.database import reading, writing
+from knowledge.errors import KnowledgeError
+from models.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -183,6 +186,10 @@ def _run(engine: sa.Engine, job: Job, slot: datetime, now: Callable[[], datetime
     detail, error = None, None
     try:
         detail = job.work()
+    except (BotError, KnowledgeError, ModelError) as problem:
+        # Ours say all there is to say: a folder that is gone needs no traceback.
+        logger.warning("job %s failed: %s", job.name, problem)
+        error = str(problem)
     except Exception as problem:
         logger.exception("job %s failed", job.name)
         error = str(problem) or type(problem).__name__

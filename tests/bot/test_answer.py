@@ -109,7 +109,7 @@ def test_a_model_that_says_the_text_does_not_say_is_believed_where_retrieval_dou
 
 
 def test_a_model_that_says_so_of_a_text_that_plainly_answers_is_not() -> None:
-    answer = ask(answering("The text does not say."))
+    answer = ask(answering("The text does not say."), Question(text="Who are badges issued by at the front desk?"))
     assert answer.text == "The sources say: “Badges are issued by Maria Lopez at the front desk.” [1]"
 
 
