@@ -61,9 +61,7 @@ class ScriptedGenerator:
                 raise GenerationError("The generator is closed.")
             prompt_tokens = sum(self.count_tokens(message.content) for message in messages)
             if prompt_tokens >= self._context_size:
-                raise PromptTooLongError(
-                    f"The prompt has {prompt_tokens} tokens, the context {self._context_size}."
-                )
+                raise PromptTooLongError(f"The prompt has {prompt_tokens} tokens, the context {self._context_size}.")
             self.calls.append(tuple(messages))
             yield from self._speak(self._script(messages), options, cancel)
 
