@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from bot.app import Application, Progress, build
 from bot.cli import execute
 from bot.cli.invocation import Invocation
 from bot.cli.root import lorekeeper
-from bot.settings import Settings
+from bot.settings import AnswerSettings, Settings
 from knowledge.embed import Embedder
 from tests.fakes import ScriptedGenerator
 from tests.knowledge.fake_embedder import FakeEmbedder
@@ -62,6 +62,9 @@ class Terminal:
         self, settings: Settings, *, with_generator: bool = True, progress: Progress | None = None
     ) -> Application:
         generator = ScriptedGenerator(self.reply) if with_generator else None
+        # The threshold was fitted to a real embedder's cosines; those of hashed words are smaller.
+        file = replace(settings.file, answer=AnswerSettings(minimum_support=0.1))
+        settings = replace(settings, file=file)
         return build(
             settings, with_generator=with_generator, generator=generator, embedder=self.model, progress=progress
         )

@@ -16,7 +16,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from bot import tables
 from bot.app import Application, build
 from bot.playground.process import PlaygroundProcess
-from bot.settings import FileSettings, Secret, Settings
+from bot.settings import AnswerSettings, FileSettings, Secret, Settings
 from bot.slack.gateway import SlackBot, SlackOptions
 from bot.sync import ingest_parts, sync_source
 from knowledge.database import reading
@@ -49,7 +49,7 @@ def application(tmp_path: Path, documents: Path) -> Iterator[Application]:
         slack_app_token=Secret(""),
         slack_signing_secret=Secret(""),
         slack_api_url="",
-        file=FileSettings(),
+        file=FileSettings(answer=AnswerSettings(minimum_support=0.1)),
     )
     generator = ScriptedGenerator(reply, seconds_per_token=0.12)
     with build(settings, generator=generator, embedder=FakeEmbedder(dim=256)) as built:
