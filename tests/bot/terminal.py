@@ -63,7 +63,7 @@ class Terminal:
     ) -> Application:
         generator = ScriptedGenerator(self.reply) if with_generator else None
         # The threshold was fitted to a real embedder's cosines; those of hashed words are smaller.
-        file = replace(settings.file, answer=AnswerSettings(minimum_support=0.1))
+        file = replace(settings.file, answer=AnswerSettings(minimum_support=0.03))
         settings = replace(settings, file=file)
         return build(
             settings, with_generator=with_generator, generator=generator, embedder=self.model, progress=progress

@@ -49,7 +49,7 @@ def application(tmp_path: Path, documents: Path) -> Iterator[Application]:
         slack_app_token=Secret(""),
         slack_signing_secret=Secret(""),
         slack_api_url="",
-        file=FileSettings(answer=AnswerSettings(minimum_support=0.1)),
+        file=FileSettings(answer=AnswerSettings(minimum_support=0.03)),
     )
     generator = ScriptedGenerator(reply, seconds_per_token=0.12)
     with build(settings, generator=generator, embedder=FakeEmbedder(dim=256)) as built:
