@@ -226,13 +226,19 @@ def test_a_question_that_waits_is_told_its_place_and_can_be_stopped(workspace: W
     wait_until(lambda: len(answering.asked) == 1)
     second = workspace.say(ADA, HELP, f"{BOT} second")
     wait_until(lambda: any("1 question ahead" in text for text in statuses(workspace, second)))
-    workspace.say(ADA, HELP, "stop", thread_ts=second)
+    stop = workspace.say(ADA, HELP, "stop", thread_ts=second)
     # Two lines to Slack have no order between them: the second question is gone once its stop is acknowledged.
-    wait_until(lambda: len(workspace.ledger("ack")) >= len(workspace.ledger("event")))
+    wait_until(lambda: is_acknowledged(workspace, stop))
     workspace.say(BEN, HELP, "stop", thread_ts=first)
     workspace.answers(HELP, first)
     assert workspace.bot_messages(HELP, second) == []
     assert len(answering.asked) == 1
+
+
+def is_acknowledged(workspace: Workspace, ts: str) -> bool:
+    events = [entry["request"] for entry in workspace.ledger("event")]
+    envelopes = {event["envelope_id"] for event in events if event["payload"]["event"].get("ts") == ts}
+    return bool(envelopes) and envelopes <= {entry["request"]["envelope_id"] for entry in workspace.ledger("ack")}
 
 
 def statuses(workspace: Workspace, thread_ts: str) -> list[str]:
