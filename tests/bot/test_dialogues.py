@@ -237,7 +237,7 @@ def test_a_question_that_waits_is_told_its_place_and_can_be_stopped(workspace: W
 
 def is_acknowledged(workspace: Workspace, ts: str) -> bool:
     events = [entry["request"] for entry in workspace.ledger("event")]
-    envelopes = {event["envelope_id"] for event in events if event["payload"]["event"].get("ts") == ts}
+    envelopes = {event["envelope_id"] for event in events if event.get("payload", {}).get("event", {}).get("ts") == ts}
     return bool(envelopes) and envelopes <= {entry["request"]["envelope_id"] for entry in workspace.ledger("ack")}
 
 
