@@ -235,9 +235,14 @@ def test_a_question_that_waits_is_told_its_place_and_can_be_stopped(workspace: W
     assert len(answering.asked) == 1
 
 
-def is_acknowledged(workspace: Workspace, ts: str) -> bool:
-    events = [entry["request"] for entry in workspace.ledger("event")]
-    envelopes = {event["envelope_id"] for event in events if event.get("payload", {}).get("event", {}).get("ts") == ts}
+def is_acknowledged(workspace: Workspace, ts: str, *, edit: bool = False) -> bool:
+    """Whether the bot has confirmed all events of a message, or of its edit: they have taken effect then."""
+    envelopes = set()
+    for entry in workspace.ledger("event"):
+        event = entry["request"].get("payload", {}).get("event", {})
+        of_edit = event.get("subtype") == "message_changed"
+        if of_edit == edit and ts == (event["message"]["ts"] if of_edit else event.get("ts")):
+            envelopes.add(entry["request"]["envelope_id"])
     return bool(envelopes) and envelopes <= {entry["request"]["envelope_id"] for entry in workspace.ledger("ack")}
 
 
@@ -308,8 +313,9 @@ def test_a_question_edited_while_it_waits_is_answered_as_it_reads_now(
     workspace.say(ADA, HELP, f"{BOT} first")
     wait_until(lambda: len(answering.asked) == 1)
     ts = workspace.say(BEN, HELP, f"{BOT} lunhc?")
+    wait_until(lambda: is_acknowledged(workspace, ts))
     workspace.act("edit", user=BEN, channel=HELP, ts=ts, text=f"{BOT} lunch?")
-    time.sleep(0.5)
+    wait_until(lambda: is_acknowledged(workspace, ts, edit=True))
     go_on.set()
     workspace.answers(HELP, ts)
     assert [question.text for question in answering.asked] == ["first", "lunch?"]
