@@ -1,8 +1,8 @@
 """Find the form of the embedded model that is the fastest on this processor, once, and remember it.
 
 Candidates are the file as it comes (Q4_1) and Q8_0 made from it. Q4_0, though fast to read with, is none: on 3,830
-scored tokens of a handbook it raised the perplexity from 8.5 to 10.3, while Q8_0 keeps it at 8.6 (a requantized file holds
-the rounding errors of both forms, and Q8_0 adds next to none).
+scored tokens of a handbook it raised the perplexity from 8.5 to 10.3, while Q8_0 keeps it at 8.6 (a requantized file
+holds the rounding errors of both forms, and Q8_0 adds next to none).
 """
 
 from __future__ import annotations
