@@ -20,7 +20,7 @@ from bot.evidence import Evidence, in_reading_order, rank_evidence
 from bot.greeting import REPLIES, SmallTalk, small_talk
 from bot.prompt import Budget, Prompt, prompt_from_passages, prompt_from_sentences
 from bot.support import estimate_support, support_features
-from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done, Status
+from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Brief, Citation, Delta, Done, Status
 from knowledge.audience import Audience
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder
@@ -80,13 +80,18 @@ class Answering:
     options: AnswerOptions = AnswerOptions()
 
     def answer(
-        self, question: Question, audience: Audience, *, cancel: threading.Event | None = None
+        self,
+        question: Question,
+        audience: Audience,
+        *,
+        brief: Brief | None = None,
+        cancel: threading.Event | None = None,
     ) -> Iterator[AnswerEvent]:
         """Answer one question. Setting `cancel` ends it soon with what was written so far.
 
         Raises QuestionError for a question that is empty or too long, KnowledgeError and ModelError.
         """
-        return answer(question, audience, self.library, self.generator, self.options, cancel)
+        return answer(question, audience, self.library, self.generator, self.options, brief or Brief(), cancel)
 
 
 def answer(
@@ -95,11 +100,13 @@ def answer(
     library: Searcher,
     generator: Generator,
     options: AnswerOptions,
+    brief: Brief,
     cancel: threading.Event | None = None,
 ) -> Iterator[AnswerEvent]:
     """The spine; see `Answering.answer`."""
     started = time.perf_counter()
     _check(question, options)
+    options = replace(options, house_rules="\n".join(filter(None, (options.house_rules, brief.style.instructions))))
     if talk := small_talk(question.text):
         yield Done(answer=_chat(talk, generator.version, started))
         return

@@ -19,7 +19,11 @@ from sqlalchemy.dialects.sqlite import insert
 from bot.tables import inbox
 from knowledge.database import reading, writing
 
-Kind = Literal["question", "reaction", "home"]
+Kind = Literal[
+    "question", "revision", "deletion", "reaction", "home", "greeting", "command", "shortcut", "press", "lifecycle"
+]
+"""What a row asks for: an answer, an answer again, forgetting, a vote, a visit, and what people do with commands,
+shortcuts, buttons; `lifecycle` is the app's own (uninstalled, tokens revoked)."""
 FinalState = Literal["done", "dropped", "failed"]
 
 LEASE_SECONDS = 15.0

@@ -17,7 +17,7 @@ def _answer_key(*, primary_key: bool) -> sa.Column[int]:
     return sa.Column("answer_id", sa.Integer, key, nullable=False, primary_key=primary_key)
 
 
-# What Slack delivered, committed before it is acknowledged. `kind`: question | reaction | home. `state`:
+# What Slack delivered, committed before it is acknowledged. `kind`: see bot.inbox. `state`:
 # waiting | working | done | dropped (withdrawn before it was answered) | failed (`error` says why). The
 # payload is the parsed value as JSON, emptied when work on it ends; the row stays for a while, so that a late
 # duplicate is recognised.
@@ -101,6 +101,14 @@ answer = sa.Table(
     sa.Column("version", sa.Text, nullable=False, default=""),
     sa.Column("abstained", sa.Boolean, nullable=False, default=False),
     sa.Column("support", sa.Float, nullable=False, default=0.0),
+    # `visibility`: thread | ephemeral | if_sure; `approved_by`: whose curated answer it is; `understood`: the
+    # question as it was searched for. `revision` counts how often it was made again in its place.
+    sa.Column("visibility", sa.Text, nullable=False, default="thread", server_default="thread"),
+    sa.Column("approved_by", sa.Text, nullable=False, default="", server_default=""),
+    sa.Column("understood", sa.Text, nullable=False, default="", server_default=""),
+    sa.Column("revision", sa.Integer, nullable=False, default=0, server_default="0"),
+    # `delivered_by`: message | stream | ephemeral.
+    sa.Column("delivered_by", sa.Text, nullable=False, default="message", server_default="message"),
     sa.Column("audience", sa.Text, nullable=False, default=""),
     sa.Column("passages", sa.JSON, nullable=False, default=list),
     sa.Column("retrieve_seconds", sa.Float, nullable=False, default=0.0),
@@ -159,6 +167,139 @@ feedback = sa.Table(
     sa.Column("removed_at", UtcTime),
     sa.Index("feedback_one_live_vote", "answer_id", "user", unique=True, sqlite_where=sa.text("removed_at IS NULL")),
     sa.CheckConstraint("vote IN (1, -1)", name="feedback_vote"),
+    sqlite_autoincrement=True,
+)
+
+# What an answer said before it was made again in its place; `purpose`: edit | regenerate | shorter | detail.
+answer_revision = sa.Table(
+    "answer_revision",
+    metadata,
+    _answer_key(primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("replaced_at", UtcTime, nullable=False),
+)
+
+# How one person wants to be answered. `memory`: earlier conversations may be remembered; `tuning`: their words may be
+# used for tuning, with the time of their consent. No row means the defaults.
+person = sa.Table(
+    "person",
+    metadata,
+    sa.Column("team", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, primary_key=True),
+    sa.Column("language", sa.Text, nullable=False, default=""),
+    sa.Column("length", sa.Text, nullable=False, default="normal"),
+    sa.Column("memory", sa.Boolean, nullable=False, default=True),
+    sa.Column("tuning", sa.Boolean, nullable=False, default=False),
+    sa.Column("tuning_at", UtcTime),
+    sa.Column("greeted_at", UtcTime),
+    # What they looked at last, where Slack told.
+    sa.Column("viewing", sa.Text),
+    sa.Column("viewing_at", UtcTime),
+)
+
+# How the bot behaves in one channel, as an admin set it. No row means the defaults. `sources`: a JSON list of source
+# ids, null for all.
+channel = sa.Table(
+    "channel",
+    metadata,
+    sa.Column("team", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("disabled", sa.Boolean, nullable=False, default=False),
+    sa.Column("allow_external", sa.Boolean, nullable=False, default=False),
+    sa.Column("follow_ups", sa.Text, nullable=False, default="asker"),
+    sa.Column("ephemeral", sa.Boolean, nullable=False, default=False),
+    sa.Column("auto_answer", sa.Boolean, nullable=False, default=False),
+    sa.Column("auto_answer_confidence", sa.Float, nullable=False, default=0.8),
+    sa.Column("sources", sa.JSON(none_as_null=True)),
+    sa.Column("instructions", sa.Text, nullable=False, default=""),
+    sa.Column("escalate_to", sa.Text, nullable=False, default=""),
+    sa.Column("changed_by", sa.Text, nullable=False, default=""),
+    sa.Column("changed_at", UtcTime),
+)
+
+# Threads that the bot was asked to leave: it is silent there until it is mentioned again.
+left_thread = sa.Table(
+    "left_thread",
+    metadata,
+    sa.Column("conversation", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("left_at", UtcTime, nullable=False),
+)
+
+# Answers that an admin approved for a recurring question; `vector` is the question's, float32, of `embedder`.
+# `audience` is a document audience: who may get this answer.
+curated = sa.Table(
+    "curated",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("question", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("citations", sa.JSON, nullable=False, default=list),
+    sa.Column("audience", sa.Text, nullable=False),
+    sa.Column("approved_by", sa.Text, nullable=False),
+    sa.Column("approved_at", UtcTime, nullable=False),
+    sa.Column("from_answer", sa.Integer),
+    sa.Column("embedder", sa.Text, nullable=False),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+    sa.Column("uses", sa.Integer, nullable=False, default=0),
+    sqlite_autoincrement=True,
+)
+
+# A person was asked for: `state`: open | resolved. `message_*`: where the request stands.
+escalation = sa.Table(
+    "escalation",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _answer_key(primary_key=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("asked_of", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, default="open"),
+    sa.Column("resolved_by", sa.Text, nullable=False, default=""),
+    sa.Column("message_channel", sa.Text, nullable=False, default=""),
+    sa.Column("message_ts", sa.Text, nullable=False, default=""),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("resolved_at", UtcTime),
+    sa.UniqueConstraint("answer_id"),
+    sqlite_autoincrement=True,
+)
+
+# What people saved from a thread as knowledge: it counts once an admin approved it (`state`: pending | approved |
+# rejected) and it became a document.
+saved_note = sa.Table(
+    "saved_note",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("ts", sa.Text, nullable=False),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("permalink", sa.Text, nullable=False, default=""),
+    sa.Column("audience", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, default="pending"),
+    sa.Column("reviewed_by", sa.Text, nullable=False, default=""),
+    sa.Column("reviewed_at", UtcTime),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("channel", "ts"),
+    sqlite_autoincrement=True,
+)
+
+# Proof of a removal: what went, in numbers, and never what it said.
+receipt = sa.Table(
+    "receipt",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("removed", sa.JSON, nullable=False),
+    sa.Column("removed_at", UtcTime, nullable=False),
     sqlite_autoincrement=True,
 )
 

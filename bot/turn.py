@@ -1,13 +1,33 @@
-"""The values that travel through ANSWER: what came in, what is said on the way, and the answer."""
+"""The values that travel through ANSWER: what came in, how it is wanted, what is said on the way, and the answer."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from knowledge.document import Passage
 
 ChannelKind = Literal["public", "private", "im", "mpim"]
+Visibility = Literal["thread", "ephemeral", "if_sure"]
+"""How an answer is shown: in the thread while it grows; to the asker alone, when it is finished; in the thread when it
+is finished and sure enough (nobody asked the bot), or not at all."""
+Length = Literal["short", "normal", "detailed"]
+Purpose = Literal["edit", "regenerate", "shorter", "detail"]
+"""Why an answer that stands is made again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachedFile:
+    """A file that came with a question, as Slack describes it."""
+
+    id: str
+    name: str
+    mimetype: str
+    size: int
+    """Bytes."""
+    url: str = field(repr=False)
+    """Where it can be read with the bot's token."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +44,60 @@ class Incoming:
     text: str = field(repr=False)
     """Plain text, without the mention of the bot."""
     mentioned: bool
+    visibility: Visibility = "thread"
+    external: bool = False
+    """It comes from a channel shared with another organisation, or from one of its people."""
+    files: tuple[AttachedFile, ...] = ()
+    viewing: str | None = None
+    """The channel that the person looks at beside this conversation, where Slack told."""
 
     @property
     def conversation(self) -> str:
         """The key of its conversation: a Slack thread is a conversation."""
         return conversation_key(self.team, self.channel, self.thread_ts or self.ts)
+
+
+def incoming_of(payload: Mapping[str, Any]) -> Incoming:
+    """Read back what `dataclasses.asdict` and JSON made of an Incoming; keys that it does not know are left out."""
+    known = {key: payload[key] for key in Incoming.__dataclass_fields__ if key in payload}
+    files = tuple(AttachedFile(**file) for file in known.pop("files", ()))
+    return Incoming(**known, files=files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """The wish that an answer which stands is made again, in its place."""
+
+    answer_id: int
+    purpose: Purpose
+    user: str
+    """Who wants it."""
+    text: str | None = field(default=None, repr=False)
+    """For an edit: the question's new words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How an answer is wanted."""
+
+    language: str = ""
+    """ISO 639-1; empty for the language of the question."""
+    length: Length = "normal"
+    instructions: str = ""
+    """The channel's own tone and rules, added to the house rules."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """All that goes with a question besides its words and its audience."""
+
+    style: Style = field(default_factory=Style)
+    sources: frozenset[str] | None = None
+    """Ids of the sources that may be used; None for all. It narrows the audience's reach and never widens it."""
+    context: tuple[Passage, ...] = ()
+    """What lies on the table beside the library: attachments, the thread so far, the channel being viewed."""
+    replaces: str = field(default="", repr=False)
+    """The text of the answer that is to be made again, differently."""
 
 
 def conversation_key(team: str, channel: str, thread_ts: str) -> str:
@@ -86,6 +155,10 @@ class Answer:
     tokens: AnswerTokens
     stopped: bool = False
     """Somebody stopped it; the text is what had been written by then."""
+    approved_by: str = ""
+    """The person who approved this text as the answer to such questions; empty where the model wrote it."""
+    understood: str = field(default="", repr=False)
+    """The question as it was searched for, where the conversation or the place added to its words."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,8 +39,8 @@ from bot.errors import QuestionError, SlackRefusedError, SlackSilentError
 from bot.inbox import Inbox, Lease, LeaseLostError, WithdrawnError
 from bot.runs import Run, Runs, ShutDownError
 from bot.slack import words
+from bot.slack.briefing import Briefed, Briefing, Refusal
 from bot.slack.deliver import Delivery, LiveMessage, Pace, Place
-from bot.slack.membership import Memberships
 from bot.slack.render import (
     RenderedMessage,
     render_answer,
@@ -48,7 +48,7 @@ from bot.slack.render import (
     render_status,
     render_streaming,
 )
-from bot.turn import Answer, AnswerEvent, Delta, Done, Incoming, Status
+from bot.turn import Answer, AnswerEvent, Brief, Delta, Done, Incoming, Status, incoming_of
 from knowledge.audience import Audience
 from knowledge.database import writing
 from knowledge.document import Question
@@ -72,7 +72,12 @@ class Answering(Protocol):
     """What answers a question: `bot.answer`, or a scripted one in tests."""
 
     def answer(
-        self, question: Question, audience: Audience, *, cancel: threading.Event | None = None
+        self,
+        question: Question,
+        audience: Audience,
+        *,
+        brief: Brief | None = None,
+        cancel: threading.Event | None = None,
     ) -> Iterator[AnswerEvent]:
         """Yield what is said on the way, and Done at the end."""
 
@@ -85,7 +90,7 @@ class QuestionWorker:
     inbox: Inbox
     answering: Answering
     delivery: Delivery
-    memberships: Memberships
+    briefing: Briefing
     pace: Pace
     runs: Runs
     link: Callable[[str], str]
@@ -96,7 +101,7 @@ class QuestionWorker:
 
     def work(self, lease: Lease) -> None:
         """Bring one question to its end, or put it back, or end it with a reason."""
-        incoming = Incoming(**{key: value for key, value in lease.payload.items() if key != "external"})
+        incoming = incoming_of(lease.payload)
         try:
             self._advance(lease, incoming)
         except (LeaseLostError, ShutDownError) as error:
@@ -169,15 +174,16 @@ class QuestionWorker:
 
     def _compose(self, lease: Lease, row: AnswerRow, incoming: Incoming) -> None:
         """Work the answer out, show it as it grows, and store the end of it."""
-        if lease.payload.get("external"):
-            self._store_sentence(lease, row, words.SHARED_CHANNEL, "refused")
+        briefed = self.briefing.brief(incoming)
+        if isinstance(briefed, Refusal):
+            self._store_sentence(lease, row, briefed.text, "refused")
             return
         if lease.attempt > MOST_ATTEMPTS:
             self._store_failure(lease, row, f"begun {lease.attempt} times and never finished")
             return
         with self.runs.track(lease.id) as run:
             try:
-                answer = self._answer(run, row, incoming)
+                answer = self._answer(run, row, incoming, briefed)
             except (GenerationStopped, QuestionError, GenerationError) as error:
                 self._raise_if_shut_down()
                 self._store_instead(lease, row, error)
@@ -194,22 +200,23 @@ class QuestionWorker:
             self.inbox.hold(connection, lease)
             write_answer(connection, row.id, incoming, answer)
 
-    def _answer(self, run: Run, row: AnswerRow, incoming: Incoming) -> Answer:
-        audience = self.memberships.audience_of(incoming)
+    def _answer(self, run: Run, row: AnswerRow, incoming: Incoming, briefed: Briefed) -> Answer:
+        audience = briefed.audience
         history = load_history(self.engine, incoming.conversation, HISTORY_TURNS, audience=audience, before=incoming.ts)
         question = Question(text=incoming.text, history=history)
         try:
-            return self._stream(run, row, incoming, question, audience)
+            return self._stream(run, row, incoming, question, briefed)
         except GenerationError as error:
             if run.cancel.is_set():
                 raise
             logger.warning("answer %d: %s; trying once more", row.id, type(error).__name__)
-            return self._stream(run, row, incoming, question, audience)
+            return self._stream(run, row, incoming, question, briefed)
 
-    def _stream(self, run: Run, row: AnswerRow, incoming: Incoming, question: Question, audience: Audience) -> Answer:
+    def _stream(self, run: Run, row: AnswerRow, incoming: Incoming, question: Question, briefed: Briefed) -> Answer:
         place, text = _place_of(incoming), ""
         with LiveMessage(self.pace) as live:
-            for event in self.answering.answer(question, audience, cancel=run.cancel):
+            events = self.answering.answer(question, briefed.audience, brief=briefed.brief, cancel=run.cancel)
+            for event in events:
                 match event:
                     case Status():
                         live.offer(partial(self._show_status, place, row, event.text))

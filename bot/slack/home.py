@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from slack_bolt import App
 
+from bot.inbox import Kind, Lease
 from bot.slack import words
+from bot.slack.features import TeamParts
 from bot.slack.inert import clean
 from bot.slack.limits import BLOCKS_OF_VIEW, HEADER, TEXT_OBJECT, shorten
+from bot.slack.parse import HomeOpened
 from bot.slack.render import Block, note_block
 from knowledge import tables
 from knowledge.audience import Audience
@@ -23,6 +27,28 @@ from knowledge.database import reading
 # A header, what the bot is, how to ask and the last lines take the rest of the view.
 _MOST_SOURCES = (BLOCKS_OF_VIEW - 20) // 2
 _LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomePage:
+    """Publishes the home page when somebody opens it."""
+
+    parts: TeamParts
+
+    def listen(self, app: App) -> None:
+        """The page has no buttons."""
+
+    def works(self) -> dict[Kind, Callable[[Lease], None]]:
+        """Visits wait in the inbox."""
+        return {"home": lambda lease: self.publish(HomeOpened(**lease.payload).user)}
+
+    def publish(self, user: str) -> None:
+        """Show one person the page as it is now."""
+        parts = self.parts
+        audience = Audience.of_person(user, parts.memberships.channels_of(user))
+        content = load_home(parts.engine, audience, version=parts.version(), next_runs=parts.next_runs())
+        view = home_view(content, now=datetime.now(UTC))
+        parts.delivery.repeat("views.publish", patience_seconds=10.0, user_id=user, view=view)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,7 +52,7 @@ class Intake:
         event_id = str(body["event_id"])
         match parse_event(body, self.bot_user_id):
             case Incoming() as incoming:
-                self._ask(event_id, incoming, external=is_external(body))
+                self._ask(event_id, replace(incoming, external=is_external(body)))
             case StopRequest() as request:
                 self._stop(request)
             case DeletedMessage() as deleted:
@@ -66,7 +66,7 @@ class Intake:
             case None:
                 pass
 
-    def _ask(self, event_id: str, incoming: Incoming, *, external: bool) -> None:
+    def _ask(self, event_id: str, incoming: Incoming) -> None:
         if not self._is_for_us(incoming):
             return
         is_new = self.inbox.put(
@@ -78,7 +78,7 @@ class Intake:
                 ts=incoming.ts,
                 conversation=incoming.conversation,
                 user=incoming.user,
-                payload=asdict(incoming) | {"text": storable(incoming.text), "external": external},
+                payload=asdict(incoming) | {"text": storable(incoming.text)},
             )
         )
         if is_new:

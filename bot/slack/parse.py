@@ -64,6 +64,8 @@ class DeletedMessage:
     team: str
     channel: str
     ts: str
+    user: str = ""
+    """Whose message it was; empty where Slack does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +197,7 @@ def _changed(event: Body, team: str, channel: str, bot_user_id: str) -> EditedMe
 def _deleted(before: Body, team: str, channel: str, ts: str, bot_user_id: str) -> DeletedMessage | None:
     if not ts or _is_a_bot(before, bot_user_id):
         return None
-    return DeletedMessage(team=team, channel=channel, ts=ts)
+    return DeletedMessage(team=team, channel=channel, ts=ts, user=_string(before, "user"))
 
 
 def _reaction(event: Body, team: str, bot_user_id: str) -> ReactionChange | None:

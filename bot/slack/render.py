@@ -60,8 +60,9 @@ def render_answer(
     feedback_value: str,
     vote: int | None = None,
     plain_buttons: bool = False,
+    tail: Sequence[Block] = (),
 ) -> RenderedMessage:
-    """Render a finished answer.
+    """Render a finished answer; `tail` is what further can be done with it.
 
     `link` turns a citation's uri into the address that people can open; without an http(s) address it is
     named but not linked. `vote` shows the receipt for it; `plain_buttons` is for workspaces that have no
@@ -79,6 +80,7 @@ def render_answer(
         *_source_blocks(title, shown, link),
         *([note_block(receipt(vote))] if vote else []),
         feedback_block(feedback_value, plain_buttons=plain_buttons),
+        *tail,
     ]
     names = [f"{citation.n}. {_name(citation)}" for citation in shown[:_MOST_SOURCES]]
     text = "\n".join([plain_text(pages[0]), *([f"{title}: {'; '.join(names)}"] if names else [])])

@@ -17,6 +17,7 @@ from slack_bolt import Ack, App
 from bot.conversation import load_saved, message_of
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.feedback import Vote, find_answer, record_reason, record_vote, withdraw_vote
+from bot.inbox import Kind, Lease
 from bot.slack import words
 from bot.slack.deliver import Delivery, Place
 from bot.slack.feedback_form import (
@@ -41,6 +42,29 @@ class Votes:
     engine: sa.Engine
     delivery: Delivery
     link: Callable[[str], str]
+
+    def listen(self, app: App) -> None:
+        """Connect the buttons and the form."""
+        for action in FEEDBACK_ACTIONS:
+            app.action(action)(self._on_press)
+        app.action(OPEN_FORM_ACTION)(self._on_ask_reason)
+        app.view(FORM_CALLBACK)(self._on_submit)
+
+    def works(self) -> dict[Kind, Callable[[Lease], None]]:
+        """Reactions wait in the inbox."""
+        return {"reaction": lambda lease: self.react(ReactionChange(**lease.payload))}
+
+    # Bolt reads the names of a listener's parameters.
+
+    def _on_press(self, ack: Ack, body: dict[str, Any]) -> None:
+        self.press(ack, body)
+
+    def _on_ask_reason(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        self.ask_reason(body)
+
+    def _on_submit(self, ack: Ack, body: dict[str, Any]) -> None:
+        self.submit(ack, body)
 
     def react(self, change: ReactionChange) -> None:
         """Count a reaction that was put on an answer or taken off it."""
@@ -121,22 +145,3 @@ class Votes:
         if channel and thread_ts:
             place = Place(channel=str(channel), thread_ts=str(thread_ts))
             self.delivery.whisper(place, str(body["user"]["id"]), receipt_message(words.NO_SUCH_ANSWER))
-
-
-def listen(app: App, votes: Votes) -> None:
-    """Connect the buttons and the form."""
-
-    def press(ack: Ack, body: dict[str, Any]) -> None:
-        votes.press(ack, body)
-
-    def ask_reason(ack: Ack, body: dict[str, Any]) -> None:
-        ack()
-        votes.ask_reason(body)
-
-    def submit(ack: Ack, body: dict[str, Any]) -> None:
-        votes.submit(ack, body)
-
-    for action in FEEDBACK_ACTIONS:
-        app.action(action)(press)
-    app.action(OPEN_FORM_ACTION)(ask_reason)
-    app.view(FORM_CALLBACK)(submit)

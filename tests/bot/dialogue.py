@@ -15,7 +15,7 @@ from slack_sdk import WebClient
 from bot.playground.process import PlaygroundProcess
 from bot.settings import Secret
 from bot.slack.gateway import SlackOptions
-from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done, Status
+from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Brief, Citation, Delta, Done, Status
 from knowledge.audience import Audience
 from knowledge.document import Question
 
@@ -114,13 +114,20 @@ class ScriptedAnswering:
     seconds_per_word: float = 0.0
     asked: list[Question] = field(default_factory=list)
     audiences: list[Audience] = field(default_factory=list)
+    briefs: list[Brief] = field(default_factory=list)
 
     def answer(
-        self, question: Question, audience: Audience, *, cancel: threading.Event | None = None
+        self,
+        question: Question,
+        audience: Audience,
+        *,
+        brief: Brief | None = None,
+        cancel: threading.Event | None = None,
     ) -> Iterator[AnswerEvent]:
         """Yield a status, the words, and the finished answer."""
         self.asked.append(question)
         self.audiences.append(audience)
+        self.briefs.append(brief or Brief())
         cancel = cancel or threading.Event()
         yield Status(text="Searching…")
         written = ""

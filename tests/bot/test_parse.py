@@ -177,7 +177,7 @@ def test_an_edit_counts_only_when_the_words_changed() -> None:
 
 
 def test_a_deletion_names_the_message_also_where_a_thread_keeps_a_tombstone() -> None:
-    gone = DeletedMessage(team="T1", channel="C1", ts="10.1")
+    gone = DeletedMessage(team="T1", channel="C1", ts="10.1", user="U1")
     before = {"user": "U1", "text": "x", "ts": "10.1"}
     assert parse(message(subtype="message_deleted", deleted_ts="10.1", previous_message=before)) == gone
     assert parse(changed({"subtype": "tombstone", "user": "USLACKBOT", "text": "gone"}, {"text": "x"})) == gone

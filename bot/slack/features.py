@@ -1,0 +1,71 @@
+"""What a team's bot can do besides answering: each feature listens to Bolt and works off its kinds of inbox rows.
+
+`build_features` is the list. A feature gets the parts of its team's bot and touches no other feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy as sa
+from slack_bolt import App
+from slack_sdk import WebClient
+
+from bot.inbox import Inbox, Kind, Lease
+from bot.runs import Runs
+from bot.slack.deliver import Delivery
+from bot.slack.membership import Memberships
+from bot.worker import Answering
+
+Works = Mapping[Kind, Callable[[Lease], None]]
+"""What is done with the rows of each kind. It may raise: the row is tried again a few times."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeamParts:
+    """What the features of one team's bot work with."""
+
+    team: str
+    bot_user_id: str
+    engine: sa.Engine
+    inbox: Inbox
+    client: WebClient
+    delivery: Delivery
+    memberships: Memberships
+    runs: Runs
+    answering: Answering
+    link: Callable[[str], str]
+    """Turns a citation's uri into the address that people can open."""
+    version: Callable[[], str]
+    """The version that answers now."""
+    next_runs: Callable[[], Mapping[str, datetime]]
+    """When each source, by id, is read next."""
+    admins: frozenset[str] = frozenset()
+    """People whom the settings name as admins, besides the workspace's own."""
+    home: Path | None = None
+    """The team's data folder; None where there is none (tests)."""
+
+
+class Feature(Protocol):
+    """One thing that the bot can do."""
+
+    def listen(self, app: App) -> None:
+        """Connect buttons, forms, commands and shortcuts."""
+
+    def works(self) -> Works:
+        """The kinds of inbox rows that this feature works off."""
+
+
+def build_features(parts: TeamParts) -> tuple[Feature, ...]:
+    """All features of one team's bot."""
+    from bot.slack.home import HomePage
+    from bot.slack.votes import Votes
+
+    return (
+        Votes(engine=parts.engine, delivery=parts.delivery, link=parts.link),
+        HomePage(parts=parts),
+    )

@@ -1,0 +1,206 @@
+"""The bot of one workspace, however its events arrive: intake in front, the inbox behind it, the threads that answer.
+
+The only module that builds a Bolt app. Bolt acknowledges an event when the middleware here returns, and that is
+after the event is committed; interactions (buttons, forms) are small and handled at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from slack_bolt import App, BoltResponse
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+
+from bot.errors import SlackRefusedError, SlackSilentError
+from bot.inbox import LEASE_SECONDS, FinalState, Inbox, Kind, Lease, Waiting
+from bot.lanes import Lane, Lanes
+from bot.runs import Runs
+from bot.slack import words
+from bot.slack.briefing import Briefing
+from bot.slack.deliver import Delivery, Pace, Place
+from bot.slack.features import Feature, TeamParts, build_features
+from bot.slack.intake import Intake
+from bot.slack.membership import Memberships
+from bot.worker import MOST_ATTEMPTS, Answering, QuestionWorker, doing
+from knowledge.database import writing
+
+logger = logging.getLogger(__name__)
+
+# Together below the 20 s that a supervisor grants after SIGTERM.
+_STOP_PATIENCE_SECONDS = 13.0
+_INTERACTION_THREADS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeamOptions:
+    """How a team's bot behaves; the settings' values."""
+
+    workers: int = 2
+    update_seconds: float = 1.3
+    lease_seconds: float = LEASE_SECONDS
+    settle_seconds: float = 2.0
+    admins: frozenset[str] = frozenset()
+    home: Path | None = None
+
+
+class TeamBot:
+    """A running bot of one team; `start` and `stop` belong to one thread, `take` and `app` to any."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        answering: Answering,
+        client: WebClient,
+        identity: AuthorizeResult,
+        options: TeamOptions,
+        *,
+        link: Callable[[str], str],
+        version: Callable[[], str],
+        next_runs: Callable[[], Mapping[str, datetime]] = dict,
+        at_edge: Callable[[str], None] = lambda _name: None,
+        stopping: threading.Event | None = None,
+    ) -> None:
+        self._engine = engine
+        self._stopping = stopping or threading.Event()
+        self._runs = Runs()
+        self._inbox = Inbox(engine, lease_seconds=options.lease_seconds)
+        self._delivery = Delivery(client, stopping=self._stopping)
+        memberships = Memberships(self._delivery)
+        self._parts = TeamParts(
+            team=str(identity.team_id or identity.enterprise_id or ""),
+            bot_user_id=str(identity.bot_user_id),
+            engine=engine,
+            inbox=self._inbox,
+            client=client,
+            delivery=self._delivery,
+            memberships=memberships,
+            runs=self._runs,
+            answering=answering,
+            link=link,
+            version=version,
+            next_runs=next_runs,
+            admins=options.admins,
+            home=options.home,
+        )
+        self._features = build_features(self._parts)
+        self._worker = QuestionWorker(
+            engine=engine,
+            inbox=self._inbox,
+            answering=answering,
+            delivery=self._delivery,
+            briefing=build_briefing(self._parts),
+            pace=Pace(options.update_seconds),
+            runs=self._runs,
+            link=link,
+            settle_seconds=options.settle_seconds,
+            at_edge=at_edge,
+        )
+        self._intake = Intake(
+            engine=engine,
+            inbox=self._inbox,
+            runs=self._runs,
+            memberships=memberships,
+            bot_user_id=str(identity.bot_user_id),
+        )
+        self._executor = ThreadPoolExecutor(max_workers=_INTERACTION_THREADS, thread_name_prefix="interaction")
+        self.app = build_bolt_app(client, identity, self._executor, self._features, self.take)
+        self._lanes = Lanes(self._inbox, self._lane_plan(options.workers), announce=self._announce)
+        self._started = False
+
+    def start(self) -> None:
+        """Begin to answer: what waits from earlier first."""
+        self._inbox.prune()
+        self._lanes.start()
+        self._started = True
+
+    def stop(self) -> None:
+        """Take nothing more in and put unfinished questions back; within 15 s."""
+        self._stopping.set()
+        self._runs.shut_down()
+        if self._started:
+            self._lanes.stop(patience_seconds=_STOP_PATIENCE_SECONDS)
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def take(self, body: Mapping[str, Any]) -> bool:
+        """Keep an event; True when it may be acknowledged, and if not, Slack brings it again."""
+        if self._stopping.is_set():
+            return False
+        try:
+            self._intake.accept(body)
+        except Exception:
+            logger.exception("event %s could not be kept; Slack will bring it again", body.get("event_id"))
+            return False
+        return True
+
+    def _lane_plan(self, workers: int) -> list[Lane]:
+        works: dict[Kind, Callable[[Lease], None]] = {}
+        for feature in self._features:
+            works |= feature.works()
+
+        def work_light(lease: Lease) -> None:
+            self._work_light(lease, works[lease.kind])
+
+        questions = Lane(name="answer", kinds=("question",), threads=workers, work=self._worker.work)
+        return [questions, Lane(name="light", kinds=tuple(works), threads=1, work=work_light)]
+
+    def _work_light(self, lease: Lease, work: Callable[[Lease], None]) -> None:
+        """A vote or a visit of the home page: worth a few tries, not a queue."""
+        try:
+            work(lease)
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("%s %d stays without a reply in Slack: %s", lease.kind, lease.id, error)
+        except Exception:
+            if lease.attempt < MOST_ATTEMPTS:
+                raise
+            logger.exception("%s %d failed %d times", lease.kind, lease.id, lease.attempt)
+            self._finish(lease, "failed")
+            return
+        self._finish(lease, "done")
+
+    def _finish(self, lease: Lease, state: FinalState) -> None:
+        with writing(self._engine) as connection:
+            self._inbox.finish(connection, lease, state)
+
+    def _announce(self, waiting: Waiting) -> None:
+        place = Place(channel=waiting.channel, thread_ts=waiting.thread_ts)
+        self._delivery.set_status(place, doing(words.waiting(waiting.ahead)))
+
+
+def build_briefing(parts: TeamParts) -> Briefing:
+    """Who may be answered, for whom, and with what beside the library."""
+    return Briefing(engine=parts.engine, memberships=parts.memberships)
+
+
+def build_bolt_app(
+    client: WebClient,
+    identity: AuthorizeResult,
+    executor: ThreadPoolExecutor,
+    features: Sequence[Feature],
+    take: Callable[[Mapping[str, Any]], bool],
+) -> App:
+    """Build the Bolt app: events end in `take`, and are acknowledged only where it returns True."""
+    # Who we are is known: Bolt need not ask Slack again before the first acknowledgement. It would warn that a token
+    # in the environment is not used then, and of every press on a button that only opens a link.
+    bolt_logger = logging.getLogger(f"{__name__}.bolt")
+    bolt_logger.setLevel(logging.ERROR)
+    app = App(client=client, authorize=lambda: identity, listener_executor=executor, logger=bolt_logger)
+
+    @app.middleware
+    def keep_before_acknowledging(body: dict[str, Any], next: Callable[[], None]) -> BoltResponse | None:
+        if body.get("type") != "event_callback":
+            next()
+            return None
+        return BoltResponse(status=200, body="") if take(body) else BoltResponse(status=503, body="")
+
+    for feature in features:
+        feature.listen(app)
+    return app
