@@ -2,6 +2,7 @@
 
 import { el, icon } from "./dom.js";
 
+const WHITE_CONTRAST = 4.6; // the guidelines ask for 4.5
 const COLORS = ["#2f7d6b", "#9a5b2c", "#5a5fb0", "#a34a6a", "#4b7a2f", "#7a4fa0", "#2c6f9a"];
 
 /** An avatar of `size` "small", "normal" or "large". */
@@ -22,7 +23,21 @@ function initials(name) {
 
 function colorOf(user) {
   const given = String(user.color ?? "").replace("#", "");
-  if (/^[0-9a-f]{6}$/i.test(given)) return `#${given}`;
+  if (/^[0-9a-f]{6}$/i.test(given)) return readable(given);
   const sum = [...user.id].reduce((total, char) => total + char.codePointAt(0), 0);
   return COLORS[sum % COLORS.length];
+}
+
+/** The colour, made darker until white letters can be read on it. */
+function readable(hex) {
+  let parts = [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  while (1.05 / (brightness(parts) + 0.05) < WHITE_CONTRAST) parts = parts.map((part) => Math.floor(part * 0.94));
+  return `#${parts.map((part) => part.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** Relative luminance, as the accessibility guidelines define it. */
+function brightness(parts) {
+  const [red, green, blue] = parts.map((part) => part / 255)
+    .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }

@@ -7,7 +7,8 @@ import { Form } from "./elements.js";
 /** A panel that shows the published home view of the bot. */
 export function createHome({ store, api }) {
   const body = el("div", { class: "home-body" });
-  const node = el("div", { class: "home", role: "tabpanel", "aria-label": "Home", tabindex: "0" }, body);
+  const node = el("div", { class: "home", role: "tabpanel", "aria-label": "Home", tabindex: "0" },
+    el("h2", { class: "visually-hidden" }, "Home"), body);
   const form = new Form();
   store.on("home", draw);
   store.on("snapshot", draw);
