@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
-from bot.playground import events
+from bot.playground import app_actions, events, place_actions
 from bot.playground.errors import ApiError
 from bot.playground.methods.reactions import EMOJI_NAME
+from bot.playground.page_request import Body, channel_of, message_of, object_in, own_message_of, person_of, typed_text
 from bot.playground.playground import Playground
-from bot.playground.text import from_typed, mentions, rich_text_of
-from bot.playground.workspace import BOT_USER_ID, JSON, SLACKBOT_ID, Channel, ChannelKind, Ephemeral, new_id
-
-Body = Mapping[str, Any]
-MOST_TYPED_CHARACTERS = 100_000
-_CHANNEL_NAME = re.compile(r"[\w-]{1,80}")
+from bot.playground.text import mentions, rich_text_of
+from bot.playground.workspace import BOT_USER_ID, JSON, SLACKBOT_ID, Channel, Ephemeral, new_id
 
 
 async def say(playground: Playground, body: Body) -> JSON:
     """Post what a person typed."""
-    user, channel = _person(playground, body), _channel(playground, body)
-    text = _typed(playground, body)
+    user, channel = person_of(playground, body), channel_of(playground, body)
+    text = typed_text(playground, body)
     ts_parts = playground.thread_parts(channel, body.get("thread_ts"))
     block_id = new_id("")[:5]
     message = playground.new_message(
@@ -39,9 +34,9 @@ async def say(playground: Playground, body: Body) -> JSON:
 
 async def edit(playground: Playground, body: Body) -> JSON:
     """Replace the text of one's own message."""
-    user, channel = _person(playground, body), _channel(playground, body)
-    message = _own(channel, body, user)
-    text = _typed(playground, body)
+    user, channel = person_of(playground, body), channel_of(playground, body)
+    message = own_message_of(channel, body, user)
+    text = typed_text(playground, body)
     block_id = message.get("blocks", [{}])[0].get("block_id", "")
     changes: JSON = {"text": text, "blocks": [rich_text_of(text, block_id)]}
     if text != message["text"]:
@@ -52,19 +47,19 @@ async def edit(playground: Playground, body: Body) -> JSON:
 
 async def delete(playground: Playground, body: Body) -> JSON:
     """Delete one's own message."""
-    user, channel = _person(playground, body), _channel(playground, body)
+    user, channel = person_of(playground, body), channel_of(playground, body)
     ephemeral = playground.workspace.ephemerals.get((channel.id, str(body.get("ts"))))
     if ephemeral is not None and ephemeral.user == user:
         playground.hide_ephemeral(ephemeral)
         return {}
-    playground.delete(channel, _own(channel, body, user))
+    playground.delete(channel, own_message_of(channel, body, user))
     return {}
 
 
 async def react(playground: Playground, body: Body) -> JSON:
     """Add or remove one's reaction."""
-    user, channel = _person(playground, body), _channel(playground, body)
-    message = _message(channel, body)
+    user, channel = person_of(playground, body), channel_of(playground, body)
+    message = message_of(channel, body)
     name = str(body.get("name", "")).strip(":")
     if EMOJI_NAME.fullmatch(name) is None:
         raise ApiError("invalid_name")
@@ -76,9 +71,9 @@ async def react(playground: Playground, body: Body) -> JSON:
 
 async def block_action(playground: Playground, body: Body) -> JSON:
     """Press a button, or choose something."""
-    user = _person(playground, body)
+    user = person_of(playground, body)
     answer = await playground.interactivity.block_action(
-        user, _object(body, "container"), _object(body, "action"), body.get("state")
+        user, object_in(body, "container"), object_in(body, "action"), body.get("state")
     )
     if not answer.received:
         raise ApiError("operation_timed_out")
@@ -88,20 +83,20 @@ async def block_action(playground: Playground, body: Body) -> JSON:
 async def view_submit(playground: Playground, body: Body) -> JSON:
     """Submit a modal."""
     errors = await playground.interactivity.submit(
-        _person(playground, body), str(body.get("view_id")), _object(body, "values")
+        person_of(playground, body), str(body.get("view_id")), object_in(body, "values")
     )
     return {"errors": errors} if errors else {}
 
 
 async def view_close(playground: Playground, body: Body) -> JSON:
     """Close a modal."""
-    await playground.interactivity.close(_person(playground, body), str(body.get("view_id")))
+    await playground.interactivity.close(person_of(playground, body), str(body.get("view_id")))
     return {}
 
 
 async def open_home(playground: Playground, body: Body) -> JSON:
     """Look at the bot's home or messages tab."""
-    user = _person(playground, body)
+    user = person_of(playground, body)
     tab = body.get("tab", "home")
     if tab not in ("home", "messages"):
         raise ApiError("invalid_arguments", "tab is home or messages")
@@ -112,47 +107,6 @@ async def open_home(playground: Playground, body: Body) -> JSON:
             user=user, channel=channel, tab=tab, view=workspace.homes.get(user), event_ts=workspace.next_ts()
         )
     )
-    return {}
-
-
-async def create_channel(playground: Playground, body: Body) -> JSON:
-    """Make a channel with oneself in it; the bot has to be invited, as in Slack."""
-    user = _person(playground, body)
-    name = str(body.get("name", "")).lower()
-    workspace = playground.workspace
-    if _CHANNEL_NAME.fullmatch(name) is None:
-        raise ApiError("invalid_name")
-    if workspace.find_channel(f"#{name}") is not None:
-        raise ApiError("name_taken")
-    kind: ChannelKind = "private" if body.get("private") else "public"
-    channel = workspace.add_channel(id=new_id("C"), name=name, kind=kind, members=[user], creator=user)
-    playground.show_channel(channel)
-    return {"channel": playground.channel_json(channel)}
-
-
-async def invite(playground: Playground, body: Body) -> JSON:
-    """Add somebody, maybe the bot, to a channel one is in."""
-    user, channel = _person(playground, body), _channel(playground, body)
-    invitee = str(body.get("invitee"))
-    if invitee not in playground.workspace.users:
-        raise ApiError("user_not_found")
-    if channel.kind in ("im", "mpim"):
-        raise ApiError("method_not_supported_for_channel_type")
-    if invitee in channel.members:
-        raise ApiError("already_in_channel")
-    playground.join(channel, invitee, user)
-    return {}
-
-
-async def leave(playground: Playground, body: Body) -> JSON:
-    """Leave a channel, or take somebody (`who`) out of it."""
-    user, channel = _person(playground, body), _channel(playground, body)
-    who = str(body.get("who", user))
-    if channel.kind in ("im", "mpim"):
-        raise ApiError("method_not_supported_for_channel_type")
-    if who not in channel.members:
-        raise ApiError("not_in_channel")
-    playground.leave(channel, who)
     return {}
 
 
@@ -183,59 +137,14 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "view_submit": view_submit,
     "view_close": view_close,
     "open_home": open_home,
-    "create_channel": create_channel,
-    "invite": invite,
-    "leave": leave,
+    "create_channel": place_actions.create_channel,
+    "invite": place_actions.invite,
+    "leave": place_actions.leave,
+    "stop_session": app_actions.stop_session,
+    "rename_session": app_actions.rename_session,
     "clear_traffic": clear_traffic,
     "faults": faults,
 }
-
-
-def _person(playground: Playground, body: Body) -> str:
-    user = str(body.get("user"))
-    found = playground.workspace.users.get(user)
-    if found is None or found.is_bot:
-        raise ApiError("user_not_found")
-    return user
-
-
-def _channel(playground: Playground, body: Body) -> Channel:
-    channel = playground.workspace.channels.get(str(body.get("channel")))
-    if channel is None:
-        raise ApiError("channel_not_found")
-    if body.get("user") not in channel.members:
-        raise ApiError("not_in_channel")
-    return channel
-
-
-def _message(channel: Channel, body: Body) -> JSON:
-    message = channel.messages.get(str(body.get("ts")))
-    if message is None:
-        raise ApiError("message_not_found")
-    return message
-
-
-def _own(channel: Channel, body: Body, user: str) -> JSON:
-    message = _message(channel, body)
-    if message["user"] != user:
-        raise ApiError("not_your_message")
-    return message
-
-
-def _typed(playground: Playground, body: Body) -> str:
-    text = body.get("text")
-    if not isinstance(text, str) or not text.strip():
-        raise ApiError("no_text")
-    if len(text) > MOST_TYPED_CHARACTERS:
-        raise ApiError("msg_too_long")
-    return from_typed(text.strip(), list(playground.workspace.users.values()))
-
-
-def _object(body: Body, key: str) -> JSON:
-    value = body.get(key)
-    if not isinstance(value, dict):
-        raise ApiError("invalid_arguments", f"{key} must be an object")
-    return value
 
 
 def _say_bot_is_absent(playground: Playground, channel: Channel, user: str, message: JSON) -> None:

@@ -124,6 +124,30 @@ def member_left_channel(*, user: str, channel: Channel, event_ts: str) -> JSON:
     }
 
 
+def agent_session_stopped(channel: Channel, thread_ts: str, *, user: str, halted: list[str], event_ts: str) -> JSON:
+    """Somebody pressed Stop; the streams that Slack halted are named."""
+    return {
+        "type": "agent_session_stopped",
+        "channel": channel.id,
+        "thread_ts": thread_ts,
+        "user": user,
+        "streaming_message_ts": halted,
+        "event_ts": event_ts,
+    }
+
+
+def agent_session_title_changed(channel: Channel, thread_ts: str, *, user: str, title: str, event_ts: str) -> JSON:
+    """Somebody gave a session another title."""
+    return {
+        "type": "agent_session_title_changed",
+        "channel": channel.id,
+        "thread_ts": thread_ts,
+        "user": user,
+        "title": title,
+        "event_ts": event_ts,
+    }
+
+
 def interaction(kind: str, *, user: User, workspace: Workspace, **content: Any) -> JSON:
     """Begin an interactive payload: block_actions, view_submission or view_closed."""
     return {

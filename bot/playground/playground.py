@@ -19,6 +19,7 @@ from bot.playground.interactivity import Interactivity
 from bot.playground.ledger import Entry, Ledger
 from bot.playground.options import PlaygroundOptions, Tokens
 from bot.playground.pages import Pages
+from bot.playground.sessions import Sessions
 from bot.playground.state_file import load_workspace, save_workspace
 from bot.playground.text import links, mentions
 from bot.playground.workspace import (
@@ -55,6 +56,7 @@ class Playground:
             ledger=self.ledger, faults=self.faults, ack_seconds=options.ack_seconds, time_scale=options.time_scale
         )
         self.interactivity = Interactivity(self)
+        self.sessions = Sessions(self)
         self.statuses: dict[tuple[str, str], JSON] = {}
         self.prompts: dict[str, JSON] = {}
         self.url = ""
@@ -172,6 +174,17 @@ class Playground:
             self.close_stream(channel, stream)
             return None
         return stream
+
+    def halt_streams(self, channel: Channel, thread_ts: str) -> list[str]:
+        """Halt what streams in a thread; gives the messages."""
+        halted = []
+        for (channel_id, ts), stream in self.workspace.streams.items():
+            message = channel.messages.get(ts, {})
+            if channel_id == channel.id and message.get("thread_ts", ts) == thread_ts and not stream.halted:
+                stream.halted = True
+                halted.append(ts)
+                self._message_to_pages(channel, message)
+        return halted
 
     def close_stream(self, channel: Channel, stream: Stream) -> None:
         """End the growing of a message."""
@@ -307,6 +320,7 @@ class Playground:
             "bot_connected": self.socket.connected,
             "statuses": [item for (channel, _), item in self.statuses.items() if channel in visible],
             "prompts": [item for channel, item in self.prompts.items() if channel in visible],
+            "sessions": self.sessions.shown_in(visible),
             "traffic": self.ledger.entries()[-SNAPSHOT_TRAFFIC:],
         }
 
@@ -322,8 +336,8 @@ class Playground:
 
     def page_message(self, channel: Channel, message: JSON) -> JSON:
         """Give a message as pages want it: Slack's object, with the mark of a message that still grows."""
-        growing = (channel.id, message["ts"]) in self.workspace.streams
-        return {**message, "streaming": True} if growing else dict(message)
+        stream = self.workspace.streams.get((channel.id, message["ts"]))
+        return dict(message) if stream is None or stream.halted else {**message, "streaming": True}
 
     def _message_to_pages(self, channel: Channel, message: JSON) -> None:
         item = {"type": "message", "channel": channel.id, "message": self.page_message(channel, message)}

@@ -68,6 +68,8 @@ class Stream:
     started_at: float
     text: str = ""
     extra_blocks: list[JSON] = field(default_factory=list)
+    halted: bool = False
+    """A person pressed Stop: it takes no more text, and only has to be finished."""
 
 
 @dataclass(kw_only=True)

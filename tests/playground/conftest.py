@@ -13,7 +13,7 @@ from tests.playground.site import Site, running
 
 EVENTS = frozenset(
     "message app_mention reaction_added reaction_removed app_home_opened member_joined_channel "
-    "member_left_channel".split()
+    "member_left_channel agent_session_stopped agent_session_title_changed".split()
 )
 
 

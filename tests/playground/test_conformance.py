@@ -134,6 +134,8 @@ def test_the_answers_of_every_method_are_complete(site: Site) -> None:
     client.users_conversations(user="U0ADAPARK", types="public_channel,private_channel")
     client.assistant_threads_setStatus(channel_id="C0GENERAL", thread_ts=posted["ts"], status="is thinking...")
     client.assistant_threads_setTitle(channel_id="C0GENERAL", thread_ts=posted["ts"], title="A question")
+    client.agents_sessions_setStatus(channel_id="C0GENERAL", thread_ts=posted["ts"], status="processing", title="A")
+    client.agents_sessions_rename(channel_id="C0GENERAL", thread_ts=posted["ts"], title="B")
     prompts = [{"title": "Holidays", "message": "How many holidays do I have?"}]
     client.assistant_threads_setSuggestedPrompts(channel_id="D0ADAPARK", thread_ts=None, prompts=prompts)
     client.views_publish(user_id="U0ADAPARK", view={"type": "home", "blocks": []})

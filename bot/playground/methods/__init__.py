@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bot.playground.methods import assistant, chat, connection, conversations, people, reactions, stream, views
+from bot.playground.methods import (
+    assistant,
+    chat,
+    connection,
+    conversations,
+    people,
+    reactions,
+    sessions,
+    stream,
+    views,
+)
 from bot.playground.playground import Playground
 from bot.playground.workspace import JSON
 
@@ -41,6 +51,8 @@ HANDLERS: Mapping[str, Handler] = {
     "reactions.add": reactions.add,
     "reactions.remove": reactions.remove,
     "reactions.get": reactions.get,
+    "agents.sessions.setStatus": sessions.set_status,
+    "agents.sessions.rename": sessions.rename,
     "assistant.threads.setStatus": assistant.set_status,
     "assistant.threads.setSuggestedPrompts": assistant.set_suggested_prompts,
     "assistant.threads.setTitle": assistant.set_title,

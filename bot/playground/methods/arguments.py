@@ -106,6 +106,12 @@ METHODS: Mapping[str, Method] = {
     "reactions.add": Method("t3", required="name timestamp channel"),
     "reactions.remove": Method("t2", required="name", optional="file file_comment channel timestamp"),
     "reactions.get": Method("t3", optional="channel file file_comment full timestamp", takes_json=False),
+    "agents.sessions.setStatus": Method(
+        "t3",
+        required="channel_id status",
+        optional="thread_ts title initiator_user_id icon_emoji icon_url username",
+    ),
+    "agents.sessions.rename": Method("t3", required="channel_id title", optional="thread_ts"),
     "assistant.threads.setStatus": Method(
         "t5", required="channel_id thread_ts status", optional="loading_messages icon_emoji icon_url username"
     ),

@@ -74,6 +74,8 @@ def start(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
 def append(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
     """chat.appendStream: adds to what is there."""
     channel, message, stream = _streamed(playground, arguments)
+    if stream.halted:
+        raise ApiError("stopped_by_user")
     text, blocks = _new_content(arguments)
     if not text and not blocks:
         raise ApiError("no_text")
