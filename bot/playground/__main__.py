@@ -6,11 +6,13 @@ import argparse
 import contextlib
 import json
 import os
+import socket
 import sys
 import threading
 from pathlib import Path
 
 from bot.errors import BotError
+from bot.playground.installed_app import read_manifest
 from bot.playground.options import PlaygroundOptions, Tokens
 from bot.playground.playground import Playground
 from bot.playground.serving import PlaygroundServer, address, listen
@@ -19,6 +21,21 @@ from bot.playground.serving import PlaygroundServer, address, listen
 def main() -> int:
     """Read the command line, serve until stopped."""
     arguments = _parser().parse_args()
+    try:
+        playground, listener = _prepare(arguments)
+    except BotError as error:
+        _write({"error": str(error), "kind": type(error).__name__})
+        return 1
+    server = PlaygroundServer(playground, lambda: _announce(playground))
+    if arguments.until_stdin_closes:
+        threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
+    # The server stops in order on Ctrl-C, and then raises it again.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
+    return 0
+
+
+def _prepare(arguments: argparse.Namespace) -> tuple[Playground, socket.socket]:
     options = PlaygroundOptions(
         host=arguments.host,
         port=arguments.port,
@@ -28,21 +45,12 @@ def main() -> int:
         ack_seconds=arguments.ack_seconds,
         time_scale=arguments.time_scale,
         faults=json.loads(arguments.faults),
+        manifest=read_manifest(arguments.manifest) if arguments.manifest else None,
     )
-    try:
-        listener = listen(options)
-        playground = Playground(options, Tokens.create(bot=arguments.bot_token, app=arguments.app_token))
-    except BotError as error:
-        _write({"error": str(error), "kind": type(error).__name__})
-        return 1
+    listener = listen(options)
+    playground = Playground(options, Tokens.create(bot=arguments.bot_token, app=arguments.app_token))
     playground.url = address(options.host, listener)
-    server = PlaygroundServer(playground, lambda: _announce(playground))
-    if arguments.until_stdin_closes:
-        threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
-    # The server stops in order on Ctrl-C, and then raises it again.
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
-    return 0
+    return playground, listener
 
 
 def _announce(playground: Playground) -> None:
@@ -71,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ack-seconds", type=float, default=3.0, help="time the app has for an acknowledgement")
     parser.add_argument("--time-scale", type=float, default=1.0, help="speed of long waits; 60 makes a minute a second")
     parser.add_argument("--faults", default="{}", help="JSON of switches for what goes wrong")
+    parser.add_argument("--manifest", type=Path, help="JSON manifest of the app; without one, all is allowed")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when the parent process does")
     return parser
 

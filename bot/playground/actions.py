@@ -140,6 +140,8 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "create_channel": place_actions.create_channel,
     "invite": place_actions.invite,
     "leave": place_actions.leave,
+    "slash": app_actions.slash,
+    "shortcut": app_actions.shortcut,
     "stop_session": app_actions.stop_session,
     "rename_session": app_actions.rename_session,
     "clear_traffic": clear_traffic,

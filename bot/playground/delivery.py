@@ -144,6 +144,10 @@ class SocketMode:
         """Deliver an interaction once and wait for its acknowledgement."""
         return await self._attempt("interactive", payload, accepts_response=accepts_response)
 
+    async def send_command(self, payload: JSON) -> Acknowledgement:
+        """Deliver a slash command once and wait for its acknowledgement, which may be the answer."""
+        return await self._attempt("slash_commands", payload, accepts_response=True)
+
     async def disconnect(self, reason: str) -> int:
         """Tell every connection to leave, or cut it; returns how many there were."""
         connections = list(self._connections)
@@ -262,6 +266,8 @@ class SocketMode:
 
 
 def _name(payload: JSON) -> str:
+    if "command" in payload:
+        return str(payload["command"])
     if payload.get("type") != "event_callback":
         return str(payload.get("type"))
     event = payload["event"]

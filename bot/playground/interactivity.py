@@ -39,8 +39,11 @@ class ResponseUrl:
     channel: str
     user: str
     message_ts: str
+    """What `replace_original` replaces: the message with the button, or else the newest answer given here."""
     thread_ts: str | None
     created_at: float
+    follows_answers: bool
+    """Without a message of the app's to begin with, each new answer becomes the original of the next."""
     uses_left: int = RESPONSE_URL_USES
 
 
@@ -171,6 +174,52 @@ class Interactivity:
         )
         await self._playground.socket.send_interaction(payload, accepts_response=False)
 
+    async def slash(self, user: str, channel: Channel, command: str, text: str) -> tuple[ResponseUrl, JSON | None]:
+        """Send a slash command; gives where answers go, and what the app's acknowledgement says, if anything."""
+        workspace = self._playground.workspace
+        address = self._new_response_url(channel, user)
+        payload = {
+            "token": "playground",
+            "team_id": TEAM_ID,
+            "team_domain": workspace.domain,
+            "channel_id": channel.id,
+            "channel_name": channel.name or "directmessage",
+            "user_id": user,
+            "user_name": workspace.users[user].name,
+            "command": command,
+            "text": text,
+            "api_app_id": APP_ID,
+            "is_enterprise_install": "false",
+            "response_url": address,
+            "trigger_id": self._new_trigger(user, from_modal=False),
+        }
+        answer = await self._playground.socket.send_command(payload)
+        if not answer.received:
+            raise ApiError("operation_timed_out")
+        return self.response_urls[address.rpartition("/")[2]], answer.payload
+
+    async def shortcut(self, user: str, callback_id: str, place: tuple[Channel, JSON] | None) -> None:
+        """Send a shortcut: one of a message, or a global one, which has no address to answer to."""
+        workspace = self._playground.workspace
+        content: JSON = {
+            "callback_id": callback_id,
+            "trigger_id": self._new_trigger(user, from_modal=False),
+            "action_ts": workspace.next_ts(),
+        }
+        if place is not None:
+            channel, message = place
+            content |= {
+                "message_ts": message["ts"],
+                "message": copy.deepcopy(message),
+                "channel": {"id": channel.id, "name": channel.name or "directmessage"},
+                "response_url": self._new_response_url(channel, user, thread_ts=message.get("thread_ts")),
+            }
+        kind = "shortcut" if place is None else "message_action"
+        payload = interaction(kind, user=workspace.users[user], workspace=workspace, **content)
+        answer = await self._playground.socket.send_interaction(payload, accepts_response=False)
+        if not answer.received:
+            raise ApiError("operation_timed_out")
+
     def take_response_url(self, key: str) -> ResponseUrl:
         """Use a response address once; raises ApiError where it is unknown, used up or too old."""
         found = self.response_urls.get(key)
@@ -206,7 +255,9 @@ class Interactivity:
             "channel": {"id": channel.id, "name": channel.name or "directmessage"},
             "actions": [self._action(message.get("blocks", []), action)],
             "state": {"values": {}},
-            "response_url": self._new_response_url(channel, user, message),
+            "response_url": self._new_response_url(
+                channel, user, message_ts=message["ts"], thread_ts=message.get("thread_ts")
+            ),
         }
         return content if ephemeral else content | {"message": copy.deepcopy(message)}
 
@@ -261,13 +312,17 @@ class Interactivity:
         trigger.used = True
         return trigger
 
-    def _new_response_url(self, channel: Channel, user: str, message: JSON) -> str:
+    def _new_response_url(
+        self, channel: Channel, user: str, *, message_ts: str = "", thread_ts: str | None = None
+    ) -> str:
+        """Make an address for answers; the newest is the last in `response_urls`."""
         key = secrets.token_urlsafe(24)
         self.response_urls[key] = ResponseUrl(
             channel=channel.id,
             user=user,
-            message_ts=message["ts"],
-            thread_ts=message.get("thread_ts"),
+            message_ts=message_ts,
+            thread_ts=thread_ts,
+            follows_answers=not message_ts,
             created_at=self._playground.workspace.now(),
         )
         return f"{self._playground.url}actions/{TEAM_ID}/{key}"

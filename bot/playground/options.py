@@ -45,3 +45,5 @@ class PlaygroundOptions:
     time_scale: float = 1.0
     """Divides every long wait (retries, the life of a stream, a status): 60 makes a minute a second."""
     faults: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The app that is installed; without one, every event is delivered and every call is allowed."""

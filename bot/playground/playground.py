@@ -15,6 +15,7 @@ from typing import Any
 from bot.playground import events
 from bot.playground.delivery import SocketMode
 from bot.playground.faults import Faults
+from bot.playground.installed_app import InstalledApp
 from bot.playground.interactivity import Interactivity
 from bot.playground.ledger import Entry, Ledger
 from bot.playground.options import PlaygroundOptions, Tokens
@@ -48,6 +49,7 @@ class Playground:
     def __init__(self, options: PlaygroundOptions, tokens: Tokens) -> None:
         self.options = options
         self.tokens = tokens
+        self.app = InstalledApp(options.manifest)
         self.workspace = load_workspace(options.state)
         self.pages = Pages()
         self.ledger = Ledger(self._show_traffic)
@@ -320,6 +322,10 @@ class Playground:
             "bot_connected": self.socket.connected,
             "statuses": [item for (channel, _), item in self.statuses.items() if channel in visible],
             "prompts": [item for channel, item in self.prompts.items() if channel in visible],
+            "commands": [
+                {key: command[key] for key in ("command", "description", "usage_hint")} for command in self.app.commands
+            ],
+            "shortcuts": self.app.shortcuts,
             "sessions": self.sessions.shown_in(visible),
             "traffic": self.ledger.entries()[-SNAPSHOT_TRAFFIC:],
         }

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,7 @@ def start_playground(
     ack_seconds: float = 3.0,
     time_scale: float = 1.0,
     faults: Mapping[str, Any] | None = None,
+    manifest: Mapping[str, Any] | None = None,
 ) -> PlaygroundProcess:
     """Start a playground and wait until it answers; raises PortInUseError, or SettingsError for a broken state file."""
     command = [sys.executable, "-m", "bot.playground", "--until-stdin-closes", "--host", host, "--port", str(port)]
@@ -77,9 +79,25 @@ def start_playground(
         command += ["--documents", str(folder.absolute())]
     command += [] if bot_token is None else ["--bot-token", bot_token]
     command += [] if app_token is None else ["--app-token", app_token]
+    with tempfile.TemporaryDirectory(prefix="playground-") as folder:
+        if manifest is not None:
+            file = Path(folder) / "manifest.json"
+            file.write_text(json.dumps(manifest), "utf-8")
+            command += ["--manifest", str(file)]
+        process = _spawn(command)
+        # Once it says that it is ready, it has read the file.
+        line = process.stdout.readline() if process.stdout else ""
+    ready = json.loads(line) if line else {"error": "The playground ended before it was ready.", "kind": ""}
+    if "error" in ready:
+        process.communicate()
+        raise _ERRORS.get(ready["kind"], BotError)(ready["error"])
+    return PlaygroundProcess(process=process, **ready)
+
+
+def _spawn(command: Sequence[str]) -> subprocess.Popen[str]:
     # It hands out tokens of its own; the real ones are none of its business.
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SLACK_", "LOREKEEPER_"))}
-    process = subprocess.Popen(
+    return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -88,9 +106,3 @@ def start_playground(
         # Ctrl-C on the terminal ends the bot first, which may still have something to say.
         start_new_session=True,
     )
-    line = process.stdout.readline() if process.stdout else ""
-    ready = json.loads(line) if line else {"error": "The playground ended before it was ready.", "kind": ""}
-    if "error" in ready:
-        process.communicate()
-        raise _ERRORS.get(ready["kind"], BotError)(ready["error"])
-    return PlaygroundProcess(process=process, **ready)

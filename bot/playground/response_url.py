@@ -13,7 +13,7 @@ from bot.playground.interactivity import ResponseUrl
 from bot.playground.methods.chat import bot_message
 from bot.playground.playground import Playground
 from bot.playground.strict_json import read_json
-from bot.playground.workspace import JSON, Ephemeral
+from bot.playground.workspace import JSON, Channel, Ephemeral
 
 
 async def answer_response_url(request: Request, playground: Playground) -> Response:
@@ -23,7 +23,7 @@ async def answer_response_url(request: Request, playground: Playground) -> Respo
         if not isinstance(body, dict):
             raise ApiError("invalid_payload", status=400)
         target = playground.interactivity.take_response_url(request.path_params["key"])
-        _apply(playground, target, body)
+        apply_answer(playground, target, body)
         status, text = 200, "ok"
     except ValueError:
         body, status, text = {}, 400, "invalid_payload"
@@ -33,10 +33,10 @@ async def answer_response_url(request: Request, playground: Playground) -> Respo
     return PlainTextResponse(text, status_code=status)
 
 
-def _apply(playground: Playground, target: ResponseUrl, body: dict[str, Any]) -> None:
-    workspace = playground.workspace
-    channel = workspace.channels[target.channel]
-    ephemeral = workspace.ephemerals.get((target.channel, target.message_ts))
+def apply_answer(playground: Playground, target: ResponseUrl, body: dict[str, Any]) -> None:
+    """Do what an answer says: a new message, or another one in the place of the original, or none."""
+    channel = playground.workspace.channels[target.channel]
+    ephemeral = playground.workspace.ephemerals.get((target.channel, target.message_ts))
     message = channel.messages.get(target.message_ts)
     if body.get("delete_original"):
         if ephemeral is not None:
@@ -45,19 +45,29 @@ def _apply(playground: Playground, target: ResponseUrl, body: dict[str, Any]) ->
             playground.delete(channel, message)
         return
     content = _content(body)
-    if body.get("replace_original"):
-        if ephemeral is not None:
-            ephemeral.message.update(content)
-            playground.show_ephemeral(ephemeral)
-        elif message is not None:
-            playground.change(channel, message, content)
+    if body.get("replace_original") and (ephemeral or message):
+        _replace(playground, channel, ephemeral or message, content)
         return
     thread_ts = body.get("thread_ts", target.thread_ts)
     new = bot_message(playground, **content) | playground.thread_parts(channel, thread_ts)
+    if target.follows_answers:
+        target.message_ts = new["ts"]
     if body.get("response_type", "ephemeral") == "in_channel":
         playground.post(channel, new, unfurl=body.get("unfurl_links", True))
     else:
         playground.show_ephemeral(Ephemeral(user=target.user, channel=channel.id, message=new))
+
+
+def _replace(playground: Playground, channel: Channel, original: Ephemeral | JSON, content: JSON) -> None:
+    message = original.message if isinstance(original, Ephemeral) else original
+    changes = content if "blocks" in content or "blocks" not in message else content | {"blocks": None}
+    if not isinstance(original, Ephemeral):
+        playground.change(channel, message, changes)
+        return
+    message.update(content)
+    if changes.get("blocks", "") is None:
+        del message["blocks"]
+    playground.show_ephemeral(original)
 
 
 def _content(body: dict[str, Any]) -> JSON:
