@@ -73,6 +73,17 @@ HOME_NEVER_READ = "not read yet"
 HOME_READING_NOW = "being read now"
 HOME_LAST_FAILED = "the last reading failed"
 
+# What can be done with an answer
+MENU_SHARE = "Share with the channel"
+MENU_KEEP = "Keep it"
+MENU_PURPOSES = {
+    "regenerate": "Try again",
+    "shorter": "Shorter",
+    "detail": "More detail",
+    "why": "Why this answer?",
+    "escalate": "Ask a person",
+}
+
 
 def failed(reference: str) -> str:
     """Say that no answer could be made, with the id under which the log has the reason."""
