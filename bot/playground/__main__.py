@@ -45,6 +45,8 @@ def _prepare(arguments: argparse.Namespace) -> tuple[Playground, socket.socket]:
         ack_seconds=arguments.ack_seconds,
         time_scale=arguments.time_scale,
         faults=json.loads(arguments.faults),
+        features=json.loads(arguments.features),
+        surface=arguments.surface,
         manifest=read_manifest(arguments.manifest) if arguments.manifest else None,
     )
     listener = listen(options)
@@ -79,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ack-seconds", type=float, default=3.0, help="time the app has for an acknowledgement")
     parser.add_argument("--time-scale", type=float, default=1.0, help="speed of long waits; 60 makes a minute a second")
     parser.add_argument("--faults", default="{}", help="JSON of switches for what goes wrong")
+    parser.add_argument("--features", default="{}", help="JSON of switches for what the workspace lacks")
+    parser.add_argument("--surface", choices=("agent", "assistant"), default="agent", help="the bot's messages tab")
     parser.add_argument("--manifest", type=Path, help="JSON manifest of the app; without one, all is allowed")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when the parent process does")
     return parser

@@ -128,6 +128,15 @@ async def faults(playground: Playground, body: Body) -> JSON:
     return answer if reason is None else answer | {"disconnected": await playground.socket.disconnect(str(reason))}
 
 
+async def features(playground: Playground, body: Body) -> JSON:
+    """Switch what the workspace offers: single features, or the whole `surface`."""
+    settings = {key: value for key, value in body.items() if key not in ("surface", "user")}
+    surface = body.get("surface")
+    if surface not in (None, "agent", "assistant"):
+        raise ApiError("invalid_arguments", "surface is agent or assistant")
+    return playground.change_features(settings, surface)
+
+
 ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "say": say,
     "edit": edit,
@@ -146,6 +155,7 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "rename_session": app_actions.rename_session,
     "clear_traffic": clear_traffic,
     "faults": faults,
+    "features": features,
 }
 
 

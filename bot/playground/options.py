@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.playground.features import Surface
+
 HANDSHAKE_SECONDS = 30.0
 
 
@@ -45,5 +47,9 @@ class PlaygroundOptions:
     time_scale: float = 1.0
     """Divides every long wait (retries, the life of a stream, a status): 60 makes a minute a second."""
     faults: Mapping[str, Any] = field(default_factory=dict)
+    features: Mapping[str, Any] = field(default_factory=dict)
+    """Switches for what the workspace lacks, as the page's own dialog sets them."""
+    surface: Surface = "agent"
+    """How people see the bot's direct message: the agent's surface, or the older assistant's container."""
     manifest: Mapping[str, Any] | None = field(default=None, repr=False)
     """The app that is installed; without one, every event is delivered and every call is allowed."""

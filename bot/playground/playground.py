@@ -9,12 +9,14 @@ import asyncio
 import copy
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from bot.playground import events
 from bot.playground.delivery import SocketMode
 from bot.playground.faults import Faults
+from bot.playground.features import Features, Surface
 from bot.playground.installed_app import InstalledApp
 from bot.playground.interactivity import Interactivity
 from bot.playground.ledger import Entry, Ledger
@@ -54,6 +56,8 @@ class Playground:
         self.pages = Pages()
         self.ledger = Ledger(self._show_traffic)
         self.faults = Faults(options.faults)
+        self.features = Features(options.features)
+        self.surface: Surface = options.surface
         self.socket = SocketMode(
             ledger=self.ledger, faults=self.faults, ack_seconds=options.ack_seconds, time_scale=options.time_scale
         )
@@ -257,6 +261,14 @@ class Playground:
             self.statuses.pop(key, None)
         self.pages.to_channel(channel, item)
 
+    def change_features(self, settings: Mapping[str, Any], surface: Surface | None) -> JSON:
+        """Switch what the workspace offers, and tell all pages."""
+        self.features.change(settings)
+        self.surface = surface or self.surface
+        state: JSON = {"features": self.features.settings.model_dump(), "surface": self.surface}
+        self.pages.to_all({"type": "features", **state})
+        return state
+
     def set_prompts(self, channel: Channel, thread_ts: str | None, title: str, prompts: list[JSON]) -> None:
         """Suggest what to ask."""
         item = {
@@ -322,6 +334,8 @@ class Playground:
             "bot_connected": self.socket.connected,
             "statuses": [item for (channel, _), item in self.statuses.items() if channel in visible],
             "prompts": [item for channel, item in self.prompts.items() if channel in visible],
+            "features": self.features.settings.model_dump(),
+            "surface": self.surface,
             "commands": [
                 {key: command[key] for key in ("command", "description", "usage_hint")} for command in self.app.commands
             ],

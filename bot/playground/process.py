@@ -62,6 +62,8 @@ def start_playground(
     ack_seconds: float = 3.0,
     time_scale: float = 1.0,
     faults: Mapping[str, Any] | None = None,
+    features: Mapping[str, Any] | None = None,
+    surface: str = "agent",
     manifest: Mapping[str, Any] | None = None,
 ) -> PlaygroundProcess:
     """Start a playground and wait until it answers; raises PortInUseError, or SettingsError for a broken state file."""
@@ -73,6 +75,10 @@ def start_playground(
         str(time_scale),
         "--faults",
         json.dumps(faults or {}),
+        "--features",
+        json.dumps(features or {}),
+        "--surface",
+        surface,
     ]
     command += [] if state is None else ["--state", str(state.absolute())]
     for folder in documents:

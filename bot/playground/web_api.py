@@ -67,8 +67,9 @@ def _answer(playground: Playground, name: str, received: Received) -> JSON:
     if method is None:
         raise ApiError("unknown_method")
     _check_token(playground, name, received.token)
+    playground.features.before_call(name, time.monotonic(), playground.socket.time_scale)
     playground.faults.before_call(name, method.tier, time.monotonic())
-    arguments = read_arguments(method, received.arguments)
+    arguments = playground.features.limited(name, read_arguments(method, received.arguments))
     return {"ok": True, **HANDLERS[name](playground, arguments)}
 
 

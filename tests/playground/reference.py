@@ -17,7 +17,7 @@ GENERAL_ERRORS = frozenset(
     "invalid_form_data invalid_json invalid_post_type json_not_object method_deprecated missing_post_type "
     "missing_scope no_permission not_allowed_token_type not_authed org_login_required ratelimited request_timeout "
     "service_unavailable team_access_not_granted team_added_to_org token_expired token_revoked "
-    "two_factor_setup_required".split()
+    "two_factor_setup_required unknown_method".split()
 )
 
 
