@@ -51,12 +51,18 @@ def _play(
     from bot.own_guide import choose_sources
     from bot.playground.process import start_playground
     from bot.settings import Secret
+    from bot.slack.manifest import build_manifest
 
     with invocation.database() as engine:
         known = choose_sources(engine, folders)
     state = settings.home / "playground.json"
     with start_playground(
-        settings.file.playground.host, port, state, documents=[Path(one.location) for one in known]
+        settings.file.playground.host,
+        port,
+        state,
+        documents=[Path(one.location) for one in known],
+        # As installed for real: a scope or an event that the manifest lacks is missing here, too.
+        manifest=build_manifest(),
     ) as process:
         click.echo(f"Lorekeeper's playground: {process.url}")
         if open_page if open_page is not None else has_desktop(invocation.environment):
