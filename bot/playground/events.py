@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.playground.workspace import APP_ID, BOT_ID, BOT_USER_ID, JSON, TEAM_ID, Channel, User, Workspace, new_id
+from bot.playground.workspace import (
+    APP_ID,
+    BOT_ID,
+    BOT_USER_ID,
+    JSON,
+    OTHER_TEAM_ID,
+    TEAM_ID,
+    Channel,
+    User,
+    Workspace,
+    new_id,
+)
 
 # Slack sends a message's metadata in events of their own, and keeps the page's marks out of its events altogether.
 _NOT_IN_EVENTS = frozenset({"metadata", "streaming", "ephemeral"})
 
 
-def event_callback(event: JSON, *, now: float) -> JSON:
+def channel_of(event: JSON) -> str:
+    """Give the channel that an event tells of, or nothing."""
+    place = event.get("item", event)
+    found = place.get("channel", "") if isinstance(place, dict) else ""
+    return found if isinstance(found, str) else ""
+
+
+def event_callback(event: JSON, *, now: float, shared: bool) -> JSON:
     """Wrap an event as the Events API does."""
     return {
         "token": "playground",
@@ -31,7 +49,7 @@ def event_callback(event: JSON, *, now: float) -> JSON:
                 "is_enterprise_install": False,
             }
         ],
-        "is_ext_shared_channel": False,
+        "is_ext_shared_channel": shared,
         "event_context": f"4-{new_id('')}",
     }
 
@@ -99,27 +117,40 @@ def app_home_opened(*, user: str, channel: Channel, tab: str, view: JSON | None,
     return event if view is None or tab != "home" else event | {"view": view}
 
 
-def member_joined_channel(*, user: str, channel: Channel, inviter: str, event_ts: str) -> JSON:
-    """Somebody, maybe the bot, was added to a channel."""
+def channel_shared(channel: Channel, *, event_ts: str) -> JSON:
+    """`channel_shared`, or `channel_unshared` where another organisation is no longer in the channel."""
+    event: JSON = {"channel": channel.id, "event_ts": event_ts}
+    if channel.shared:
+        return {"type": "channel_shared", "connected_team_id": OTHER_TEAM_ID, **event}
     return {
+        "type": "channel_unshared",
+        "previously_connected_team_id": OTHER_TEAM_ID,
+        "is_ext_shared": False,
+        **event,
+    }
+
+
+def member_joined_channel(*, user: str, team: str, channel: Channel, inviter: str, event_ts: str) -> JSON:
+    """Somebody, maybe the bot, was added to a channel, or came by themselves."""
+    event = {
         "type": "member_joined_channel",
         "user": user,
         "channel": channel.id,
         "channel_type": "C" if channel.kind == "public" else "G",
-        "team": TEAM_ID,
-        "inviter": inviter,
+        "team": team,
         "event_ts": event_ts,
     }
+    return event | {"inviter": inviter} if inviter else event
 
 
-def member_left_channel(*, user: str, channel: Channel, event_ts: str) -> JSON:
+def member_left_channel(*, user: str, team: str, channel: Channel, event_ts: str) -> JSON:
     """Somebody, maybe the bot, is no longer in a channel."""
     return {
         "type": "member_left_channel",
         "user": user,
         "channel": channel.id,
         "channel_type": "C" if channel.kind == "public" else "G",
-        "team": TEAM_ID,
+        "team": team,
         "event_ts": event_ts,
     }
 
@@ -153,7 +184,7 @@ def interaction(kind: str, *, user: User, workspace: Workspace, **content: Any) 
     return {
         "type": kind,
         "team": {"id": TEAM_ID, "domain": workspace.domain},
-        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": TEAM_ID},
+        "user": {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id},
         "api_app_id": APP_ID,
         "token": "playground",
         "enterprise": None,

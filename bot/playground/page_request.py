@@ -17,7 +17,7 @@ MOST_TYPED_CHARACTERS = 100_000
 def person_of(playground: Playground, body: Body) -> str:
     user = str(body.get("user"))
     found = playground.workspace.users.get(user)
-    if found is None or found.is_bot:
+    if found is None or found.is_bot or found.deleted:
         raise ApiError("user_not_found")
     return user
 

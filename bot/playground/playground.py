@@ -33,6 +33,7 @@ from bot.playground.workspace import (
     Channel,
     Ephemeral,
     Stream,
+    User,
     is_ts,
 )
 
@@ -211,7 +212,11 @@ class Playground:
             self.pages.to_user(user, page_message)
         if BOT_USER_ID in channel.members:
             event_ts = self.workspace.next_ts()
-            self.emit(events.member_joined_channel(user=user, channel=channel, inviter=inviter, event_ts=event_ts))
+            self.emit(
+                events.member_joined_channel(
+                    user=user, team=self.workspace.team_of(user), channel=channel, inviter=inviter, event_ts=event_ts
+                )
+            )
         self.changed()
 
     def leave(self, channel: Channel, user: str) -> None:
@@ -223,7 +228,27 @@ class Playground:
         self.pages.to_user(user, item)
         if bot_hears:
             event_ts = self.workspace.next_ts()
-            self.emit(events.member_left_channel(user=user, channel=channel, event_ts=event_ts))
+            self.emit(
+                events.member_left_channel(
+                    user=user, team=self.workspace.team_of(user), channel=channel, event_ts=event_ts
+                )
+            )
+        self.changed()
+
+    def share(self, channel: Channel, *, shared: bool) -> None:
+        """Share a channel with another organisation, or end that: then its people have to go."""
+        channel.shared = shared
+        if not shared:
+            for member in [m for m in channel.members if self.workspace.users[m].external]:
+                self.leave(channel, member)
+        self.show_channel(channel)
+        if BOT_USER_ID in channel.members:
+            self.emit(events.channel_shared(channel, event_ts=self.workspace.next_ts()))
+
+    def show_user(self, user: User, event_type: str, *, described: JSON) -> None:
+        """Tell pages and app of somebody who is new or has changed."""
+        self.pages.to_all({"type": "user", "user": asdict(user)})
+        self.emit({"type": event_type, "user": described, "event_ts": self.workspace.next_ts()})
         self.changed()
 
     def show_channel(self, channel: Channel) -> None:
@@ -285,7 +310,10 @@ class Playground:
 
     def emit(self, event: JSON) -> None:
         """Send an event to the app."""
-        self.socket.send_event(events.event_callback(copy.deepcopy(event), now=self.workspace.now()))
+        channel = self.workspace.channels.get(events.channel_of(event))
+        shared = channel is not None and channel.shared
+        callback = events.event_callback(copy.deepcopy(event), now=self.workspace.now(), shared=shared)
+        self.socket.send_event(callback)
 
     def bot_connection_changed(self) -> None:
         """Tell the pages whether the bot is there."""
@@ -298,7 +326,10 @@ class Playground:
 
     def new_message(self, user: str, text: str, **parts: Any) -> JSON:
         """Begin a message of a person or of the bot."""
-        message: JSON = {"type": "message", "user": user, "team": TEAM_ID, "ts": self.workspace.next_ts(), "text": text}
+        team = self.workspace.team_of(user)
+        message: JSON = {"type": "message", "user": user, "team": team, "ts": self.workspace.next_ts(), "text": text}
+        if team != TEAM_ID:
+            message |= {"user_team": team, "source_team": team}
         return message | {key: value for key, value in parts.items() if value is not None}
 
     def thread_parts(self, channel: Channel, thread_ts: str | None) -> JSON:
@@ -352,6 +383,7 @@ class Playground:
             "kind": channel.kind,
             "members": list(channel.members),
             "topic": channel.topic,
+            "shared": channel.shared,
         }
 
     def page_message(self, channel: Channel, message: JSON) -> JSON:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.playground.workspace import BOT_USER_ID, User, Workspace
 
 _PEOPLE = (
@@ -15,7 +17,7 @@ _BOT = User(id=BOT_USER_ID, name="lorekeeper", real_name="Lorekeeper", color="3b
 def seed(workspace: Workspace) -> None:
     """Fill an empty workspace."""
     for user in (*_PEOPLE, _BOT):
-        workspace.users[user.id] = user
+        workspace.users[user.id] = replace(user)
     everyone = [user.id for user in (*_PEOPLE, _BOT)]
     ada = _PEOPLE[0].id
     workspace.add_channel(

@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 JSON = dict[str, Any]
+Guest = Literal["multi", "single"]
 ChannelKind = Literal["public", "private", "im", "mpim"]
 
 TEAM_ID = "T0PLAYGROUND"
+OTHER_TEAM_ID = "T0ELSEWHERE"
 APP_ID = "A0LOREKEEPER"
 BOT_ID = "B0LOREKEEPER"
 BOT_USER_ID = "U0LOREKEEPER"
@@ -34,6 +36,15 @@ class User:
     color: str
     is_bot: bool = False
     is_admin: bool = False
+    guest: Guest | None = None
+    external: bool = False
+    """Of another organisation, seen through shared channels."""
+    deleted: bool = False
+
+    @property
+    def team_id(self) -> str:
+        """The team that the person belongs to."""
+        return OTHER_TEAM_ID if self.external else TEAM_ID
 
 
 @dataclass(kw_only=True)
@@ -47,6 +58,8 @@ class Channel:
     creator: str
     created: int
     topic: str = ""
+    shared: bool = False
+    """With another organisation (Slack Connect)."""
     messages: dict[str, JSON] = field(default_factory=dict)
 
     @property
@@ -134,14 +147,35 @@ class Workspace:
             kind=kind,
             members=list(user_ids),
             creator=user_ids[0],
+            shared=any(self.users[user].external for user in user_ids),
         )
 
+    def team_of(self, user_id: str) -> str:
+        """Give the team of a person; Slackbot and whoever is gone belong to ours."""
+        user = self.users.get(user_id)
+        return TEAM_ID if user is None else user.team_id
+
     def add_channel(
-        self, *, id: str, name: str, kind: ChannelKind, members: list[str], creator: str, topic: str = ""
+        self,
+        *,
+        id: str,
+        name: str,
+        kind: ChannelKind,
+        members: list[str],
+        creator: str,
+        topic: str = "",
+        shared: bool = False,
     ) -> Channel:
         """Add a channel."""
         channel = Channel(
-            id=id, name=name, kind=kind, members=members, creator=creator, topic=topic, created=int(self.now())
+            id=id,
+            name=name,
+            kind=kind,
+            members=members,
+            creator=creator,
+            topic=topic,
+            created=int(self.now()),
+            shared=shared,
         )
         self.channels[id] = channel
         return channel

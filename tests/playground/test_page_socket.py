@@ -21,7 +21,7 @@ def test_a_snapshot_holds_what_the_person_is_in(site: Site) -> None:
     assert (first["me"], first["bot_connected"], first["home"]) == (ADA, False, None)
     assert [user["real_name"] for user in first["users"]] == ["Ada Park", "Ben Ortiz", "Chloe Lind", "Lorekeeper"]
     general = next(channel for channel in first["channels"] if channel["id"] == GENERAL)
-    assert general.keys() == {"id", "name", "kind", "members", "topic"}
+    assert general.keys() == {"id", "name", "kind", "members", "topic", "shared"}
 
 
 def test_private_messages_reach_members_only_and_traffic_reaches_all(site: Site) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from bot.playground.errors import ApiError
 from bot.playground.methods.places import page_of, visible_channel
 from bot.playground.playground import Playground
-from bot.playground.workspace import BOT_USER_ID, JSON, TEAM_ID, Channel, Workspace
+from bot.playground.workspace import BOT_USER_ID, JSON, OTHER_TEAM_ID, TEAM_ID, Channel, Workspace
 
 _KIND_OF_TYPE = {"public_channel": "public", "private_channel": "private", "mpim": "mpim", "im": "im"}
 MOST_ITEMS = 999
@@ -108,8 +108,8 @@ def conversation(channel: Channel) -> JSON:
         "is_im": channel.kind == "im",
         "is_mpim": channel.kind == "mpim",
         "is_private": channel.kind != "public",
-        "is_shared": False,
-        "is_ext_shared": False,
+        "is_shared": channel.shared,
+        "is_ext_shared": channel.shared,
         "is_org_shared": False,
         "is_pending_ext_shared": False,
         "context_team_id": TEAM_ID,
@@ -127,7 +127,7 @@ def conversation(channel: Channel) -> JSON:
         "creator": channel.creator,
         "unlinked": 0,
         "is_frozen": False,
-        "shared_team_ids": [TEAM_ID],
+        "shared_team_ids": [TEAM_ID, OTHER_TEAM_ID] if channel.shared else [TEAM_ID],
         "pending_shared": [],
         "pending_connected_team_ids": [],
         "previous_names": [],

@@ -9,7 +9,7 @@ from bot.playground.errors import ApiError
 from bot.playground.methods.conversations import channel_page
 from bot.playground.methods.places import page_of
 from bot.playground.playground import Playground
-from bot.playground.workspace import APP_ID, BOT_ID, BOT_USER_ID, JSON, TEAM_ID, User
+from bot.playground.workspace import APP_ID, BOT_ID, BOT_USER_ID, JSON, User, Workspace
 
 
 def info(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
@@ -17,7 +17,7 @@ def info(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
     user = playground.workspace.users.get(arguments["user"])
     if user is None:
         raise ApiError("user_not_found")
-    return {"user": person(user, with_locale=arguments.get("include_locale", False))}
+    return {"user": person(playground.workspace, user, with_locale=arguments.get("include_locale", False))}
 
 
 def list_all(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
@@ -28,7 +28,9 @@ def list_all(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
         raise ApiError("invalid_arguments", "[ERROR] must be more than 0 [json-pointer:/limit]")
     page, cursor = page_of(users, arguments.get("cursor"), limit)
     return {
-        "members": [person(user, with_locale=arguments.get("include_locale", False)) for user in page],
+        "members": [
+            person(playground.workspace, user, with_locale=arguments.get("include_locale", False)) for user in page
+        ],
         "cache_ts": int(playground.workspace.now()),
         "response_metadata": {"next_cursor": cursor},
     }
@@ -44,8 +46,36 @@ def conversations(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
     return channel_page(visible, arguments)
 
 
-def person(user: User, *, with_locale: bool = False) -> JSON:
-    """Describe a person as Slack does."""
+def person(workspace: Workspace, user: User, *, with_locale: bool = False) -> JSON:
+    """Describe a person as Slack does; of people elsewhere an app learns less."""
+    described: JSON = {
+        "id": user.id,
+        "team_id": user.team_id,
+        "name": user.name,
+        "deleted": user.deleted,
+        "color": user.color,
+        "real_name": user.real_name,
+        "tz": "Etc/UTC",
+        "tz_label": "Coordinated Universal Time",
+        "tz_offset": 0,
+        "profile": _profile(user),
+        "is_bot": user.is_bot,
+        "is_app_user": False,
+        "updated": 0,
+    }
+    if user.external:
+        return described | {"is_stranger": not _shares_a_channel(workspace, user)}
+    described |= {
+        "is_admin": user.is_admin,
+        "is_owner": user.is_admin,
+        "is_primary_owner": user.is_admin,
+        "is_restricted": user.guest is not None,
+        "is_ultra_restricted": user.guest == "single",
+    }
+    return described | ({"locale": "en-US"} if with_locale else {})
+
+
+def _profile(user: User) -> JSON:
     profile: JSON = {
         "real_name": user.real_name,
         "real_name_normalized": user.real_name,
@@ -54,28 +84,10 @@ def person(user: User, *, with_locale: bool = False) -> JSON:
         "status_text": "",
         "status_emoji": "",
         "avatar_hash": "",
-        "team": TEAM_ID,
+        "team": user.team_id,
     }
-    if user.is_bot:
-        profile |= {"bot_id": BOT_ID, "api_app_id": APP_ID}
-    described = {
-        "id": user.id,
-        "team_id": TEAM_ID,
-        "name": user.name,
-        "deleted": False,
-        "color": user.color,
-        "real_name": user.real_name,
-        "tz": "Etc/UTC",
-        "tz_label": "Coordinated Universal Time",
-        "tz_offset": 0,
-        "profile": profile,
-        "is_admin": user.is_admin,
-        "is_owner": user.is_admin,
-        "is_primary_owner": user.is_admin,
-        "is_restricted": False,
-        "is_ultra_restricted": False,
-        "is_bot": user.is_bot,
-        "is_app_user": False,
-        "updated": 0,
-    }
-    return described | ({"locale": "en-US"} if with_locale else {})
+    return profile | ({"bot_id": BOT_ID, "api_app_id": APP_ID} if user.is_bot else {})
+
+
+def _shares_a_channel(workspace: Workspace, user: User) -> bool:
+    return any(BOT_USER_ID in channel.members for channel in workspace.channels_of(user.id))
