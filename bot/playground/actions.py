@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable, Mapping
 
 from bot.playground import app_actions, events, place_actions
 from bot.playground.errors import ApiError
 from bot.playground.methods.reactions import EMOJI_NAME
-from bot.playground.page_request import Body, channel_of, message_of, object_in, own_message_of, person_of, typed_text
+from bot.playground.page_request import (
+    Body,
+    attached_files,
+    channel_of,
+    message_of,
+    object_in,
+    own_message_of,
+    person_of,
+    typed_text,
+)
 from bot.playground.playground import Playground
 from bot.playground.text import mentions, rich_text_of
 from bot.playground.workspace import BOT_USER_ID, JSON, SLACKBOT_ID, Channel, Ephemeral, new_id
@@ -16,16 +26,20 @@ from bot.playground.workspace import BOT_USER_ID, JSON, SLACKBOT_ID, Channel, Ep
 async def say(playground: Playground, body: Body) -> JSON:
     """Post what a person typed."""
     user, channel = person_of(playground, body), channel_of(playground, body)
-    text = typed_text(playground, body)
+    files = attached_files(body)
+    text = typed_text(playground, body, may_be_empty=bool(files))
     ts_parts = playground.thread_parts(channel, body.get("thread_ts"))
     block_id = new_id("")[:5]
     message = playground.new_message(
         user,
         text,
         client_msg_id=new_id("").lower() + new_id("").lower(),
-        blocks=[rich_text_of(text, block_id)],
+        blocks=[rich_text_of(text, block_id)] if text else None,
         **ts_parts,
     )
+    if files:
+        kept = [playground.files.add(user=user, **file) for file in files]
+        message |= {"subtype": "file_share", "files": copy.deepcopy(kept), "upload": False}
     playground.post(channel, message)
     if mentions(text, BOT_USER_ID) and BOT_USER_ID not in channel.members:
         _say_bot_is_absent(playground, channel, user, message)

@@ -24,7 +24,7 @@ _NOT_IN_EVENTS = frozenset({"metadata", "streaming", "ephemeral"})
 def channel_of(event: JSON) -> str:
     """Give the channel that an event tells of, or nothing."""
     place = event.get("item", event)
-    found = place.get("channel", "") if isinstance(place, dict) else ""
+    found = place.get("channel", event.get("channel_id", "")) if isinstance(place, dict) else ""
     return found if isinstance(found, str) else ""
 
 
@@ -77,9 +77,22 @@ def message_posted(channel: Channel, message: JSON) -> JSON:
     }
 
 
+def file_shared(file: JSON, channel: Channel, *, user: str, event_ts: str) -> JSON:
+    """A file was shared; the message event beside it carries the file's description."""
+    return {
+        "type": "file_shared",
+        "file_id": file["id"],
+        "user_id": user,
+        "file": {"id": file["id"]},
+        "channel_id": channel.id,
+        "event_ts": event_ts,
+    }
+
+
 def app_mention(channel: Channel, message: JSON) -> JSON:
     """The second event of a message that names the bot."""
-    kept = {key: value for key, value in _in_events(message).items() if key not in ("parent_user_id", "reactions")}
+    left_out = ("parent_user_id", "reactions", "subtype")
+    kept = {key: value for key, value in _in_events(message).items() if key not in left_out}
     return kept | {"type": "app_mention", "channel": channel.id, "event_ts": message["ts"]}
 
 

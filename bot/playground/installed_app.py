@@ -29,6 +29,8 @@ class InstalledApp:
 
     def __init__(self, manifest: Mapping[str, Any] | None) -> None:
         self.is_described = manifest is not None
+        oauth = _part(manifest or {}, "oauth_config", dict)
+        self.scopes: list[str] = [str(scope) for scope in _part(_part(oauth, "scopes", dict), "bot", list)]
         features = _part(manifest or {}, "features", dict)
         self.commands: list[JSON] = [
             {
@@ -43,6 +45,10 @@ class InstalledApp:
             {key: str(shortcut.get(key, "")) for key in ("name", "type", "callback_id", "description")}
             for shortcut in _part(features, "shortcuts", list)
         ]
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the bot's token has a scope; without a manifest it has all."""
+        return not self.is_described or scope in self.scopes
 
     def find_command(self, name: str) -> JSON | None:
         """Find a slash command; without a manifest there is every command."""

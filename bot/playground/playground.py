@@ -11,12 +11,13 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.playground import events
 from bot.playground.delivery import SocketMode
 from bot.playground.faults import Faults
 from bot.playground.features import Features, Surface
+from bot.playground.files import Files
 from bot.playground.installed_app import InstalledApp
 from bot.playground.interactivity import Interactivity
 from bot.playground.ledger import Entry, Ledger
@@ -36,6 +37,9 @@ from bot.playground.workspace import (
     User,
     is_ts,
 )
+
+if TYPE_CHECKING:
+    from bot.playground.methods.files import Ticket
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +68,8 @@ class Playground:
         )
         self.interactivity = Interactivity(self)
         self.sessions = Sessions(self)
+        self.files = Files(self)
+        self.upload_tickets: dict[str, Ticket] = {}
         self.statuses: dict[tuple[str, str], JSON] = {}
         self.prompts: dict[str, JSON] = {}
         self.url = ""
@@ -95,6 +101,7 @@ class Playground:
             self.set_status(channel, message.get("thread_ts") or message["ts"], "", [])
         if BOT_USER_ID in channel.members:
             self.emit(events.message_posted(channel, message))
+            self.files.tell_of_shares(channel, message)
             mentioned = channel.kind != "im" and mentions(message["text"], BOT_USER_ID)
             if mentioned and message["user"] != BOT_USER_ID:
                 self.emit(events.app_mention(channel, message))
@@ -121,7 +128,9 @@ class Playground:
             kept = {key: message[key] for key in message if key.startswith(("reply_", "latest_"))}
             stone = {"type": "message", "subtype": "tombstone", "text": "This message was deleted.", "hidden": True}
             stone |= {"user": SLACKBOT_ID, "ts": message["ts"], "thread_ts": message["ts"], **kept}
+            before = copy.deepcopy(message)
             self.change(channel, message, dict.fromkeys(message) | stone)
+            self.files.delete_unshared(before, seen=BOT_USER_ID in channel.members)
             return
         del channel.messages[message["ts"]]
         self.workspace.streams.pop((channel.id, message["ts"]), None)
@@ -130,6 +139,7 @@ class Playground:
         self._parent_to_pages(channel, message)
         if BOT_USER_ID in channel.members:
             self.emit(events.message_deleted(channel, message, self.workspace.next_ts()))
+        self.files.delete_unshared(message, seen=BOT_USER_ID in channel.members)
         self.changed()
 
     def react(self, channel: Channel, message: JSON, *, user: str, name: str, add: bool) -> bool:

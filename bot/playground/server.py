@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bot.playground import web_api
+from bot.playground import file_transfer, web_api
 from bot.playground.actions import ACTIONS
 from bot.playground.documents import show_document
 from bot.playground.errors import ApiError
@@ -45,6 +45,9 @@ def build_server(playground: Playground) -> ASGIApp:
         Mount("/static", StaticFiles(directory=PAGE_FOLDER, check_dir=False)),
         Route("/document", surface.document),
         Route("/api/{method:path}", surface.method, methods=["GET", "POST"]),
+        Route("/files-pri/{team_and_file}/{name:path}", surface.download, methods=["GET"]),
+        Route("/upload/v1/{key}", surface.upload, methods=["POST"]),
+        Route("/playground/file/{file}", surface.file, methods=["GET"]),
         Route("/actions/{team}/{key}", surface.response_url, methods=["POST"]),
         Route("/playground/api/ledger", surface.ledger, methods=["GET"]),
         Route("/playground/api/{action}", surface.action, methods=["POST"]),
@@ -75,6 +78,15 @@ class _Surface:
 
     async def response_url(self, request: Request) -> Response:
         return await answer_response_url(request, self._playground)
+
+    async def download(self, request: Request) -> Response:
+        return await file_transfer.download(request, self._playground)
+
+    async def upload(self, request: Request) -> Response:
+        return await file_transfer.upload(request, self._playground)
+
+    async def file(self, request: Request) -> Response:
+        return await file_transfer.show(request, self._playground)
 
     async def ledger(self, request: Request) -> Response:
         since = request.query_params.get("since", "0")

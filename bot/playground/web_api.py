@@ -70,6 +70,7 @@ def _answer(playground: Playground, name: str, received: Received) -> JSON:
     playground.features.before_call(name, time.monotonic(), playground.socket.time_scale)
     playground.faults.before_call(name, method.tier, time.monotonic())
     arguments = playground.features.limited(name, read_arguments(method, received.arguments))
+    playground.files.check_blocks(arguments)
     return {"ok": True, **HANDLERS[name](playground, arguments)}
 
 

@@ -105,6 +105,7 @@ class Workspace:
         self.channels: dict[str, Channel] = {}
         self.homes: dict[str, JSON] = {}
         self.streams: dict[tuple[str, str], Stream] = {}
+        self.files: dict[str, JSON] = {}
         self.ephemerals: dict[tuple[str, str], Ephemeral] = {}
         self._last_ts = 0
 
@@ -213,6 +214,7 @@ class Workspace:
             "users": [asdict(user) for user in self.users.values()],
             "channels": [asdict(channel) for channel in self.channels.values()],
             "homes": self.homes,
+            "files": self.files,
             "streams": [asdict(stream) for stream in self.streams.values()],
         }
 
@@ -224,6 +226,7 @@ class Workspace:
         self.users = {user["id"]: User(**user) for user in state["users"]}
         self.channels = {channel["id"]: Channel(**channel) for channel in state["channels"]}
         self.homes = dict(state["homes"])
+        self.files = dict(state.get("files", {}))
         self.streams = {(s["channel"], s["ts"]): Stream(**s) for s in state["streams"]}
 
 

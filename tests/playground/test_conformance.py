@@ -140,6 +140,12 @@ def test_the_answers_of_every_method_are_complete(site: Site) -> None:
     client.assistant_threads_setSuggestedPrompts(channel_id="D0ADAPARK", thread_ts=None, prompts=prompts)
     client.views_publish(user_id="U0ADAPARK", view={"type": "home", "blocks": []})
     client.chat_delete(channel="C0GENERAL", ts=posted["ts"])
+    client.files_upload_v2(
+        channel=client.conversations_open(users="U0ADAPARK")["channel"]["id"], content="a", title="A"
+    )
+    shared = client.conversations_history(channel="D0ADAPARK")["messages"][0]["files"][0]["id"]
+    client.files_info(file=shared)
+    client.files_delete(file=shared)
     stream = client.chat_startStream(channel="D0ADAPARK", thread_ts=posted["ts"], markdown_text="a")
     client.chat_appendStream(channel="D0ADAPARK", ts=stream["ts"], markdown_text="b")
     client.chat_stopStream(channel="D0ADAPARK", ts=stream["ts"])

@@ -13,8 +13,9 @@ _FLAGS = frozenset(
     "as_user exclude_archived exclude_muted full include_all_metadata include_locale include_num_members inclusive "
     "link_names mrkdwn prevent_creation reply_broadcast return_im unfurl_links unfurl_media".split()
 )
+_NUMBERS = frozenset({"limit", "count", "page", "length"})
 _STRUCTURES = frozenset(
-    "attachments blocks chunks file_ids loading_messages metadata prompts unfurled_attachments view".split()
+    "attachments blocks chunks file_ids files loading_messages metadata prompts unfurled_attachments view".split()
 )
 # What a broken structure is called depends on the argument; everything else is `invalid_arguments`.
 _STRUCTURE_ERRORS = {
@@ -106,6 +107,16 @@ METHODS: Mapping[str, Method] = {
     "reactions.add": Method("t3", required="name timestamp channel"),
     "reactions.remove": Method("t2", required="name", optional="file file_comment channel timestamp"),
     "reactions.get": Method("t3", optional="channel file file_comment full timestamp", takes_json=False),
+    "files.info": Method("t4", required="file", optional="count cursor limit page", takes_json=False),
+    "files.getUploadURLExternal": Method(
+        "t4", required="length filename", optional="snippet_type alt_txt", takes_json=False
+    ),
+    "files.completeUploadExternal": Method(
+        "t4",
+        required="files",
+        optional="channel_id thread_ts channels initial_comment blocks username icon_url icon_emoji",
+    ),
+    "files.delete": Method("t3", required="file"),
     "agents.sessions.setStatus": Method(
         "t3",
         required="channel_id status",
@@ -137,7 +148,7 @@ def unknown_arguments(method: Method, raw: Mapping[str, Any]) -> list[str]:
 def _convert(name: str, value: Any) -> Any:
     if name in _FLAGS:
         return _flag(name, value)
-    if name == "limit":
+    if name in _NUMBERS:
         return _number(name, value)
     if name in _STRUCTURES:
         return _structure(name, value)
