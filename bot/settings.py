@@ -20,6 +20,15 @@ from pydantic.dataclasses import dataclass
 from bot.errors import SettingsError
 
 SETTINGS_FILE = "lorekeeper.toml"
+SLACK_FILE = "slack.env"
+SLACK_FILE_NAMES = (
+    "SLACK_BOT_TOKEN",
+    "SLACK_APP_TOKEN",
+    "SLACK_SIGNING_SECRET",
+    "SLACK_CLIENT_ID",
+    "SLACK_CLIENT_SECRET",
+    "SLACK_API_URL",
+)
 SLACK_API_URL = "https://slack.com/api/"
 _STRICT = ConfigDict(extra="forbid")
 
@@ -109,6 +118,13 @@ class ScheduleSettings:
 class SlackSettings:
     """How the bot behaves in Slack."""
 
+    mode: Literal["socket", "http"] = "socket"
+    """`socket`: the bot calls Slack, for one workspace; `http`: Slack calls the bot, for one or several."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 3000
+    """Where HTTP mode listens; something that speaks https stands before it."""
+    public_url: str = ""
+    """The public address of HTTP mode, https://..., for Slack's way back after an installation."""
     workers: Annotated[int, Field(ge=1, le=32)] = 2
     update_seconds: Annotated[float, Field(ge=0.2, le=30)] = 1.3
     """Least time between two updates of one streamed message; Slack allows about 50 a minute in all."""
@@ -146,6 +162,10 @@ class Settings:
     slack_signing_secret: Secret
     slack_api_url: str
     file: FileSettings
+    slack_client_id: str = ""
+    slack_client_secret: Secret = Secret("")
+    token_key: Secret = Secret("")
+    """Keys of the tokens at rest, newest first, separated by commas; without one, a file holds the key."""
 
     @property
     def settings_file(self) -> Path:
@@ -159,15 +179,56 @@ def load_settings(environment: Mapping[str, str], home: Path | None = None) -> S
     Raises SettingsError with key, value and expectation.
     """
     folder = (home or Path(environment.get("LOREKEEPER_HOME") or default_home())).expanduser().absolute()
+    kept = read_slack_file(folder / SLACK_FILE)
+
+    def slack(name: str) -> str:
+        return environment.get(name, "").strip() or kept.get(name, "")
+
     return Settings(
         home=folder,
         database_url=environment.get("LOREKEEPER_DATABASE_URL") or f"sqlite:///{folder / 'lorekeeper.db'}",
-        slack_bot_token=Secret(environment.get("SLACK_BOT_TOKEN", "").strip()),
-        slack_app_token=Secret(environment.get("SLACK_APP_TOKEN", "").strip()),
-        slack_signing_secret=Secret(environment.get("SLACK_SIGNING_SECRET", "").strip()),
-        slack_api_url=_api_url(environment.get("SLACK_API_URL", "")),
+        slack_bot_token=Secret(slack("SLACK_BOT_TOKEN")),
+        slack_app_token=Secret(slack("SLACK_APP_TOKEN")),
+        slack_signing_secret=Secret(slack("SLACK_SIGNING_SECRET")),
+        slack_api_url=_api_url(slack("SLACK_API_URL")),
         file=read_settings_file(folder / SETTINGS_FILE),
+        slack_client_id=slack("SLACK_CLIENT_ID"),
+        slack_client_secret=Secret(slack("SLACK_CLIENT_SECRET")),
+        token_key=Secret(environment.get("LOREKEEPER_TOKEN_KEY", "").strip()),
     )
+
+
+def read_slack_file(path: Path) -> dict[str, str]:
+    """Read the tokens that `lorekeeper setup` wrote, NAME=value on each line; a missing file has none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read ({error}). Mend its permissions, or remove it.") from error
+    found: dict[str, str] = {}
+    for line in lines:
+        name, separator, value = line.strip().partition("=")
+        if not separator or name.startswith("#"):
+            continue
+        if name.strip() not in SLACK_FILE_NAMES:
+            raise SettingsError(f"{path} sets {name.strip()!r}, expected one of {', '.join(SLACK_FILE_NAMES)}")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def write_slack_file(path: Path, values: Mapping[str, str]) -> None:
+    """Add these to the tokens in the file, which its owner alone may read; whole or not at all."""
+    merged = read_slack_file(path) | dict(values)
+    text = "".join(f"{name}={merged[name]}\n" for name in SLACK_FILE_NAMES if merged.get(name))
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
 
 
 def default_home() -> str:
