@@ -62,10 +62,12 @@ class Feature(Protocol):
 
 def build_features(parts: TeamParts) -> tuple[Feature, ...]:
     """All features of one team's bot."""
+    from bot.slack.answer_features import answer_features
     from bot.slack.home import HomePage
     from bot.slack.votes import Votes
 
     return (
+        *answer_features(parts),
         Votes(engine=parts.engine, delivery=parts.delivery, link=parts.link),
         HomePage(parts=parts),
     )

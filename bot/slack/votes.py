@@ -14,11 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 from slack_bolt import Ack, App
 
+from bot.answered import load_answered
 from bot.conversation import load_saved, message_of
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.feedback import Vote, find_answer, record_reason, record_vote, withdraw_vote
 from bot.inbox import Kind, Lease
 from bot.slack import words
+from bot.slack.answer_menu import menu_blocks
 from bot.slack.deliver import Delivery, Place
 from bot.slack.feedback_form import (
     FORM_CALLBACK,
@@ -30,6 +32,7 @@ from bot.slack.feedback_form import (
     receipt_message,
 )
 from bot.slack.parse import ReactionChange
+from bot.slack.presses import whisper_at
 from bot.slack.render import FEEDBACK_ACTIONS, RenderedMessage, parse_feedback_value, receipt, render_answer
 
 logger = logging.getLogger(__name__)
@@ -95,7 +98,7 @@ class Votes:
         if vote < 0:
             # The trigger lives for three seconds: the form comes before the receipt.
             self._open_form(body, str(answer_id))
-        self._confirm(answer_id, vote)
+        self._confirm(answer_id, vote, body)
 
     def ask_reason(self, body: Mapping[str, Any]) -> None:
         """Open the form from the button under a 👎 reaction's receipt."""
@@ -123,14 +126,19 @@ class Votes:
         except (SlackSilentError, SlackRefusedError) as error:
             logger.warning("the form for answer %s did not open: %s", key, error)
 
-    def _confirm(self, answer_id: int, vote: Vote) -> None:
-        place = message_of(self.engine, answer_id)
+    def _confirm(self, answer_id: int, vote: int, body: Mapping[str, Any]) -> None:
+        answered = load_answered(self.engine, answer_id)
         saved = load_saved(self.engine, answer_id)
-        if place is None or saved.answer is None:
+        if answered is None or saved.answer is None:
             return
-        message = render_answer(saved.answer, link=self.link, feedback_value=str(answer_id), vote=vote)
+        if answered.message_ts is None:
+            # What only one person sees cannot be updated: the receipt stands beside it.
+            whisper_at(self.delivery, body, receipt_message(receipt(vote)))
+            return
+        tail = menu_blocks(answer_id, answered.visibility)
+        message = render_answer(saved.answer, link=self.link, feedback_value=str(answer_id), vote=vote, tail=tail)
         try:
-            self.delivery.update(place.channel, place.message_ts, message)
+            self.delivery.update(answered.channel, answered.message_ts, message)
         except (SlackSilentError, SlackRefusedError) as error:
             logger.warning("the receipt for answer %d was not shown: %s", answer_id, error)
 
@@ -140,8 +148,4 @@ class Votes:
             self.delivery.whisper(Place(channel=place.channel, thread_ts=place.thread_ts), user, message)
 
     def _lost(self, body: Mapping[str, Any]) -> None:
-        container = body.get("container") or {}
-        channel, thread_ts = container.get("channel_id"), container.get("thread_ts")
-        if channel and thread_ts:
-            place = Place(channel=str(channel), thread_ts=str(thread_ts))
-            self.delivery.whisper(place, str(body["user"]["id"]), receipt_message(words.NO_SUCH_ANSWER))
+        whisper_at(self.delivery, body, receipt_message(words.NO_SUCH_ANSWER))

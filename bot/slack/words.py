@@ -83,6 +83,28 @@ MENU_PURPOSES = {
     "why": "Why this answer?",
     "escalate": "Ask a person",
 }
+NOT_YOURS = "Only the person who asked, or an admin, can have this answer made again. You can ask me yourself."
+ANSWER_GONE = "I don't have that answer any more."
+AT_IT = "I'm at it already."
+
+# Why this answer
+FORM_CLOSE = "Close"
+WHY_TITLE = "Why this answer?"
+WHY_LOADING = "Looking it up…"
+WHY_GONE = "I don't have that answer any more, so I can't say."
+WHY_UNDERSTOOD = "What I understood"
+WHY_NO_QUESTION = "The question is not kept any more."
+WHY_ESTIMATE = "How sure I was"
+WHY_APPROVED = "A person approved this text as the answer to such questions; I did not write it anew."
+WHY_REASONS = {
+    "meaning": "means something similar",
+    "words": "has the same words",
+    "both": "means something similar and has the same words",
+}
+WHY_SOURCE_CHANGED = "the document was changed since"
+WHY_SOURCE_GONE = "the document is not there any more"
+WHY_NO_SYNC = "No source of these passages was read to the end yet."
+CURATE_OPEN = "Approve as the standing answer"
 
 
 def failed(reference: str) -> str:
@@ -128,6 +150,62 @@ def next_read(when: datetime, now: datetime) -> str:
 def model_line(version: str) -> str:
     """Name the version that answers."""
     return f"Answering with {version}"
+
+
+def why_estimate(outcome: str, support: float, threshold: float | None) -> str:
+    """Say how far the passages seemed to answer the question, and what would have been enough."""
+    sure = f"My estimate that these passages answer the question: {support:.0%}"
+    enough = "" if threshold is None else f"; below {threshold:.0%} I don't answer"
+    said = "." if outcome != "abstained" else ". That was not enough, so I gave no answer."
+    return f"{sure}{enough}{said}"
+
+
+def why_passages(count: int) -> str:
+    """Introduce the passages."""
+    return {0: "I found no passage that you may read", 1: "The passage I looked at"}.get(
+        count, f"The {count} passages I looked at"
+    )
+
+
+def why_hidden(count: int) -> str:
+    """Count the passages that are not shown."""
+    return f"{'1 passage is' if count == 1 else f'{count} passages are'} not shown: not for you, or gone since."
+
+
+def why_cited(number: int | None) -> str:
+    """Say whether the answer stands on a passage."""
+    return "not used in the answer" if number is None else f"used in the answer as [{number}]"
+
+
+def why_scores(score: float, cosine: float, word_score: float) -> str:
+    """Give a passage's scores."""
+    return f"score {score:.2f} (meaning {cosine:.2f}, words {word_score:.2f})"
+
+
+def why_age(modified_at: datetime | None, synced_at: datetime | None, now: datetime) -> str:
+    """Say how old a document is, and when it was last read."""
+    changed = f"changed {_ago(now - modified_at)}" if modified_at else ""
+    return ", ".join(filter(None, (changed, f"read {_ago(now - synced_at)}" if synced_at else "")))
+
+
+def why_times(retrieve: float, first: float, total: float) -> str:
+    """Say where the time went."""
+    return f"Searched for {retrieve:.1f} s, first word after {first:.1f} s, finished after {total:.1f} s"
+
+
+def why_tokens(prompt: int, completion: int) -> str:
+    """Say how much was read and written."""
+    return f"Read {prompt:,} tokens and wrote {completion:,}"
+
+
+def why_sync(when: datetime | None, now: datetime) -> str:
+    """Say how fresh the sources are."""
+    return WHY_NO_SYNC if when is None else f"Sources last read to the end {_ago(now - when)}"
+
+
+def why_revisions(count: int) -> str:
+    """Say how often an answer was made again."""
+    return {0: "Never made again", 1: "Made again once"}.get(count, f"Made again {count} times")
 
 
 def _ago(span: timedelta) -> str:

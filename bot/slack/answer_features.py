@@ -1,0 +1,26 @@
+"""Puts together what people can do with answers, from the parts of a team's bot."""
+
+from __future__ import annotations
+
+from bot.answer import Answering
+from bot.slack.answer_actions import AnswerActions
+from bot.slack.features import Feature, TeamParts
+
+
+def answer_features(parts: TeamParts) -> tuple[Feature, ...]:
+    """The menu of an answer and all that follows from it."""
+    answering = parts.answering if isinstance(parts.answering, Answering) else None
+    threshold = None if answering is None else answering.options.minimum_support
+
+    def is_admin(user: str) -> bool:
+        return user in parts.admins
+
+    return (
+        AnswerActions(
+            parts=parts,
+            is_admin=is_admin,
+            threshold=threshold,
+            may_approve=False,
+            presses={},
+        ),
+    )
