@@ -28,7 +28,10 @@ async def say(playground: Playground, body: Body) -> JSON:
     user, channel = person_of(playground, body), channel_of(playground, body)
     files = attached_files(body)
     text = typed_text(playground, body, may_be_empty=bool(files))
-    ts_parts = playground.thread_parts(channel, body.get("thread_ts"))
+    thread_ts = body.get("thread_ts")
+    if not thread_ts and playground.viewing.has_container and playground.is_direct(channel):
+        thread_ts = playground.viewing.thread_for(user, channel)
+    ts_parts = playground.thread_parts(channel, thread_ts)
     block_id = new_id("")[:5]
     message = playground.new_message(
         user,
@@ -116,6 +119,8 @@ async def open_home(playground: Playground, body: Body) -> JSON:
         raise ApiError("invalid_arguments", "tab is home or messages")
     workspace = playground.workspace
     channel = workspace.open_direct(user, BOT_USER_ID)
+    if tab == "messages" and playground.viewing.has_container:
+        return {"thread_ts": playground.viewing.open_container(user, channel)}
     playground.emit(
         events.app_home_opened(
             user=user, channel=channel, tab=tab, view=workspace.homes.get(user), event_ts=workspace.next_ts()
@@ -168,6 +173,7 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "open_group": place_actions.open_group,
     "create_person": place_actions.create_person,
     "change_person": place_actions.change_person,
+    "context": app_actions.context,
     "slash": app_actions.slash,
     "shortcut": app_actions.shortcut,
     "stop_session": app_actions.stop_session,

@@ -42,6 +42,13 @@ async def shortcut(playground: Playground, body: Body) -> JSON:
     return {}
 
 
+async def context(playground: Playground, body: Body) -> JSON:
+    """Look at a channel, or at none."""
+    user = person_of(playground, body)
+    playground.viewing.look_at(user, channel_of(playground, body) if body.get("channel") else None)
+    return {}
+
+
 async def stop_session(playground: Playground, body: Body) -> JSON:
     """Press Stop on what the agent does in a thread."""
     user, channel = person_of(playground, body), channel_of(playground, body)

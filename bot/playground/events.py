@@ -143,6 +143,17 @@ def channel_shared(channel: Channel, *, event_ts: str) -> JSON:
     }
 
 
+def app_context_changed(*, user: str, channel: Channel, context: JSON, event_ts: str) -> JSON:
+    """Somebody looks at something else while the app is there."""
+    return {
+        "type": "app_context_changed",
+        "user": user,
+        "channel": channel.id,
+        "context": context,
+        "event_ts": event_ts,
+    }
+
+
 def member_joined_channel(*, user: str, team: str, channel: Channel, inviter: str, event_ts: str) -> JSON:
     """Somebody, maybe the bot, was added to a channel, or came by themselves."""
     event = {

@@ -31,6 +31,8 @@ class InstalledApp:
         self.is_described = manifest is not None
         oauth = _part(manifest or {}, "oauth_config", dict)
         self.scopes: list[str] = [str(scope) for scope in _part(_part(oauth, "scopes", dict), "bot", list)]
+        subscriptions = _part(_part(manifest or {}, "settings", dict), "event_subscriptions", dict)
+        self.events = frozenset(str(event) for event in _part(subscriptions, "bot_events", list))
         features = _part(manifest or {}, "features", dict)
         self.commands: list[JSON] = [
             {
@@ -45,6 +47,10 @@ class InstalledApp:
             {key: str(shortcut.get(key, "")) for key in ("name", "type", "callback_id", "description")}
             for shortcut in _part(features, "shortcuts", list)
         ]
+
+    def hears(self, event: str) -> bool:
+        """Tell whether the app is subscribed to an event; without a manifest it is to every one."""
+        return not self.is_described or event in self.events
 
     def may(self, scope: str) -> bool:
         """Tell whether the bot's token has a scope; without a manifest it has all."""

@@ -26,6 +26,7 @@ from bot.playground.pages import Pages
 from bot.playground.sessions import Sessions
 from bot.playground.state_file import load_workspace, save_workspace
 from bot.playground.text import links, mentions
+from bot.playground.viewing import Viewing
 from bot.playground.workspace import (
     BOT_USER_ID,
     JSON,
@@ -69,6 +70,7 @@ class Playground:
         self.interactivity = Interactivity(self)
         self.sessions = Sessions(self)
         self.files = Files(self)
+        self.viewing = Viewing(self)
         self.upload_tickets: dict[str, Ticket] = {}
         self.statuses: dict[tuple[str, str], JSON] = {}
         self.prompts: dict[str, JSON] = {}
@@ -92,23 +94,30 @@ class Playground:
 
     # What happens to messages
 
-    def post(self, channel: Channel, message: JSON, *, unfurl: bool = True) -> JSON:
-        """Add a message and tell everybody."""
+    def post(self, channel: Channel, message: JSON, *, unfurl: bool = True, quietly: bool = False) -> JSON:
+        """Add a message and tell everybody; a quiet one reaches the pages only."""
         self.workspace.add_message(channel, message)
         self._message_to_pages(channel, message)
         self._parent_to_pages(channel, message)
         if message["user"] == BOT_USER_ID:
             self.set_status(channel, message.get("thread_ts") or message["ts"], "", [])
-        if BOT_USER_ID in channel.members:
-            self.emit(events.message_posted(channel, message))
-            self.files.tell_of_shares(channel, message)
-            mentioned = channel.kind != "im" and mentions(message["text"], BOT_USER_ID)
-            if mentioned and message["user"] != BOT_USER_ID:
-                self.emit(events.app_mention(channel, message))
+        if BOT_USER_ID in channel.members and not quietly:
+            self._tell_of_message(channel, message)
         if unfurl:
             self._unfurl_later(channel, message)
         self.changed()
         return message
+
+    def _tell_of_message(self, channel: Channel, message: JSON) -> None:
+        event = events.message_posted(channel, message)
+        context = self.viewing.app_context(message["user"])
+        if context and channel.kind == "im" and self.viewing.has_agent and self.app.hears("app_context_changed"):
+            event["app_context"] = context
+        self.emit(event)
+        self.files.tell_of_shares(channel, message)
+        mentioned = channel.kind != "im" and mentions(message["text"], BOT_USER_ID)
+        if mentioned and message["user"] != BOT_USER_ID:
+            self.emit(events.app_mention(channel, message))
 
     def change(self, channel: Channel, message: JSON, changes: JSON, *, quietly: bool = False) -> JSON:
         """Replace parts of a message; a value of None removes the part. Quiet changes reach the pages only."""
@@ -341,6 +350,10 @@ class Playground:
         if team != TEAM_ID:
             message |= {"user_team": team, "source_team": team}
         return message | {key: value for key, value in parts.items() if value is not None}
+
+    def is_direct(self, channel: Channel) -> bool:
+        """Tell whether this is somebody's direct message with the bot."""
+        return channel.kind == "im" and BOT_USER_ID in channel.members
 
     def thread_parts(self, channel: Channel, thread_ts: str | None) -> JSON:
         """Give the fields that make a message a reply; a reply to a reply belongs to the parent."""

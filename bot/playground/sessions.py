@@ -60,6 +60,8 @@ class Sessions:
         session = self._find(channel, thread_ts)
         if session.status != "processing":
             raise ApiError("session_not_processing")
+        if not self._playground.app.hears("agent_session_stopped"):
+            raise ApiError("app_not_subscribed")
         halted = self._playground.halt_streams(channel, thread_ts)
         event_ts = self._playground.workspace.next_ts()
         self._playground.emit(
@@ -86,5 +88,5 @@ class Sessions:
             "thread_ts": session.thread_ts,
             "status": session.status,
             "title": session.title,
-            "stoppable": True,
+            "stoppable": self._playground.app.hears("agent_session_stopped"),
         }

@@ -41,14 +41,18 @@ def set_suggested_prompts(playground: Playground, arguments: Mapping[str, Any]) 
     if not all(isinstance(p, dict) and p.get("title") and p.get("message") for p in prompts):
         raise ApiError("invalid_arguments", "[ERROR] missing required field: title or message [json-pointer:/prompts]")
     thread_ts = _thread(channel, arguments["thread_ts"]) if "thread_ts" in arguments else None
+    if thread_ts is None and playground.surface != "agent":
+        # Only an agent has prompts for its whole messages tab; in the older container they belong to a thread.
+        raise ApiError("not_agent_app")
     playground.set_prompts(channel, thread_ts, arguments.get("title", ""), prompts)
     return {}
 
 
 def set_title(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
-    """assistant.threads.setTitle: taken and kept nowhere, because the page shows no titles of threads."""
+    """assistant.threads.setTitle: of a thread in the assistant's container; others have none that anybody sees."""
     channel = _channel(playground, arguments)
-    _thread(channel, arguments["thread_ts"])
+    thread_ts = _thread(channel, arguments["thread_ts"])
+    playground.viewing.set_title(channel, thread_ts, arguments["title"])
     return {}
 
 
