@@ -23,6 +23,7 @@ from bot.playground.interactivity import Interactivity
 from bot.playground.ledger import Entry, Ledger
 from bot.playground.options import PlaygroundOptions, Tokens
 from bot.playground.pages import Pages
+from bot.playground.scopes import event_subscription
 from bot.playground.sessions import Sessions
 from bot.playground.state_file import load_workspace, save_workspace
 from bot.playground.text import links, mentions
@@ -329,6 +330,8 @@ class Playground:
 
     def emit(self, event: JSON) -> None:
         """Send an event to the app."""
+        if not self.app.hears(event_subscription(event)):
+            return
         channel = self.workspace.channels.get(events.channel_of(event))
         shared = channel is not None and channel.shared
         callback = events.event_callback(copy.deepcopy(event), now=self.workspace.now(), shared=shared)

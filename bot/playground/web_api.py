@@ -17,6 +17,7 @@ from bot.playground.errors import ApiError
 from bot.playground.methods import HANDLERS
 from bot.playground.methods.arguments import METHODS, Method, read_arguments, unknown_arguments
 from bot.playground.playground import Playground
+from bot.playground.scopes import missing_scopes
 from bot.playground.strict_json import read_json
 from bot.playground.workspace import JSON
 
@@ -39,7 +40,7 @@ async def call(request: Request, playground: Playground) -> Response:
     started = time.monotonic()
     received = Received(token=None, arguments={})
     status = 200
-    headers: dict[str, str] = {}
+    headers = {"x-oauth-scopes": ",".join(playground.app.scopes)} if playground.app.is_described else {}
     try:
         received = await _receive(request, METHODS.get(name))
         body = _answer(playground, name, received)
@@ -67,6 +68,7 @@ def _answer(playground: Playground, name: str, received: Received) -> JSON:
     if method is None:
         raise ApiError("unknown_method")
     _check_token(playground, name, received.token)
+    _check_scopes(playground, name, received.arguments)
     playground.features.before_call(name, time.monotonic(), playground.socket.time_scale)
     playground.faults.before_call(name, method.tier, time.monotonic())
     arguments = playground.features.limited(name, read_arguments(method, received.arguments))
@@ -86,6 +88,15 @@ def _check_token(playground: Playground, name: str, token: str | None) -> None:
         raise ApiError("not_allowed_token_type")
     if not hmac.compare_digest(token.encode(), right.encode()):
         raise ApiError("invalid_auth")
+
+
+def _check_scopes(playground: Playground, name: str, raw: Mapping[str, Any]) -> None:
+    if not playground.app.is_described:
+        return
+    missing = missing_scopes(playground.workspace, name, raw, playground.app.scopes)
+    if missing:
+        details = {"needed": ",".join(missing), "provided": ",".join(playground.app.scopes)}
+        raise ApiError("missing_scope", details=details)
 
 
 async def _receive(request: Request, method: Method | None) -> Received:
