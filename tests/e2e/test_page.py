@@ -210,7 +210,8 @@ def test_own_messages_can_be_edited_and_deleted(page: Page) -> None:
     field.press("Enter")
     expect(message(page, "Hello world")).to_contain_text("(edited)")
     message(page, "Hello world").hover()
-    page.get_by_role("button", name="Delete message").click()
+    message(page, "Hello world").get_by_role("button", name="More actions").click()
+    page.get_by_role("menuitem", name="Delete message").click()
     page.get_by_role("dialog", name="Delete this message?").get_by_role("button", name="Delete").click()
     expect(message(page, "Hello world")).to_have_count(0)
 

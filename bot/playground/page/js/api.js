@@ -11,11 +11,15 @@ const SENTENCES = {
   operation_timed_out: "The bot did not answer in time. Try it once more.",
   already_in_channel: "They are in this channel already.",
   invalid_name: "This name cannot be used. Letters, digits, - and _ are fine.",
+  file_too_large: "This file is too large. Files of up to 20 MB can be sent.",
+  session_not_processing: "There is nothing to stop any more.",
+  command_not_found: "The bot does not know this command.",
+  restricted_action: "A guest cannot do this.",
 };
 
 /** The actions of the page protocol, each as a function, in the name of the store's person. */
 export function createApi(store) {
-  const call = (action, body = {}) => post(`/playground/api/${action}`, { user: store.me, ...body });
+  const call = (action, body = {}, options = {}) => post(`/playground/api/${action}`, { user: store.me, ...body }, options);
   return {
     say: (body) => call("say", body),
     edit: (body) => call("edit", body),
@@ -25,14 +29,27 @@ export function createApi(store) {
     submitView: (body) => call("view_submit", body),
     closeView: (body) => call("view_close", body),
     openHome: (tab) => call("open_home", { tab }),
+    slash: (body) => call("slash", body),
+    shortcut: (body) => call("shortcut", body),
+    stopSession: (body) => call("stop_session", body),
+    renameSession: (body) => call("rename_session", body),
+    // Nobody asked for this one, so nobody is told when it fails.
+    lookAt: (channel) => call("context", { channel }, { quiet: true }),
     createChannel: (body) => call("create_channel", body),
+    openGroup: (people) => call("open_group", { with: people }),
     invite: (body) => call("invite", body),
+    takeOut: (body) => call("remove", body),
+    leave: (channel) => call("leave", { channel }),
+    share: (body) => call("share", body),
+    createPerson: (body) => call("create_person", body),
     clearTraffic: () => call("clear_traffic"),
+    uninstall: () => call("uninstall"),
+    setFeatures: (body) => post("/playground/api/features", body),
     setFaults: (body) => post("/playground/api/faults", body),
   };
 }
 
-async function post(path, body) {
+async function post(path, body, { quiet = false } = {}) {
   let answer;
   try {
     const response = await fetch(path, {
@@ -42,12 +59,12 @@ async function post(path, body) {
     });
     answer = await response.json();
   } catch (error) {
-    toast("The playground server does not answer. Is it still running?", "error");
+    if (!quiet) toast("The playground server does not answer. Is it still running?", "error");
     throw error;
   }
   if (!answer.ok) {
     const said = SENTENCES[answer.error] ?? `The playground refused this: ${answer.error}`;
-    toast(said, "error");
+    if (!quiet) toast(said, "error");
     throw new Error(answer.error);
   }
   return answer;

@@ -4,14 +4,17 @@
 
 import { el, fragment } from "./dom.js";
 import { element as control } from "./elements.js";
+import { imageBlock, imageElement } from "./images.js";
 import { markdown } from "./markdown.js";
 import { textObject } from "./mrkdwn.js";
 import { richText } from "./richtext.js";
+import { tableBlock } from "./table.js";
+import { planBlock, taskCard } from "./tasks.js";
 
 export function renderBlocks(blocks, ctx) {
   return fragment((blocks ?? []).map((block) => {
     const make = BLOCKS[block.type];
-    return make ? make(block, ctx) : el("div", { class: "unsupported" }, `[${block.type}]`);
+    return make ? make(block, ctx) : el("div", { class: "block unsupported" }, `[${block.type}]`);
   }));
 }
 
@@ -28,7 +31,7 @@ const BLOCKS = {
   divider: () => el("hr", { class: "block block-divider" }),
   context(block, ctx) {
     return el("div", { class: "block block-context" }, (block.elements ?? []).map((part) => (
-      part.type === "image" ? imageNote(part) : el("div", { class: "context-part" }, textObject(part, ctx.names)))));
+      part.type === "image" ? imageElement(part) : el("div", { class: "context-part" }, textObject(part, ctx.names)))));
   },
   actions: (block, ctx) => el("div", { class: "block block-actions" },
     (block.elements ?? []).map((part) => control(part, block, ctx))),
@@ -37,13 +40,11 @@ const BLOCKS = {
   rich_text: (block, ctx) => el("div", { class: "block" }, richText(block, ctx.names)),
   markdown: (block, ctx) => el("div", { class: "block" }, markdown(block.text ?? "", ctx.names)),
   input: inputBlock,
-  image: (block) => el("div", { class: "block" }, imageNote(block)),
+  image: imageBlock,
+  table: (block, ctx) => tableBlock(block, ctx.names),
+  task_card: (block, ctx) => el("div", { class: "block block-tasks" }, el("ul", { class: "tasks" }, taskCard(block, ctx.names))),
+  plan: (block, ctx) => planBlock(block, ctx.names),
 };
-
-/** Pictures are not loaded: nothing on this page comes from elsewhere. */
-function imageNote(image) {
-  return el("span", { class: "unsupported" }, `[image: ${image.alt_text ?? ""}]`);
-}
 
 let fieldNumber = 0;
 

@@ -4,8 +4,8 @@ import { el, focusAgain, iconButton } from "./dom.js";
 
 let number = 0;
 
-/** Open a dialog; `onCancel` runs when it is closed other than by `close()`. Gives {node, close}. */
-export function openDialog({ title, body, footer, onCancel, className = "", onSubmit }) {
+/** Open a dialog; `onClose` runs at its end, `onCancel` also where that was not by `close()`. Gives {node, close}. */
+export function openDialog({ title, body, footer, onCancel, onClose, className = "", onSubmit }) {
   number += 1;
   const id = `dialog-${number}`;
   const form = el("form", { class: "dialog-form", method: "dialog", onsubmit: (event) => {
@@ -29,6 +29,7 @@ export function openDialog({ title, body, footer, onCancel, className = "", onSu
   const close = () => {
     node.close();
     node.remove();
+    onClose?.();
     if (opener) focusAgain(opener);
   };
   const cancel = () => {

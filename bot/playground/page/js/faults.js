@@ -1,6 +1,6 @@
 // Switches for what goes wrong, inside the traffic panel. Each arms the next occurrence; the server counts them down.
 
-import { el, icon, refill } from "./dom.js";
+import { el, icon } from "./dom.js";
 import { toast } from "./toast.js";
 
 const ONCE = [
@@ -18,8 +18,8 @@ const LASTING = [
 ];
 
 /** The button that opens the switches, and the panel with them. */
-export function createFaults({ api }) {
-  const panel = el("div", { class: "faults", role: "group", "aria-label": "Faults", hidden: true, id: "faults" });
+export function createFaults(app) {
+  const panel = el("div", { class: "faults", role: "group", "aria-label": "Faults", hidden: true, id: "faults" }, faultSwitches(app));
   const button = el("button", {
     type: "button", class: "chip-button", "aria-expanded": "false", "aria-controls": "faults",
     onclick: () => {
@@ -27,10 +27,17 @@ export function createFaults({ api }) {
       button.setAttribute("aria-expanded", String(!panel.hidden));
     },
   }, icon("bug"), "Faults");
-  refill(panel,
+  return { button, panel };
+}
+
+/** The switches themselves. */
+export function faultSwitches({ api }) {
+  const boxes = [];
+  return [
     el("p", { class: "muted" }, "See how the bot takes it when something goes wrong. Each of these happens once:"),
     el("div", { class: "fault-row" }, ONCE.map(([name, hint, settings]) => once(name, hint, settings))),
-    el("div", { class: "fault-row" }, LASTING.map(([name, hint, key]) => lasting(name, hint, key)), reset()));
+    el("div", { class: "fault-row" }, LASTING.map(([name, hint, key]) => lasting(name, hint, key)), reset()),
+  ];
 
   function once(name, hint, settings) {
     return el("button", { type: "button", class: "button button-default", title: hint, onclick: async () => {
@@ -40,19 +47,18 @@ export function createFaults({ api }) {
   }
 
   function lasting(name, hint, key) {
-    const box = el("input", { type: "checkbox", class: "switch", role: "switch", dataset: { fault: key },
+    const box = el("input", { type: "checkbox", class: "switch", role: "switch",
       onchange: () => api.setFaults({ [key]: box.checked }).catch(() => {
         box.checked = !box.checked;
       }) });
+    boxes.push(box);
     return el("label", { class: "switch-label", title: hint }, box, name);
   }
 
   function reset() {
     return el("button", { type: "button", class: "link-button", onclick: async () => {
       await api.setFaults({ clear: true }).catch(() => {});
-      for (const box of panel.querySelectorAll("[data-fault]")) box.checked = false;
+      for (const box of boxes) box.checked = false;
     } }, "Everything back to normal");
   }
-
-  return { button, panel };
 }

@@ -2,7 +2,7 @@
 
 import { renderBlocks } from "./blocks.js";
 import { el, icon, refill } from "./dom.js";
-import { Form } from "./elements.js";
+import { Form } from "./form.js";
 
 /** A panel that shows the published home view of the bot. */
 export function createHome({ store, api }) {

@@ -4,6 +4,7 @@ import { createApi } from "./api.js";
 import { mountChannel } from "./channel.js";
 import { mountModals } from "./modal.js";
 import { closePopover } from "./popover.js";
+import { applyEvent } from "./protocol.js";
 import { mountSidebar } from "./sidebar.js";
 import { Socket } from "./socket.js";
 import { Store, isReply } from "./store.js";
@@ -20,10 +21,10 @@ const byId = (id) => document.getElementById(id);
 
 const store = new Store();
 const socket = new Socket({
-  onEvent: (event) => store.apply(event),
+  onEvent: (event) => applyEvent(store, event),
   onOnline: (online) => store.setOnline(online),
 });
-const app = { store, api: createApi(store), actAs, toggleTraffic };
+const app = { store, api: createApi(store), actAs, toggleTraffic, lookAt };
 
 applyTheme(currentTheme());
 store.on("snapshot", restorePlace);
@@ -37,6 +38,7 @@ for (const topic of ["place", "thread"]) store.on(topic, rememberPlace);
 for (const topic of ["unread", "place", "snapshot"]) store.on(topic, drawTitle);
 store.on("messages", followOwnQuestion);
 store.on("place", tellHome);
+for (const topic of ["place", "features"]) store.on(topic, tellContext);
 document.addEventListener("open-channel", (event) => store.openChannel(event.detail.channel));
 document.addEventListener("keydown", onKey);
 document.addEventListener("visibilitychange", readAgain);
@@ -51,6 +53,7 @@ function actAs(user) {
   history.replaceState(null, "", address);
   closePopover();
   store.unread.clear();
+  store.viewing = null;
   store.closeThread();
   socket.connect(user);
 }
@@ -65,7 +68,10 @@ function toggleTraffic(open = byId("traffic").hidden) {
 
 /** After a (re)connection: where the address points, else the first channel. */
 function restorePlace() {
-  if (store.current) return;
+  if (store.current) {
+    tellContext();
+    return;
+  }
   const { channel, thread } = placeOfAddress();
   store.openChannel(store.channels.has(channel) ? channel : [...store.channels.keys()][0]);
   if (thread && store.message(channel, thread)) store.openThread(channel, thread);
@@ -108,6 +114,19 @@ function followOwnQuestion({ channel, added, message }) {
 /** Slack tells an app when somebody looks at its pages. */
 function tellHome() {
   if (store.isBotDirect(store.current)) app.api.openHome(store.tab).catch(() => {});
+}
+
+/** Slack tells an agent which channel somebody looks at; in its own conversation one asks about the channel before. */
+function tellContext() {
+  const agent = store.surface !== null && store.features?.agent !== false;
+  if (!agent) store.viewing = null;
+  else if (!store.isBotDirect(store.current)) lookAt(store.current);
+}
+
+function lookAt(channel) {
+  if (store.viewing === channel) return;
+  store.viewing = channel;
+  store.emit("viewing");
 }
 
 function readAgain() {

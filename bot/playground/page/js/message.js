@@ -1,17 +1,19 @@
 // One message: who, when, what, its reactions, its thread and the bar of actions.
 
-import { avatar } from "./avatar.js";
+import { avatar, userBadges } from "./avatar.js";
 import { renderBlocks } from "./blocks.js";
 import { confirmDialog } from "./dialogs.js";
-import { el, icon, iconButton, refill } from "./dom.js";
-import { Form } from "./elements.js";
+import { el, icon, refill } from "./dom.js";
 import { emojiText } from "./emoji.js";
+import { messageFiles } from "./files.js";
+import { Form } from "./form.js";
+import { messageBar } from "./messagebar.js";
+import { editMessage } from "./messageedit.js";
 import { mrkdwn } from "./mrkdwn.js";
 import { openEmojiPicker } from "./popover.js";
 import { isPlaceholder } from "./store.js";
 import { markLive } from "./streaming.js";
 import { ago, clockTime, fullTime } from "./time.js";
-import { toSlack, toTyped } from "./typed.js";
 
 const SHOWN_FACES = 3;
 
@@ -45,8 +47,8 @@ export class MessageRow {
     this.node.classList.toggle("message-working", live && isPlaceholder(message));
     this.node.setAttribute("aria-label", `${store.userName(message.user)}, ${clockTime(message.ts)}`);
     this.node.setAttribute("aria-busy", String(live));
-    this.part("head", [compact, message.user, message.ephemeral], () => this.drawHead(compact));
-    this.part("body", [message.text, message.blocks, message.edited, live, this.editing], () => this.drawBody(live));
+    this.part("head", [compact, store.user(message.user), message.ephemeral], () => this.drawHead(compact));
+    this.part("body", [message.text, message.blocks, message.files, message.edited, live, this.editing], () => this.drawBody(live));
     this.part("reactions", [message.reactions, store.me], () => this.drawReactions());
     this.drawFooter();
   }
@@ -66,9 +68,7 @@ export class MessageRow {
     this.head.replaceChildren();
     if (message.ephemeral) this.head.append(this.ephemeralNote());
     if (compact) return;
-    this.head.append(el("span", { class: "message-author" }, user.real_name || user.name));
-    if (user.is_bot) this.head.append(el("span", { class: "badge" }, "APP"));
-    this.head.append(time);
+    this.head.append(el("span", { class: "message-author" }, user.real_name || user.name), ...userBadges(user), time);
   }
 
   ephemeralNote() {
@@ -93,7 +93,7 @@ export class MessageRow {
     const content = message.blocks?.length && store.user(message.user).is_bot
       ? renderBlocks(message.blocks, ctx)
       : mrkdwn(message.text ?? "", store);
-    refill(this.body, content);
+    refill(this.body, content, message.files?.length > 0 && messageFiles(message.files));
     if (message.edited && !store.user(message.user).is_bot) {
       const last = this.body.lastElementChild;
       (last?.classList.contains("lines") ? last : this.body).append(el("span", { class: "edited" }, "(edited)"));
@@ -139,18 +139,8 @@ export class MessageRow {
   }
 
   ensureBar() {
-    const { message, app: { store } } = this;
-    if (this.bar || message.ephemeral || message.subtype === "tombstone") return;
-    const own = message.user === store.me;
-    this.bar = el("div", { class: "message-bar", role: "toolbar", "aria-label": "Message actions" },
-      ["+1", "-1"].map((name) => el("button", {
-        type: "button", class: "icon-button", title: `React with ${emojiText(name)}`,
-        "aria-label": `React with ${emojiText(name)}`, onclick: () => this.react(name),
-      }, el("span", { class: "emoji" }, emojiText(name)))),
-      iconButton("smile", "Add a reaction", (event) => this.pickReaction(event.currentTarget)),
-      !this.inThread && iconButton("reply", "Reply in thread", () => this.openThread()),
-      own && iconButton("edit", "Edit message", () => this.edit()),
-      own && iconButton("trash", "Delete message", () => this.remove()));
+    if (this.bar || this.message.ephemeral || this.message.subtype === "tombstone") return;
+    this.bar = messageBar(this);
     this.node.append(this.bar);
   }
 
@@ -169,36 +159,7 @@ export class MessageRow {
   }
 
   edit() {
-    const { store, api } = this.app;
-    const field = el("textarea", { class: "field-control", "aria-label": "Edit message", value: toTyped(this.message.text, store) });
-    field.rows = Math.min(12, field.value.split("\n").length + 1);
-    const done = () => {
-      this.editing = false;
-      this.node.classList.remove("message-editing");
-      this.drawn.body = "";
-      this.update(this.message, this.node.classList.contains("message-compact"));
-      this.node.focus();
-    };
-    const save = async () => {
-      const text = toSlack(field.value.trim(), store);
-      if (text && text !== this.message.text) {
-        await api.edit({ channel: this.channel, ts: this.message.ts, text }).catch(() => {});
-      }
-      done();
-    };
-    field.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") done();
-      else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) save();
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    });
-    this.editing = true;
-    this.node.classList.add("message-editing");
-    this.body.replaceChildren(field, el("div", { class: "edit-actions" },
-      el("button", { type: "button", class: "button button-default", onclick: done }, "Cancel"),
-      el("button", { type: "button", class: "button button-primary", onclick: save }, "Save")));
-    field.focus();
+    editMessage(this);
   }
 
   async remove() {

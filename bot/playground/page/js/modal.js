@@ -3,7 +3,8 @@
 import { renderBlocks } from "./blocks.js";
 import { openDialog } from "./dialogs.js";
 import { el, refill } from "./dom.js";
-import { Form } from "./elements.js";
+import { Form } from "./form.js";
+import { fieldErrors } from "./validity.js";
 
 /** Follow the server's `view` events. */
 export function mountModals({ store, api }) {
@@ -21,6 +22,8 @@ export function mountModals({ store, api }) {
       body: (entry.body = el("div", {})), footer: (entry.footer = el("div", { class: "dialog-buttons" })),
       onSubmit: () => submit(entry), onCancel: () => cancel(entry),
     });
+    // The browser's own complaints would come in a bubble and in another language than the bot's.
+    entry.dialog.node.querySelector("form").noValidate = true;
     stack.push(entry);
     draw(entry);
     entry.body.querySelector("[autofocus], input, textarea, select")?.focus();
@@ -66,7 +69,7 @@ export function mountModals({ store, api }) {
   }
 
   async function submit(entry) {
-    const missing = missingFields(entry);
+    const missing = fieldErrors(entry);
     if (Object.keys(missing).length) return showErrors({ view: entry.view, errors: missing });
     const button = entry.footer.querySelector("[type=submit]");
     if (!button || button.getAttribute("aria-busy")) return undefined;
@@ -84,16 +87,4 @@ export function mountModals({ store, api }) {
     stack.splice(stack.indexOf(entry), 1);
     api.closeView({ view_id: entry.view.id }).catch(() => {});
   }
-}
-
-/** Slack's client refuses to send a form whose required inputs are empty. */
-function missingFields({ view, form }) {
-  const missing = {};
-  for (const block of view.blocks ?? []) {
-    if (block.type !== "input" || block.optional) continue;
-    const given = form.get(block, block.element) ?? {};
-    const filled = given.value || given.selected_option || given.selected_options?.length;
-    if (!filled) missing[block.block_id] = "Please complete this required field.";
-  }
-  return missing;
 }

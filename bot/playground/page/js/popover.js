@@ -13,13 +13,15 @@ export function closePopover() {
 function openPopover(anchor, content) {
   closePopover();
   content.classList.add("popover");
-  document.body.append(content);
+  // Inside a dialog when its opener is: everything outside of an open one is out of reach.
+  (anchor.closest("dialog") ?? document.body).append(content);
   place(anchor, content);
   const outside = (event) => {
     if (!content.contains(event.target) && !anchor.contains(event.target)) close();
   };
   const keys = (event) => {
-    if (event.key !== "Escape") return;
+    if (event.key !== "Escape" && !(event.key === "Tab" && content.role === "menu")) return;
+    event.preventDefault();
     event.stopPropagation();
     close();
     anchor.focus();
@@ -46,20 +48,27 @@ function place(anchor, content) {
   content.style.top = `${Math.max(8, top)}px`;
 }
 
-/** A menu of {label, note?, picture?, checked?, run}. */
+/** A menu of {label, note?, picture?, checked?, danger?, run}, and of "separator". */
 export function openMenu(anchor, label, items) {
-  const rows = items.map((item) => el("button", {
-    type: "button", class: "menu-item", role: item.checked === undefined ? "menuitem" : "menuitemradio",
-    "aria-checked": item.checked,
-    onclick: () => {
+  const rows = items.map((item) => (item === "separator" ? el("hr", { class: "menu-separator" }) : menuItem(anchor, item)));
+  const stops = rows.filter((row) => row.tagName === "BUTTON");
+  const menu = el("div", { class: "menu", role: "menu", "aria-label": label, onkeydown: (event) => moveFocus(event, stops, 1) }, rows);
+  openPopover(anchor, menu);
+  (stops.find((row) => row.getAttribute("aria-checked") === "true") ?? stops[0]).focus();
+}
+
+function menuItem(anchor, item) {
+  return el("button", {
+    type: "button", class: `menu-item${item.danger ? " menu-danger" : ""}`, tabindex: "-1",
+    role: item.checked === undefined ? "menuitem" : "menuitemradio", "aria-checked": item.checked,
+    onclick: (event) => {
       closePopover();
+      // With the keyboard one goes on from where one was; with the mouse the focus would only hold the bar open.
+      if (event.detail === 0) anchor.focus({ preventScroll: true });
       item.run();
     },
   }, item.picture, el("span", { class: "menu-label" }, item.label, item.note && el("small", {}, item.note)),
-  item.checked && icon("check")));
-  const menu = el("div", { class: "menu", role: "menu", "aria-label": label, onkeydown: (event) => moveFocus(event, rows, 1) }, rows);
-  openPopover(anchor, menu);
-  (rows.find((row) => row.getAttribute("aria-checked") === "true") ?? rows[0]).focus();
+  item.checked && icon("check", "icon menu-check"));
 }
 
 /** Pick an emoji by its name. */

@@ -1,7 +1,8 @@
 // The left side: channels, direct messages, and whom this page acts as.
 
 import { avatar } from "./avatar.js";
-import { openCreateChannel } from "./channeldialogs.js";
+import { openCreateChannel, openCreateGroup } from "./channeldialogs.js";
+import { channelPicture, sharedMark } from "./channelmark.js";
 import { el, icon, iconButton, refill } from "./dom.js";
 import { openMenu } from "./popover.js";
 
@@ -17,7 +18,8 @@ export function mountSidebar(root, app) {
     refill(lists,
       section("Channels", [...store.channels.values()].filter((channel) => ["public", "private"].includes(channel.kind)),
         iconButton("plus", "Create a channel", () => openCreateChannel(app))),
-      section("Direct messages", [...store.channels.values()].filter((channel) => ["im", "mpim"].includes(channel.kind))));
+      section("Direct messages", [...store.channels.values()].filter((channel) => ["im", "mpim"].includes(channel.kind)),
+        iconButton("plus", "Write to a group", () => openCreateGroup(app))));
     const me = store.user(store.me);
     refill(person, el("button", {
       type: "button", class: "person-button", "aria-haspopup": "menu", "aria-expanded": "false", dataset: { focus: "person" },
@@ -45,11 +47,11 @@ export function mountSidebar(root, app) {
         store.openChannel(channel.id);
         document.getElementById("app").classList.remove("with-sidebar");
       },
-    }, picture(channel), el("span", { class: "sidebar-name" }, name), badge && el("span", { class: "unread-badge" }, badge));
+    }, picture(channel), el("span", { class: "sidebar-name" }, name), sharedMark(channel), badge && el("span", { class: "unread-badge" }, badge));
   }
 
   function picture(channel) {
-    if (channel.kind !== "im") return icon(channel.kind === "private" ? "lock" : "hash");
+    if (channel.kind !== "im") return channelPicture(store, channel);
     const other = store.user(store.counterpart(channel));
     const online = !other.is_bot || store.botConnected;
     return el("span", { class: `presence ${online ? "presence-on" : ""}` }, avatar(other, "small"));
@@ -58,7 +60,7 @@ export function mountSidebar(root, app) {
   function choosePerson(anchor) {
     const people = [...store.users.values()].filter((user) => !user.is_bot);
     openMenu(anchor, "Act as", people.map((user) => ({
-      label: user.real_name, note: user.is_admin ? "admin" : `@${user.name}`, picture: avatar(user, "small"),
+      label: user.real_name, note: store.userNote(user), picture: avatar(user, "small"),
       checked: user.id === store.me, run: () => app.actAs(user.id),
     })));
   }

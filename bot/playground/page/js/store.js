@@ -1,7 +1,6 @@
 // What the page knows: the workspace as the server told it, and where this person is looking.
 // Views subscribe by topic; nothing here touches the DOM or the network.
 
-const TRAFFIC_KEPT = 600; // enough for a long session, few enough to stay smooth
 const GROWING_MS = 4000; // a bot that streams by chat.update sends at least one edit in this time
 const STATUS_MS = 120_000; // Slack clears a status after two minutes without a message
 
@@ -15,6 +14,12 @@ export class Store {
     this.messages = new Map();
     this.statuses = new Map();
     this.prompts = new Map();
+    this.sessions = new Map();
+    this.commands = [];
+    this.shortcuts = [];
+    this.features = null;
+    this.surface = null;
+    this.viewing = null; // the channel that the bot was told of last
     this.unread = new Map();
     this.newSince = new Map();
     this.growing = new Map();
@@ -27,20 +32,15 @@ export class Store {
     this.thread = null;
   }
 
-  /** Call `listener(detail)` whenever `topic` changes. */
+  /** Call `listener(detail)` whenever `topic` changes; gives a function that ends it. */
   on(topic, listener) {
-    if (!this.listeners.has(topic)) this.listeners.set(topic, []);
-    this.listeners.get(topic).push(listener);
+    if (!this.listeners.has(topic)) this.listeners.set(topic, new Set());
+    this.listeners.get(topic).add(listener);
+    return () => this.listeners.get(topic).delete(listener);
   }
 
   emit(topic, detail) {
-    for (const listener of this.listeners.get(topic) ?? []) listener(detail);
-  }
-
-  /** Take in one event of the page protocol. */
-  apply(event) {
-    const handler = HANDLERS[event.type];
-    if (handler) handler(this, event);
+    for (const listener of [...this.listeners.get(topic) ?? []]) listener(detail);
   }
 
   setOnline(online) {
@@ -63,7 +63,22 @@ export class Store {
   channelName(id) {
     const channel = this.channels.get(id);
     if (!channel) return id;
+    if (channel.kind === "mpim") return this.others(channel).map((id) => this.userName(id)).join(", ");
     return channel.kind === "im" ? this.userName(this.counterpart(channel)) : channel.name;
+  }
+
+  /** The channel's name as it is spoken of: `#general`, or who is in the conversation. */
+  channelTitle(id) {
+    return this.isConversation(id) ? this.channelName(id) : `#${this.channelName(id)}`;
+  }
+
+  /** True for direct and group messages, which have people instead of a name. */
+  isConversation(id) {
+    return ["im", "mpim"].includes(this.channels.get(id)?.kind);
+  }
+
+  others(channel) {
+    return channel.members.filter((id) => id !== this.me);
   }
 
   counterpart(channel) {
@@ -72,6 +87,13 @@ export class Store {
 
   bot() {
     return [...this.users.values()].find((user) => user.is_bot);
+  }
+
+  /** Who a person is, in a few words below their name. */
+  userNote(user) {
+    if (user.is_bot) return "app";
+    const kinds = [user.is_admin && "admin", user.guest && "guest", user.external && "from another organisation"];
+    return kinds.filter(Boolean).join(", ") || `@${user.name}`;
   }
 
   botHere(channelId) {
@@ -110,8 +132,22 @@ export class Store {
     return status && Date.now() - status.at < STATUS_MS ? status : null;
   }
 
-  promptsOf(channelId) {
-    return this.prompts.get(channelId) ?? [];
+  /** What the bot suggests to ask, with its heading: in this thread, in this conversation, else in its own. */
+  promptsOf(channelId, threadTs) {
+    const own = (threadTs && this.prompts.get(`${channelId}:${threadTs}`)) ?? this.prompts.get(`${channelId}:`);
+    const direct = [...this.channels.keys()].find((id) => this.isBotDirect(id));
+    return own ?? this.prompts.get(`${direct}:`) ?? { title: "", prompts: [] };
+  }
+
+  session(channelId, threadTs) {
+    return this.sessions.get(`${channelId}:${threadTs ?? ""}`);
+  }
+
+  /** The session that a person may stop here: this thread's, or in the bot's own conversation any that runs. */
+  stoppable(channelId, threadTs) {
+    const here = [...this.sessions.values()].filter((each) => (
+      each.channel === channelId && each.status === "processing" && each.stoppable !== false));
+    return here.find((each) => (threadTs ? each.thread_ts === threadTs : this.isBotDirect(channelId))) ?? null;
   }
 
   /** True while the text of a message is still coming in: streamed, just changed, or announced by a status. */
@@ -159,7 +195,7 @@ export class Store {
   countUnread(channelId, message) {
     const mine = message.user === this.me;
     if (mine || (channelId === this.current && document.visibilityState === "visible")) return;
-    const direct = ["im", "mpim"].includes(this.channels.get(channelId)?.kind);
+    const direct = this.isConversation(channelId);
     const before = this.unread.get(channelId) ?? { messages: 0, mentions: 0, first: message.ts };
     const forMe = direct || (message.text ?? "").includes(`<@${this.me}>`) || this.inMyThread(channelId, message);
     this.unread.set(channelId, {
@@ -179,6 +215,9 @@ export class Store {
   }
 }
 
+/** How long a message that has just changed counts as growing, for whoever wants to look again afterwards. */
+export const GROWTH_ENDS_MS = GROWING_MS + 50;
+
 export function isReply(message) {
   return Boolean(message.thread_ts && message.thread_ts !== message.ts);
 }
@@ -192,74 +231,3 @@ function isFinished(message) {
 export function isPlaceholder(message) {
   return Boolean(message?.blocks?.length) && message.blocks.every((block) => block.type === "context");
 }
-
-const HANDLERS = {
-  snapshot(store, event) {
-    store.team = event.team ?? store.team;
-    store.me = typeof event.me === "string" ? event.me : event.me.id;
-    store.users = new Map(event.users.map((user) => [user.id, user]));
-    store.channels = new Map(event.channels.map((channel) => [channel.id, channel]));
-    store.messages = new Map(Object.entries(event.messages ?? {}).map(
-      ([channel, list]) => [channel, new Map(list.map((message) => [message.ts, message]))],
-    ));
-    store.home = event.home ?? null;
-    store.botConnected = Boolean(event.bot_connected);
-    store.statuses.clear();
-    for (const status of event.statuses ?? []) HANDLERS.status(store, status);
-    store.prompts = new Map((event.prompts ?? []).map((item) => [item.channel, item.prompts]));
-    store.traffic = new Map((event.traffic ?? []).map((entry) => [entry.id, entry]));
-    if (!store.channels.has(store.current)) store.current = null;
-    store.emit("snapshot");
-    store.emit("unread");
-    store.emit("presence");
-    store.emit("traffic", null);
-    for (const view of event.views ?? []) store.emit("view", { action: "push", view });
-  },
-  message(store, { channel, message }) {
-    if (!store.messages.has(channel)) store.messages.set(channel, new Map());
-    const known = store.messages.get(channel);
-    const before = known.get(message.ts);
-    known.set(message.ts, message);
-    store.noteGrowth(before, message);
-    if (!before) store.countUnread(channel, message);
-    store.emit("messages", { channel, ts: message.ts, added: !before, message });
-    if (store.growing.has(message.ts)) {
-      setTimeout(() => store.emit("messages", { channel, ts: message.ts }), GROWING_MS + 50);
-    }
-  },
-  message_deleted(store, { channel, ts }) {
-    store.messages.get(channel)?.delete(ts);
-    store.emit("messages", { channel, ts });
-    if (store.thread?.channel === channel && store.thread.ts === ts) store.closeThread();
-  },
-  status(store, event) {
-    const key = `${event.channel}:${event.thread_ts ?? ""}`;
-    if (event.status) store.statuses.set(key, { ...event, at: Date.now() });
-    else store.statuses.delete(key);
-    store.emit("status", event);
-  },
-  view(store, event) {
-    store.emit("view", event);
-  },
-  home(store, { view }) {
-    store.home = view;
-    store.emit("home");
-  },
-  channel(store, { channel }) {
-    store.channels.set(channel.id, channel);
-    store.emit("channels", channel);
-  },
-  bot(store, { connected }) {
-    store.botConnected = connected;
-    store.emit("presence");
-  },
-  prompts(store, { channel, prompts }) {
-    store.prompts.set(channel, prompts);
-    store.emit("prompts", { channel });
-  },
-  traffic(store, { entry }) {
-    store.traffic.set(entry.id, entry);
-    while (store.traffic.size > TRAFFIC_KEPT) store.traffic.delete(store.traffic.keys().next().value);
-    store.emit("traffic", entry);
-  },
-};

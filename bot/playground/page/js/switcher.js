@@ -1,8 +1,8 @@
 // Ctrl/Cmd+K: jump to a channel or a person's page by typing a part of its name.
 
-import { avatar } from "./avatar.js";
+import { channelPicture } from "./channelmark.js";
 import { openDialog } from "./dialogs.js";
-import { el, icon } from "./dom.js";
+import { el } from "./dom.js";
 
 export function openSwitcher({ store }) {
   if (document.querySelector("dialog[open]")) return;
@@ -30,7 +30,7 @@ export function openSwitcher({ store }) {
   function draw() {
     list.replaceChildren(...found.map(({ channel, name }, at) => el("div", {
       class: "name-option", role: "option", id: `switch-${at}`, "aria-selected": at === selected, onclick: () => go(at),
-    }, channel.kind === "im" ? avatar(store.user(store.counterpart(channel)), "small") : icon(channel.kind === "private" ? "lock" : "hash"),
+    }, channelPicture(store, channel),
     el("span", {}, name), store.unread.has(channel.id) && el("small", {}, "unread"))));
     if (!found.length) list.append(el("p", { class: "muted" }, "No channel of this name."));
     field.setAttribute("aria-activedescendant", `switch-${selected}`);

@@ -6,15 +6,17 @@ import { MessageList } from "./messagelist.js";
 
 export function mountThread(root, app) {
   const { store } = app;
+  const name = el("h2", {});
   const where = el("span", { class: "topic" });
   const list = new MessageList(app, source, { inThread: true });
   const composer = new Composer(app);
   composer.onEdit = (ts) => list.rows.get(ts)?.edit();
+  const panel = el("div", { class: "pane-body" }, list.node, composer.node);
+  composer.listen(panel);
   root.append(
     el("header", { class: "pane-head" },
-      el("div", { class: "pane-title" }, el("h2", {}, "Thread"), where),
-      iconButton("close", "Close thread", () => store.closeThread())),
-    el("div", { class: "pane-body" }, list.node, composer.node));
+      el("div", { class: "pane-title" }, name, where),
+      iconButton("close", "Close thread", () => store.closeThread())), panel);
 
   function source() {
     if (!store.thread) return null;
@@ -33,10 +35,24 @@ export function mountThread(root, app) {
     document.getElementById("app").classList.toggle("with-thread", Boolean(store.thread));
     if (!store.thread) return;
     const { channel, ts } = store.thread;
-    const direct = store.channels.get(channel)?.kind === "im";
-    where.textContent = `${direct ? "" : "#"}${store.channelName(channel)}`;
+    drawHead();
     list.show("Thread");
     composer.setPlace({ channel, threadTs: ts, label: "Reply in thread", placeholder: "Reply…" });
+    drawSuggestions();
+  }
+
+  /** The bot may give its work in a thread a title. */
+  function drawHead() {
+    if (!store.thread) return;
+    const { channel, ts } = store.thread;
+    name.textContent = store.session(channel, ts)?.title || "Thread";
+    where.textContent = store.channelTitle(channel);
+  }
+
+  function drawSuggestions() {
+    if (!store.thread) return;
+    const given = store.prompts.get(`${store.thread.channel}:${store.thread.ts}`);
+    composer.suggestions.show(given?.prompts ?? [], given?.title);
   }
 
   const refresh = ({ channel }) => store.thread?.channel === channel && list.refresh();
@@ -45,6 +61,8 @@ export function mountThread(root, app) {
   store.on("snapshot", show);
   store.on("messages", refresh);
   store.on("status", refresh);
+  store.on("session", drawHead);
+  store.on("prompts", drawSuggestions);
   root.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) store.closeThread();
   });

@@ -3,6 +3,7 @@
 import { el, icon, iconButton, refill } from "./dom.js";
 import { openSwitcher } from "./switcher.js";
 import { applyTheme, currentTheme, nextTheme } from "./theme.js";
+import { openWorkspace } from "./workspace.js";
 
 const THEME_ICONS = { auto: "auto", light: "sun", dark: "moon" };
 const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
@@ -18,7 +19,8 @@ export function mountTopbar(root, app) {
   const traffic = iconButton("pulse", "Traffic", () => app.toggleTraffic(), { "aria-pressed": "false", id: "traffic-button" });
   root.append(
     iconButton("menu", "Channels", () => page.classList.toggle("with-sidebar"), { class: "icon-button menu-button" }),
-    el("div", { class: "brand" }, el("span", { class: "brand-mark" }, icon("book")), el("span", { class: "brand-name" }, "Playground")),
+    el("button", { type: "button", class: "brand", title: "The workspace and its app", "aria-haspopup": "dialog", onclick: () => openWorkspace(app) },
+      el("span", { class: "brand-mark" }, icon("book")), el("span", { class: "brand-name" }, "Playground"), icon("down")),
     el("button", { type: "button", class: "jump-button", onclick: () => openSwitcher(app), "aria-label": "Jump to a channel" },
       icon("search"), el("span", {}, "Jump to…"), el("kbd", {}, APPLE ? "⌘ K" : "Ctrl K")),
     state, traffic, theme);
