@@ -117,11 +117,13 @@ class Library:
         search = self._search
         return LibraryState(chunks=search.snapshot.count, graph_chunks=search.graph_size, problem=self._problem)
 
-    def retrieve(self, question: Question, audience: Audience, k: int) -> Retrieved:
-        """Find up to `k` passages that this audience may read, best first."""
+    def retrieve(
+        self, question: Question, audience: Audience, k: int, *, sources: frozenset[str] | None = None
+    ) -> Retrieved:
+        """Find up to `k` passages that this audience may read, best first; `sources`, ids, narrows where to look."""
         self.refresh()
         view = View(engine=self._engine, embedder=self._embedder, options=self._options, search=self._search)
-        return retrieve(view, question, audience, k)
+        return retrieve(view, question, audience, k, sources)
 
     def refresh(self) -> None:
         """Read what any thread or process committed since the last look."""

@@ -35,6 +35,7 @@ _PASSAGES = (
     sa.select(
         chunk.c.id,
         chunk.c.document_id,
+        document.c.source_id,
         source.c.name.label("source"),
         document.c.uri,
         document.c.title,
@@ -83,6 +84,19 @@ class Retrieved:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reach:
+    """What one retrieval may draw on."""
+
+    audience: Audience
+    sources: frozenset[str] | None
+    """Ids; None for all."""
+
+    def covers(self, audience: str, source_id: str) -> bool:
+        """Tell whether a document with this audience, of this source, may be drawn on."""
+        return self.audience.may_read(audience) and (self.sources is None or source_id in self.sources)
+
+
+@dataclass(frozen=True, kw_only=True)
 class View:
     """All that a retrieval reads, as of one moment."""
 
@@ -92,11 +106,16 @@ class View:
     search: SnapshotSearch
 
 
-def retrieve(view: View, question: Question, audience: Audience, k: int) -> Retrieved:
-    """Find up to `k` passages for a question; may be called from several threads."""
+def retrieve(
+    view: View, question: Question, audience: Audience, k: int, sources: frozenset[str] | None = None
+) -> Retrieved:
+    """Find up to `k` passages for a question; may be called from several threads.
+
+    `sources`, ids, narrows what the audience may read and never widens it.
+    """
     started = time.perf_counter()
     snapshot, options = view.search.snapshot, view.options
-    readable = snapshot.readable(audience)
+    readable = snapshot.readable(audience, sources)
     if k < 1 or not question.text.strip() or not readable.any():
         return _nothing(view, started)
     vector = query_vector(view.embedder, query_pieces(question, options.history))
@@ -108,7 +127,8 @@ def retrieve(view: View, question: Question, audience: Audience, k: int) -> Retr
         worded = _search_readable_words(connection, question.text, depth, snapshot, readable)
         searched = time.perf_counter()
         fused = fuse(near, worded, options.word_weight)
-        passages = _read_passages(connection, fused, snapshot, vector, audience, k)
+        reach = Reach(audience=audience, sources=sources)
+        passages = _read_passages(connection, fused, snapshot, vector, reach, k)
     seconds = RetrieveSeconds(
         embed=embedded - started,
         vectors=compared - embedded,
@@ -145,14 +165,14 @@ def _read_passages(
     fused: tuple[FusedHit, ...],
     snapshot: Snapshot,
     vector: Vectors,
-    audience: Audience,
+    reach: Reach,
     k: int,
 ) -> tuple[Passage, ...]:
     passages: list[Passage] = []
     seen: set[str] = set()
     step = k + _SPARE_ROWS
     for start in range(0, len(fused), step):
-        for passage in _load(connection, fused[start : start + step], snapshot, vector, audience):
+        for passage in _load(connection, fused[start : start + step], snapshot, vector, reach):
             sameness = _sameness(passage)
             if sameness not in seen:
                 seen.add(sameness)
@@ -167,17 +187,17 @@ def _load(
     hits: tuple[FusedHit, ...],
     snapshot: Snapshot,
     vector: Vectors,
-    audience: Audience,
+    reach: Reach,
 ) -> list[Passage]:
     ids = [hit.id for hit in hits]
     # SQL has the last word on what exists and who may read it, whatever the copies in memory said.
     rows = connection.execute(_PASSAGES, {"ids": ids})
     # Compared here and not in SQL, which would walk through all documents of an audience instead of these few chunks.
-    found = {row.id: row for row in rows if audience.may_read(row.audience)}
+    found = {row["id"]: row for row in rows.mappings() if reach.covers(row["audience"], row["source_id"])}
     cosines = snapshot.cosines(np.asarray(ids, np.int64), vector)
     return [
         Passage(
-            **found[hit.id]._mapping,
+            **{name: value for name, value in found[hit.id].items() if name != "source_id"},
             score=hit.score,
             cosine=float(cosine),
             word_score=hit.word_score,

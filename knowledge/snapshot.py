@@ -44,6 +44,9 @@ class Snapshot:
     audiences: npt.NDArray[np.int32]
     """Positions in `audience_names`."""
     audience_names: tuple[str, ...]
+    sources: npt.NDArray[np.int32]
+    """Positions in `source_ids`."""
+    source_ids: tuple[str, ...]
     live: Mask
 
     @property
@@ -51,12 +54,16 @@ class Snapshot:
         """Chunks that can be found."""
         return int(np.count_nonzero(self.live))
 
-    def readable(self, audience: Audience) -> Mask:
-        """The live rows that this audience may read."""
+    def readable(self, audience: Audience, sources: frozenset[str] | None = None) -> Mask:
+        """The live rows that this audience may read, of these sources alone where some are named."""
         permitted = np.fromiter((audience.may_read(name) for name in self.audience_names), np.bool_)
-        if permitted.all():
-            return self.live
-        return np.asarray(self.live & permitted[self.audiences], np.bool_)
+        wanted = np.fromiter((sources is None or name in sources for name in self.source_ids), np.bool_)
+        mask = self.live
+        if not permitted.all():
+            mask = np.asarray(mask & permitted[self.audiences], np.bool_)
+        if not wanted.all():
+            mask = np.asarray(mask & wanted[self.sources], np.bool_)
+        return mask
 
     def rows(self, ids: Ids) -> npt.NDArray[np.int64]:
         """The rows of chunk ids, -1 for those that are not here."""
@@ -142,6 +149,8 @@ class SnapshotReader:
             texts=np.empty(0, np.int64),
             audiences=np.empty(0, np.int32),
             audience_names=(),
+            sources=np.empty(0, np.int32),
+            source_ids=(),
             live=np.empty(0, np.bool_),
         )
 
@@ -176,7 +185,10 @@ class SnapshotReader:
             return
         self._reserve(connection)
         query = (
-            sa.select(chunk.c.id, chunk.c.document_id, chunk.c.text_hash, document.c.audience, vector_table.c.vector)
+            sa.select(
+                *(chunk.c.id, chunk.c.document_id, chunk.c.text_hash),
+                *(document.c.audience, document.c.source_id, vector_table.c.vector),
+            )
             .join(document, document.c.id == chunk.c.document_id)
             .join(
                 vector_table,
@@ -200,17 +212,19 @@ class SnapshotReader:
             self._buffer = grown
 
     def _append(self, rows: Sequence[sa.Row[*tuple[Any, ...]]]) -> None:
-        old, used, names = self.snapshot, len(self.snapshot.ids), self.snapshot.audience_names
-        names += tuple(dict.fromkeys(row.audience for row in rows if row.audience not in names))
-        place = {name: position for position, name in enumerate(names)}
+        old, used = self.snapshot, len(self.snapshot.ids)
+        names, audiences = _placed(old.audience_names, [row.audience for row in rows])
+        source_ids, sources = _placed(old.source_ids, [row.source_id for row in rows])
         self._buffer[used : used + len(rows)] = self._decode([row.vector for row in rows])
         self._documents = _extended(self._documents, (row.document_id for row in rows))
         self.snapshot = Snapshot(
             ids=_extended(old.ids, (row.id for row in rows)),
             vectors=self._buffer[: used + len(rows)],
             texts=_extended(old.texts, (_number(row.text_hash) for row in rows)),
-            audiences=np.concatenate((old.audiences, np.asarray([place[row.audience] for row in rows], np.int32))),
+            audiences=np.concatenate((old.audiences, audiences)),
             audience_names=names,
+            sources=np.concatenate((old.sources, sources)),
+            source_ids=source_ids,
             live=np.concatenate((old.live, np.ones(len(rows), np.bool_))),
         )
 
@@ -237,6 +251,7 @@ class SnapshotReader:
             vectors=self._buffer,
             texts=self.snapshot.texts[live],
             audiences=self.snapshot.audiences[live],
+            sources=self.snapshot.sources[live],
             live=np.ones(len(self._buffer), np.bool_),
         )
 
@@ -259,6 +274,13 @@ def _sum_audiences(connection: sa.Connection, last_document: int) -> dict[str, t
         .group_by(document.c.audience)
     )
     return {audience: (count, total) for audience, count, total in connection.execute(query)}
+
+
+def _placed(names: tuple[str, ...], added: Sequence[str]) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    """The names with what is new behind them, and where each of the added ones stands."""
+    names += tuple(dict.fromkeys(name for name in added if name not in names))
+    place = {name: position for position, name in enumerate(names)}
+    return names, np.asarray([place[name] for name in added], np.int32)
 
 
 def _extended(numbers: Ids, more: Iterable[int]) -> Ids:

@@ -23,20 +23,29 @@ class Shelf:
     def __init__(self, engine: sa.Engine, embedder: Embedder) -> None:
         self._engine = engine
         self._embedder = embedder
-        with writing(engine) as connection:
-            connection.execute(
-                sa.insert(source)
-                .prefix_with("OR IGNORE")
-                .values(id="s1", kind="files", name="Shelf", location="/shelf", audience=EVERYONE, added_at=_NOW)
-            )
+        self.add_source("s1", "Shelf")
 
-    def put(self, uri: str, *texts: str, header: str = "", audience: str = EVERYONE) -> int:
+    def add_source(self, source_id: str, name: str) -> None:
+        """Make a source, where it is not there yet."""
+        row = {"id": source_id, "kind": "files", "name": name, "location": f"/{source_id}", "audience": EVERYONE}
+        with writing(self._engine) as connection:
+            connection.execute(sa.insert(source).prefix_with("OR IGNORE").values(row | {"added_at": _NOW}))
+
+    def put(self, uri: str, *texts: str, header: str = "", audience: str = EVERYONE, source_id: str = "s1") -> int:
         """Store one document with these chunks; returns its id."""
         embedded = [f"{header}\n{text}" if header else text for text in texts]
-        return self.put_vectors(uri, texts, self._embedder.embed(embedded), header=header, audience=audience)
+        vectors = self._embedder.embed(embedded)
+        return self.put_vectors(uri, texts, vectors, header=header, audience=audience, source_id=source_id)
 
     def put_vectors(
-        self, uri: str, texts: Sequence[str], vectors: Vectors, *, header: str = "", audience: str = EVERYONE
+        self,
+        uri: str,
+        texts: Sequence[str],
+        vectors: Vectors,
+        *,
+        header: str = "",
+        audience: str = EVERYONE,
+        source_id: str = "s1",
     ) -> int:
         """Store one document whose chunks have these vectors."""
         hashes = [hashlib.sha256(f"{header}\n{text}".encode()).hexdigest() for text in texts]
@@ -44,7 +53,7 @@ class Shelf:
             document_id = connection.execute(
                 sa.insert(document)
                 .values(
-                    source_id="s1",
+                    source_id=source_id,
                     uri=uri,
                     title=uri,
                     content_hash=uri,
