@@ -243,6 +243,8 @@ curated = sa.Table(
     sa.Column("citations", sa.JSON, nullable=False, default=list),
     sa.Column("audience", sa.Text, nullable=False),
     sa.Column("approved_by", sa.Text, nullable=False),
+    # As it is shown under the answer: a name and a day.
+    sa.Column("approved_name", sa.Text, nullable=False, default=""),
     sa.Column("approved_at", UtcTime, nullable=False),
     sa.Column("from_answer", sa.Integer),
     sa.Column("embedder", sa.Text, nullable=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.answer import Answering
 from bot.slack.answer_actions import AnswerActions
 from bot.slack.features import Feature, TeamParts
+from bot.slack.forget import DeletedQuestions
 
 
 def answer_features(parts: TeamParts) -> tuple[Feature, ...]:
@@ -23,4 +24,5 @@ def answer_features(parts: TeamParts) -> tuple[Feature, ...]:
             may_approve=False,
             presses={},
         ),
+        DeletedQuestions(parts=parts),
     )
