@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -15,9 +15,11 @@ import sqlalchemy as sa
 from slack_bolt import App
 from slack_sdk import WebClient
 
+from bot.equipment import Equipment
 from bot.inbox import Inbox, Kind, Lease
 from bot.runs import Runs
 from bot.slack.deliver import Delivery
+from bot.slack.directory import Directory
 from bot.slack.membership import Memberships
 from bot.worker import Answering
 
@@ -36,6 +38,7 @@ class TeamParts:
     client: WebClient
     delivery: Delivery
     memberships: Memberships
+    directory: Directory
     runs: Runs
     answering: Answering
     link: Callable[[str], str]
@@ -46,6 +49,7 @@ class TeamParts:
     """When each source, by id, is read next."""
     admins: frozenset[str] = frozenset()
     """People whom the settings name as admins, besides the workspace's own."""
+    equipment: Equipment = field(default_factory=Equipment)
     home: Path | None = None
     """The team's data folder; None where there is none (tests)."""
 
@@ -68,6 +72,6 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
 
     return (
         *answer_features(parts),
-        Votes(engine=parts.engine, delivery=parts.delivery, link=parts.link),
+        Votes(engine=parts.engine, delivery=parts.delivery, link=parts.link, is_bot=parts.directory.is_bot),
         HomePage(parts=parts),
     )

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bot.turn import ChannelKind, Incoming, conversation_key
+from bot.slack.said import is_leave, is_stop, looks_like_question
+from bot.turn import AttachedFile, ChannelKind, Incoming, conversation_key
 
 Body = Mapping[str, object]
 
@@ -55,6 +56,8 @@ class EditedMessage:
     thread_ts: str | None
     text: str = field(repr=False)
     mentioned: bool
+    lost_mention: bool = False
+    """The bot was mentioned before and is no longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,16 +80,64 @@ class HomeOpened:
     tab: Literal["home", "messages"]
 
 
-Parsed = Incoming | StopRequest | ReactionChange | EditedMessage | DeletedMessage | HomeOpened
+@dataclass(frozen=True, kw_only=True)
+class Overheard:
+    """A question that a person put to nobody in particular, in a channel."""
+
+    incoming: Incoming
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaveRequest:
+    """Somebody wants the bot to be silent in this thread."""
+
+    incoming: Incoming
+    """The message that says so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewChanged:
+    """A person looks at another channel now, beside the conversation with the bot."""
+
+    team: str
+    user: str
+    channel: str | None
+    """None where it is no channel."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssistantThread:
+    """The older assistant pane: a person opened it, or looks at another channel beside it."""
+
+    team: str
+    user: str
+    channel: str
+    thread_ts: str
+    viewing: str | None
+    started: bool
+
+
+Parsed = (
+    Incoming
+    | StopRequest
+    | LeaveRequest
+    | Overheard
+    | ReactionChange
+    | EditedMessage
+    | DeletedMessage
+    | HomeOpened
+    | ViewChanged
+    | AssistantThread
+)
 
 _KINDS: Mapping[str, ChannelKind] = {"channel": "public", "group": "private", "im": "im", "mpim": "mpim"}
 # The id tells what a mention's event leaves out. C may be public or private: private is the careful reading.
 _KINDS_BY_LETTER: Mapping[str, ChannelKind] = {"D": "im", "G": "private"}
 _QUESTION_SUBTYPES = frozenset({"", "file_share", "thread_broadcast"})
 _VOTES: Mapping[str, Literal[1, -1]] = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
-_STOP_WORDS = frozenset({"stop", "stop please", "please stop", "stop it", "stop it please", "please stop it"})
 _SEQUENCE = re.compile(r"<([^<>]*)>")
-_NOT_WORDS = re.compile(r"[^\w\s]+")
+_ADDRESSED = re.compile(r"<@[UW]|<!subteam\^")
+_CHANNEL_ENTITY, _MESSAGE_ENTITY = "slack#/types/channel_id", "slack#/types/message_context"
 
 
 def parse_event(body: Body, bot_user_id: str) -> Parsed | None:
@@ -104,6 +155,10 @@ def parse_event(body: Body, bot_user_id: str) -> Parsed | None:
             return HomeOpened(team=team, user=user, tab=tab) if user else None
         case "agent_session_stopped":
             return _stop_button(event, team)
+        case "app_context_changed":
+            return _view_changed(event, team)
+        case "assistant_thread_started" | "assistant_thread_context_changed":
+            return _assistant_thread(event, team)
         case _:
             return None
 
@@ -148,19 +203,18 @@ def _message(event: Body, team: str, bot_user_id: str) -> Parsed | None:
             return None
 
 
-def _question(event: Body, team: str, channel: str, bot_user_id: str) -> Incoming | StopRequest | None:
+def _question(
+    event: Body, team: str, channel: str, bot_user_id: str
+) -> Incoming | StopRequest | LeaveRequest | Overheard | None:
     user, ts, raw = _string(event, "user"), _string(event, "ts"), _string(event, "text")
     if not (user and ts and channel) or _is_a_bot(event, bot_user_id):
         return None
     thread_ts = _thread(event, ts)
-    kind = _channel_kind(event, channel)
-    mentioned = event.get("type") == "app_mention" or _mentions(raw, bot_user_id)
-    if not (mentioned or kind == "im" or (thread_ts and not _addresses_another(raw))):
-        return None
+    kind = channel_kind(event, channel)
     text = plain_text(raw, bot_user_id)
-    if (thread_ts or kind == "im") and _is_stop(text):
+    if (thread_ts or kind == "im") and is_stop(text):
         return StopRequest(team=team, channel=channel, user=user, ts=ts, thread_ts=thread_ts)
-    return Incoming(
+    incoming = Incoming(
         team=team,
         channel=channel,
         channel_kind=kind,
@@ -168,8 +222,36 @@ def _question(event: Body, team: str, channel: str, bot_user_id: str) -> Incomin
         ts=ts,
         thread_ts=thread_ts,
         text=text,
-        mentioned=mentioned,
+        mentioned=event.get("type") == "app_mention" or _mentions(raw, bot_user_id),
+        files=attached_files(event),
     )
+    if thread_ts and kind != "im" and is_leave(text):
+        return LeaveRequest(incoming=incoming)
+    if incoming.mentioned or kind == "im" or (thread_ts and not _addresses_another(raw)):
+        return incoming
+    if thread_ts is None and kind in ("public", "private") and not _ADDRESSED.search(raw):
+        return Overheard(incoming=incoming) if looks_like_question(text) else None
+    return None
+
+
+def attached_files(message: Body) -> tuple[AttachedFile, ...]:
+    """The files of a message that can be read; those that were removed, or are hidden, have no address."""
+    listed = message.get("files")
+    found = []
+    for file in listed if isinstance(listed, list) else ():
+        told = _mapping(file)
+        url = _string(told, "url_private_download") or _string(told, "url_private")
+        size = told.get("size")
+        found.append(
+            AttachedFile(
+                id=_string(told, "id"),
+                name=_string(told, "name") or _string(told, "title") or _string(told, "id"),
+                mimetype=_string(told, "mimetype"),
+                size=size if isinstance(size, int) else 0,
+                url=url,
+            )
+        )
+    return tuple(file for file in found if file.id and file.url)
 
 
 def _changed(event: Body, team: str, channel: str, bot_user_id: str) -> EditedMessage | DeletedMessage | None:
@@ -179,9 +261,11 @@ def _changed(event: Body, team: str, channel: str, bot_user_id: str) -> EditedMe
         return _deleted(before, team, channel, ts, bot_user_id)
     if _string(message, "subtype") not in _QUESTION_SUBTYPES or _is_a_bot(message, bot_user_id):
         return None
-    user, raw = _string(message, "user"), _string(message, "text")
+    user, raw, raw_before = _string(message, "user"), _string(message, "text"), _string(before, "text")
     text = plain_text(raw, bot_user_id)
-    if not (user and ts) or _same_words(text, plain_text(_string(before, "text"), bot_user_id)):
+    mentioned = _mentions(raw, bot_user_id)
+    lost_mention = _mentions(raw_before, bot_user_id) and not mentioned
+    if not (user and ts) or _same_words(text, plain_text(raw_before, bot_user_id)):
         return None
     return EditedMessage(
         team=team,
@@ -190,7 +274,8 @@ def _changed(event: Body, team: str, channel: str, bot_user_id: str) -> EditedMe
         ts=ts,
         thread_ts=_thread(message, ts),
         text=text,
-        mentioned=_mentions(raw, bot_user_id),
+        mentioned=mentioned,
+        lost_mention=lost_mention,
     )
 
 
@@ -223,6 +308,38 @@ def _stop_button(event: Body, team: str) -> StopRequest | None:
     return StopRequest(team=team, channel=channel, user=user, ts=ts, thread_ts=thread_ts)
 
 
+def _view_changed(event: Body, team: str) -> ViewChanged | None:
+    user = _string(event, "user") or _string(_mapping(event.get("context")), "user_id")
+    entities = _mapping(event.get("context")).get("entities")
+    found = (_viewed_channel(_mapping(entity)) for entity in (entities if isinstance(entities, list) else ()))
+    # Ordered by relevance: the first that is a channel is what "here" means.
+    return ViewChanged(team=team, user=user, channel=next(filter(None, found), None)) if user else None
+
+
+def _viewed_channel(entity: Body) -> str:
+    value, kind = entity.get("value"), _string(entity, "type")
+    if kind == _CHANNEL_ENTITY:
+        return value if isinstance(value, str) else _string(entity, "channel_id")
+    if kind == _MESSAGE_ENTITY:
+        return _string(_mapping(value), "channel_id") or _string(entity, "channel_id")
+    return ""
+
+
+def _assistant_thread(event: Body, team: str) -> AssistantThread | None:
+    thread = _mapping(event.get("assistant_thread"))
+    user, channel, thread_ts = (_string(thread, key) for key in ("user_id", "channel_id", "thread_ts"))
+    if not (user and channel and thread_ts):
+        return None
+    return AssistantThread(
+        team=team,
+        user=user,
+        channel=channel,
+        thread_ts=thread_ts,
+        viewing=_string(_mapping(thread.get("context")), "channel_id") or None,
+        started=event.get("type") == "assistant_thread_started",
+    )
+
+
 def _team(body: Body, event: Body) -> str:
     authorizations = body.get("authorizations")
     first = _mapping(authorizations[0]) if isinstance(authorizations, list) and authorizations else {}
@@ -235,7 +352,8 @@ def _team(body: Body, event: Body) -> str:
     )
 
 
-def _channel_kind(event: Body, channel: str) -> ChannelKind:
+def channel_kind(event: Body, channel: str) -> ChannelKind:
+    """What kind of place a message stands in, as far as its event tells; the careful reading where it does not."""
     named = _KINDS.get(_string(event, "channel_type"))
     return named or _KINDS_BY_LETTER.get(channel[:1], "private")
 
@@ -258,10 +376,6 @@ def _mentions(raw: str, user_id: str) -> bool:
 def _addresses_another(raw: str) -> bool:
     """Tell whether a message in a thread begins with somebody else's name: it is not for the bot then."""
     return raw.lstrip().startswith(("<@", "<!subteam^"))
-
-
-def _is_stop(text: str) -> bool:
-    return " ".join(_NOT_WORDS.sub(" ", text.lower()).split()) in _STOP_WORDS
 
 
 def _same_words(text: str, before: str) -> bool:

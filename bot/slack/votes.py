@@ -45,6 +45,8 @@ class Votes:
     engine: sa.Engine
     delivery: Delivery
     link: Callable[[str], str]
+    is_bot: Callable[[str], bool] = lambda _user: False
+    """Tells bots from people: bots do not vote."""
 
     def listen(self, app: App) -> None:
         """Connect the buttons and the form."""
@@ -72,7 +74,7 @@ class Votes:
     def react(self, change: ReactionChange) -> None:
         """Count a reaction that was put on an answer or taken off it."""
         answer_id = find_answer(self.engine, change.channel, change.message_ts)
-        if answer_id is None:
+        if answer_id is None or self.is_bot(change.user):
             return
         if not change.added:
             if withdraw_vote(self.engine, answer_id, change.user, change.vote):

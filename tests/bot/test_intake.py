@@ -82,7 +82,7 @@ def test_votes_and_visits_are_kept_for_the_light_lane(intake: Intake, engine: sa
     item = {"type": "message", "channel": "C1", "ts": "1.0"}
     intake.accept(event("Ev1", type="reaction_added", reaction="+1", item=item, item_user=BOT_USER))
     intake.accept(event("Ev2", type="app_home_opened", tab="home"))
-    assert [row.kind for row in kept(engine)] == ["reaction", "home"]
+    assert [row.kind for row in kept(engine)] == ["reaction", "home", "greeting"]
 
 
 def test_an_event_nobody_needs_leaves_no_row(intake: Intake, engine: sa.Engine) -> None:

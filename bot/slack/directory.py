@@ -1,0 +1,100 @@
+"""What kind of place a channel is and whether somebody is a bot: asked once, remembered, careful where Slack is silent.
+
+It stands before the acknowledgement of events, so it has a client of its own that does not wait long.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from slack_sdk import WebClient
+
+from bot.errors import SlackRefusedError, SlackSilentError
+from bot.slack.deliver import Delivery
+from bot.turn import ChannelKind
+
+logger = logging.getLogger(__name__)
+
+_CALL_SECONDS = 2
+_KEPT_SECONDS = 3600.0
+_MOST_KEPT = 5_000
+
+
+class Directory:
+    """The workspace's channels and people, as far as they matter here; thread-safe."""
+
+    def __init__(
+        self,
+        client: WebClient,
+        *,
+        stopping: threading.Event,
+        kept_seconds: float = _KEPT_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        quick = WebClient(token=client.token, base_url=client.base_url, timeout=_CALL_SECONDS, retry_handlers=[])
+        self._delivery = Delivery(quick, stopping=stopping)
+        self._kept_seconds = kept_seconds
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
+
+    def kind_of(self, channel: str) -> ChannelKind:
+        """What kind of place a channel is; private where Slack does not say."""
+        told = self._ask("conversations.info", "channel", channel)
+        if told.get("is_im"):
+            return "im"
+        if told.get("is_mpim"):
+            return "mpim"
+        return "public" if told and told.get("is_private") is False else "private"
+
+    def is_bot(self, user: str) -> bool:
+        """Tell whether somebody is a bot, as far as Slack says so."""
+        return bool(self._ask("users.info", "user", user).get("is_bot"))
+
+    def is_member(self, channel: str) -> bool:
+        """Tell whether the bot is in a channel; no where Slack does not say."""
+        told = self._ask("conversations.info", "channel", channel)
+        return bool(told.get("is_member") or told.get("is_im") or told.get("is_mpim"))
+
+    def is_shared(self, channel: str) -> bool:
+        """Tell whether another organisation reads along in a channel; yes where Slack does not say."""
+        told = self._ask("conversations.info", "channel", channel)
+        return not told or any(told.get(key) for key in ("is_ext_shared", "is_pending_ext_shared"))
+
+    def is_outsider(self, user: str, team: str) -> bool:
+        """Tell whether somebody belongs to another organisation; yes where Slack does not say."""
+        told = self._ask("users.info", "user", user)
+        return not told or bool(told.get("is_stranger")) or str(told.get("team_id") or team) != team
+
+    def is_admin(self, user: str) -> bool:
+        """Tell whether somebody is an admin or owner of the workspace; no where Slack does not say."""
+        told = self._ask("users.info", "user", user)
+        return bool(told.get("is_admin") or told.get("is_owner"))
+
+    def forget(self, identifier: str) -> None:
+        """Ask again next time: this channel or person changed."""
+        with self._lock:
+            for key in [key for key in self._known if key[1] == identifier]:
+                del self._known[key]
+
+    def _ask(self, method: str, what: str, identifier: str) -> dict[str, Any]:
+        now = self._monotonic()
+        with self._lock:
+            known = self._known.get((method, identifier))
+        if known is not None and now - known[0] < self._kept_seconds:
+            return known[1]
+        try:
+            reply = self._delivery.call(method, wait_seconds=0.0, **{what: identifier})
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("%s is not known: %s", identifier, error)
+            return {}
+        told = reply.get("user" if what == "user" else "channel") or {}
+        with self._lock:
+            if len(self._known) >= _MOST_KEPT:
+                self._known.clear()
+            self._known[method, identifier] = (now, told)
+        return dict(told)
