@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from bot.playground.faults import Faults
 from bot.playground.ledger import Ledger
+from bot.playground.strict_json import read_json
 from bot.playground.workspace import APP_ID, JSON
 
 RETRY_SECONDS = (0.0, 60.0, 300.0)
@@ -117,7 +118,7 @@ class SocketMode:
     def receive(self, connection: Connection, text: str) -> None:
         """Take what the app sent: acknowledgements, nothing else."""
         try:
-            message = json.loads(text)
+            message = read_json(text)
             envelope_id = message["envelope_id"]
         except (ValueError, KeyError, TypeError):
             self._ledger.add("connection", "unknown message", "ignored", request=text, connection=connection.number)

@@ -26,6 +26,7 @@ from bot.playground.pages import Pages
 from bot.playground.scopes import event_subscription
 from bot.playground.sessions import Sessions
 from bot.playground.state_file import load_workspace, save_workspace
+from bot.playground.streams import Streams
 from bot.playground.text import links, mentions
 from bot.playground.viewing import Viewing
 from bot.playground.workspace import (
@@ -35,7 +36,6 @@ from bot.playground.workspace import (
     TEAM_ID,
     Channel,
     Ephemeral,
-    Stream,
     User,
     is_ts,
 )
@@ -47,9 +47,7 @@ logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 0.2
 STATUS_SECONDS = 120.0
-STREAM_SECONDS = 300.0
 UNFURL_SECONDS = 1.0
-SNAPSHOT_TRAFFIC = 200
 
 
 class Playground:
@@ -70,6 +68,7 @@ class Playground:
         )
         self.interactivity = Interactivity(self)
         self.sessions = Sessions(self)
+        self.streams = Streams(self)
         self.files = Files(self)
         self.viewing = Viewing(self)
         self.upload_tickets: dict[str, Ticket] = {}
@@ -98,7 +97,7 @@ class Playground:
     def post(self, channel: Channel, message: JSON, *, unfurl: bool = True, quietly: bool = False) -> JSON:
         """Add a message and tell everybody; a quiet one reaches the pages only."""
         self.workspace.add_message(channel, message)
-        self._message_to_pages(channel, message)
+        self.show_message(channel, message)
         self._parent_to_pages(channel, message)
         if message["user"] == BOT_USER_ID:
             self.set_status(channel, message.get("thread_ts") or message["ts"], "", [])
@@ -126,7 +125,7 @@ class Playground:
         message.update(changes)
         for key in [key for key, value in changes.items() if value is None]:
             del message[key]
-        self._message_to_pages(channel, message)
+        self.show_message(channel, message)
         if not quietly and message != previous and BOT_USER_ID in channel.members:
             self.emit(events.message_changed(channel, message, previous, self.workspace.next_ts()))
         self.changed()
@@ -162,7 +161,7 @@ class Playground:
         message["reactions"] = [{"name": n, "users": u, "count": len(u)} for n, u in users.items() if u]
         if not message["reactions"]:
             del message["reactions"]
-        self._message_to_pages(channel, message)
+        self.show_message(channel, message)
         if BOT_USER_ID in channel.members:
             kind = "reaction_added" if add else "reaction_removed"
             event_ts = self.workspace.next_ts()
@@ -182,43 +181,6 @@ class Playground:
         ts = ephemeral.message["ts"]
         self.workspace.ephemerals.pop((ephemeral.channel, ts), None)
         self.pages.to_user(ephemeral.user, {"type": "message_deleted", "channel": ephemeral.channel, "ts": ts})
-
-    # Streams
-
-    def open_stream(self, channel: Channel, message: JSON, stream: Stream) -> None:
-        """Post a message that grows; it has no flags for previews, so its links are left alone."""
-        self.workspace.streams[channel.id, message["ts"]] = stream
-        self.post(channel, message, unfurl=False)
-        wait = STREAM_SECONDS / self.socket.time_scale
-        asyncio.get_running_loop().call_later(wait + 0.01, self.find_stream, channel, message["ts"])
-
-    def find_stream(self, channel: Channel, ts: str) -> Stream | None:
-        """Find an open stream; one older than five minutes has ended by itself."""
-        stream = self.workspace.streams.get((channel.id, ts))
-        if stream is None:
-            return None
-        if self.workspace.now() - stream.started_at > STREAM_SECONDS / self.socket.time_scale:
-            self.close_stream(channel, stream)
-            return None
-        return stream
-
-    def halt_streams(self, channel: Channel, thread_ts: str) -> list[str]:
-        """Halt what streams in a thread; gives the messages."""
-        halted = []
-        for (channel_id, ts), stream in self.workspace.streams.items():
-            message = channel.messages.get(ts, {})
-            if channel_id == channel.id and message.get("thread_ts", ts) == thread_ts and not stream.halted:
-                stream.halted = True
-                halted.append(ts)
-                self._message_to_pages(channel, message)
-        return halted
-
-    def close_stream(self, channel: Channel, stream: Stream) -> None:
-        """End the growing of a message."""
-        self.workspace.streams.pop((channel.id, stream.ts), None)
-        if stream.ts in channel.messages:
-            self._message_to_pages(channel, channel.messages[stream.ts])
-        self.changed()
 
     # People and channels
 
@@ -369,38 +331,6 @@ class Playground:
 
     # What pages are shown
 
-    def snapshot(self, user: str) -> JSON:
-        """Give everything that a page which acts as this person begins with."""
-        workspace = self.workspace
-        channels = list(workspace.channels_of(user))
-        messages = {c.id: [self.page_message(c, m) for m in c.messages.values()] for c in channels}
-        for ephemeral in workspace.ephemerals.values():
-            if ephemeral.user == user and ephemeral.channel in messages:
-                messages[ephemeral.channel].append(ephemeral.message | {"ephemeral": True})
-        visible = {channel.id for channel in channels}
-        return {
-            "type": "snapshot",
-            "team": {"id": TEAM_ID, "name": workspace.team_name, "domain": workspace.domain},
-            "me": user,
-            "bot_user": BOT_USER_ID,
-            "users": [asdict(u) for u in workspace.users.values()],
-            "channels": [self.channel_json(channel) for channel in channels],
-            "messages": messages,
-            "home": workspace.homes.get(user),
-            "views": self.interactivity.open_views(user),
-            "bot_connected": self.socket.connected,
-            "statuses": [item for (channel, _), item in self.statuses.items() if channel in visible],
-            "prompts": [item for channel, item in self.prompts.items() if channel in visible],
-            "features": self.features.settings.model_dump(),
-            "surface": self.surface,
-            "commands": [
-                {key: command[key] for key in ("command", "description", "usage_hint")} for command in self.app.commands
-            ],
-            "shortcuts": self.app.shortcuts,
-            "sessions": self.sessions.shown_in(visible),
-            "traffic": self.ledger.entries()[-SNAPSHOT_TRAFFIC:],
-        }
-
     def channel_json(self, channel: Channel) -> JSON:
         """Describe a channel to a page."""
         return {
@@ -417,14 +347,15 @@ class Playground:
         stream = self.workspace.streams.get((channel.id, message["ts"]))
         return dict(message) if stream is None or stream.halted else {**message, "streaming": True}
 
-    def _message_to_pages(self, channel: Channel, message: JSON) -> None:
+    def show_message(self, channel: Channel, message: JSON) -> None:
+        """Send a message as it is now to the pages of its channel."""
         item = {"type": "message", "channel": channel.id, "message": self.page_message(channel, message)}
         self.pages.to_channel(channel, copy.deepcopy(item))
 
     def _parent_to_pages(self, channel: Channel, message: JSON) -> None:
         parent = channel.messages.get(message.get("thread_ts", ""))
         if parent is not None and parent is not message:
-            self._message_to_pages(channel, parent)
+            self.show_message(channel, parent)
 
     def _show_traffic(self, entry: Entry) -> None:
         self.pages.to_all({"type": "traffic", "entry": entry})

@@ -81,15 +81,15 @@ def start_playground(
         surface,
     ]
     command += [] if state is None else ["--state", str(state.absolute())]
-    for folder in documents:
-        command += ["--documents", str(folder.absolute())]
+    for documents_folder in documents:
+        command += ["--documents", str(documents_folder.absolute())]
     command += [] if bot_token is None else ["--bot-token", bot_token]
     command += [] if app_token is None else ["--app-token", app_token]
     with tempfile.TemporaryDirectory(prefix="playground-") as folder:
         if manifest is not None:
-            file = Path(folder) / "manifest.json"
-            file.write_text(json.dumps(manifest), "utf-8")
-            command += ["--manifest", str(file)]
+            described = Path(folder) / "manifest.json"
+            described.write_text(json.dumps(manifest), "utf-8")
+            command += ["--manifest", str(described)]
         process = _spawn(command)
         # Once it says that it is ready, it has read the file.
         line = process.stdout.readline() if process.stdout else ""

@@ -45,8 +45,9 @@ def apply_answer(playground: Playground, target: ResponseUrl, body: dict[str, An
             playground.delete(channel, message)
         return
     content = _content(body)
-    if body.get("replace_original") and (ephemeral or message):
-        _replace(playground, channel, ephemeral or message, content)
+    original = ephemeral or message
+    if body.get("replace_original") and original is not None:
+        _replace(playground, channel, original, content)
         return
     thread_ts = body.get("thread_ts", target.thread_ts)
     new = bot_message(playground, **content) | playground.thread_parts(channel, thread_ts)

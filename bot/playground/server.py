@@ -23,6 +23,7 @@ from bot.playground.errors import ApiError
 from bot.playground.guard import Guard
 from bot.playground.playground import Playground
 from bot.playground.response_url import answer_response_url
+from bot.playground.snapshot import snapshot
 from bot.playground.strict_json import read_json
 from bot.playground.workspace import JSON
 
@@ -120,7 +121,7 @@ class _Surface:
             return
         await websocket.accept()
         page = self._playground.pages.open(user)
-        page.queue.put_nowait(self._playground.snapshot(user))
+        page.queue.put_nowait(snapshot(self._playground, user))
         sender = asyncio.create_task(_send_all(websocket, page.queue))
         try:
             await _read_until_closed(websocket, lambda _: None)

@@ -62,7 +62,7 @@ class Sessions:
             raise ApiError("session_not_processing")
         if not self._playground.app.hears("agent_session_stopped"):
             raise ApiError("app_not_subscribed")
-        halted = self._playground.halt_streams(channel, thread_ts)
+        halted = self._playground.streams.halt(channel, thread_ts)
         event_ts = self._playground.workspace.next_ts()
         self._playground.emit(
             events.agent_session_stopped(channel, thread_ts, user=user, halted=halted, event_ts=event_ts)

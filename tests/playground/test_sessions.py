@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.playground.site import ADA, ADA_DM, BEN, GENERAL, Site, error_of
 
 TEAM = "T0PLAYGROUND"
@@ -54,7 +56,7 @@ def test_what_sessions_refuse(site: Site) -> None:
 def test_stop_halts_the_streams_of_the_thread_and_tells_the_app(site: Site) -> None:
     question, other = site.say("how many?"), site.say("and who?")
     client = site.client()
-    whom = {"recipient_team_id": TEAM, "recipient_user_id": ADA, "markdown_text": "Twenty"}
+    whom: dict[str, Any] = {"recipient_team_id": TEAM, "recipient_user_id": ADA, "markdown_text": "Twenty"}
     ts = client.chat_startStream(channel=GENERAL, thread_ts=question, **whom)["ts"]
     elsewhere = client.chat_startStream(channel=GENERAL, thread_ts=other, **whom)["ts"]
     client.agents_sessions_setStatus(channel_id=GENERAL, thread_ts=question, status="processing")

@@ -148,3 +148,21 @@ def test_faults_can_be_set_at_start(start: object) -> None:
     site = start(faults={"error": {"auth.test": {"code": "internal_error"}}})
     assert error_of(site.client().auth_test) == "internal_error"
     wait_for(lambda: site.ledger("call", "auth.test"))
+
+
+def test_half_a_character_is_replaced_as_slack_would(site: Site) -> None:
+    r"""JSON can say `\ud83d` alone, which no encoder takes; both of its halves together are a whole character."""
+    headers = {"Authorization": f"Bearer {site.tokens.bot}", "Content-Type": "application/json; charset=utf-8"}
+    with site.page(ADA) as page:
+        page.read_until("snapshot")
+        for text, stored in ((r"a\ud83db", "a\ufffdb"), (r"\ud83d\ude00", "\U0001f600"), (r"\\ud83d", r"\ud83d")):
+            content = f'{{"channel": "C0GENERAL", "text": "{text}"}}'
+            answer = site.http.post("api/chat.postMessage", content=content, headers=headers).json()
+            assert answer["message"]["text"] == stored
+            assert page.read_until("message")["message"]["text"] == stored
+    blocks = r'[{"type": "markdown", "text": "x\udc00"}]'
+    answer = site.http.post(
+        "api/chat.postMessage",
+        data={"channel": "C0GENERAL", "blocks": blocks, "token": site.tokens.bot},
+    ).json()
+    assert answer["message"]["blocks"][0]["text"] == "x\ufffd"

@@ -57,7 +57,7 @@ def update(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
     """chat.update: parts that are not named stay as they are, but new text without blocks removes the old blocks."""
     channel = visible_channel(playground.workspace, arguments["channel"])
     message = own_message(channel, arguments["ts"], "cant_update_message")
-    stream = playground.find_stream(channel, message["ts"])
+    stream = playground.streams.find(channel, message["ts"])
     if stream is not None and not stream.halted:
         raise ApiError("streaming_state_conflict")
     if len(arguments.get("text", "")) > UPDATE_TEXT_CHARACTERS:
@@ -69,7 +69,7 @@ def update(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
         "attachments": content.get("attachments"),
     }
     if stream is not None:
-        playground.close_stream(channel, stream)
+        playground.streams.close(channel, stream)
     if "metadata" in arguments:
         changes["metadata"] = metadata(arguments["metadata"]) if arguments["metadata"] else None
     changes = {key: value for key, value in changes.items() if value is not None or key in message}

@@ -67,7 +67,7 @@ def start(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
     message = bot_message(playground, "") | playground.thread_parts(channel, arguments.get("thread_ts"))
     stream = Stream(channel=channel.id, ts=message["ts"], started_at=playground.workspace.now())
     _grow(message, stream, text, blocks)
-    playground.open_stream(channel, message, stream)
+    playground.streams.open(channel, message, stream)
     return {"channel": channel.id, "ts": message["ts"]}
 
 
@@ -97,7 +97,7 @@ def stop(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
         raise ApiError("no_text")
     if "metadata" in arguments:
         finished["metadata"] = metadata(arguments["metadata"])
-    playground.close_stream(channel, stream)
+    playground.streams.close(channel, stream)
     playground.change(channel, message, finished)
     return {"channel": channel.id, "ts": message["ts"], "message": copy.deepcopy(message)}
 
@@ -116,7 +116,7 @@ def _check_recipient(playground: Playground, arguments: Mapping[str, Any]) -> No
 def _streamed(playground: Playground, arguments: Mapping[str, Any]) -> tuple[Channel, JSON, Stream]:
     channel = visible_channel(playground.workspace, arguments["channel"])
     message = own_message(channel, arguments["ts"], "message_not_owned_by_app")
-    stream = playground.find_stream(channel, message["ts"])
+    stream = playground.streams.find(channel, message["ts"])
     if stream is None:
         raise ApiError("message_not_in_streaming_state")
     return channel, message, stream
