@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from bot.app import Application
     from bot.settings import Secret, Settings
-    from bot.slack.gateway import SlackOptions
+    from bot.slack.gateway import SlackBot, SlackOptions
 
 
 @contextmanager
-def connected(application: Application, options: SlackOptions, link: Callable[[str], str]) -> Iterator[None]:
+def connected(application: Application, options: SlackOptions, link: Callable[[str], str]) -> Iterator[SlackBot]:
     """Connect the bot; it answers while the block runs."""
     from bot.slack.gateway import SlackBot
     from bot.sync import next_runs
@@ -30,8 +30,8 @@ def connected(application: Application, options: SlackOptions, link: Callable[[s
         link=link,
         version=lambda: answering.generator.version,
         next_runs=lambda: next_runs(application.engine, application.settings),
-    ):
-        yield
+    ) as bot:
+        yield bot
 
 
 @contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 
 from slack_sdk import WebClient
@@ -11,7 +13,7 @@ from slack_sdk.web import SlackResponse
 
 from bot.errors import SlackSetupError
 from bot.settings import Secret, Settings
-from bot.slack.manifest import SCOPES
+from bot.slack.manifest import OPTIONAL_SCOPES, SCOPES, scopes_of
 
 _SECONDS = 10
 
@@ -23,24 +25,85 @@ class Installation:
     team: str
     bot: str
     missing_scopes: tuple[str, ...]
+    """Without these the bot does not work as it should."""
+    optional_scopes: tuple[str, ...] = ()
+    """Not granted either, but made to be left out."""
+    team_id: str = ""
+    bot_user_id: str = ""
+    clock_skew_seconds: float = 0.0
+    """How far this machine's clock is ahead of Slack's."""
 
 
 def check_credentials(settings: Settings) -> Installation:
     """Ask Slack about both tokens; raises SlackSetupError that names the token and the next step."""
     require_tokens(settings)
+    installation = check_bot_token(settings)
+    check_app_token(settings)
+    return installation
+
+
+def check_http_credentials(settings: Settings) -> Installation | None:
+    """Check what HTTP mode needs; None where workspaces install the app by themselves. Raises SlackSetupError."""
+    if not settings.slack_signing_secret:
+        raise SlackSetupError(
+            "SLACK_SIGNING_SECRET is not set: without it nobody can tell Slack's requests from others'. It is on the "
+            "app's page Basic Information > App Credentials."
+        )
+    if settings.slack_client_id:
+        if not settings.slack_client_secret:
+            raise SlackSetupError(
+                "SLACK_CLIENT_ID is set and SLACK_CLIENT_SECRET is not. Both are on the app's page Basic Information > "
+                "App Credentials."
+            )
+        return None
+    require_bot_token(settings)
+    return check_bot_token(settings)
+
+
+def check_bot_token(settings: Settings) -> Installation:
+    """Ask Slack who the bot is and what it may do; raises SlackSetupError."""
     identity = _ask(settings, "SLACK_BOT_TOKEN", settings.slack_bot_token, "auth.test")
-    _ask(settings, "SLACK_APP_TOKEN", settings.slack_app_token, "apps.connections.open")
-    granted = str(identity.headers.get("x-oauth-scopes") or "")
-    missing = sorted(set(SCOPES) - {scope.strip() for scope in granted.split(",")}) if granted else []
+    stated = str(identity.headers.get("x-oauth-scopes") or "")
+    granted = {scope.strip() for scope in stated.split(",")} if stated else set(scopes_of())
+    lacking = set(scopes_of()) - granted
+    needed = set(SCOPES) - OPTIONAL_SCOPES
     return Installation(
-        team=str(identity.get("team", "")), bot=str(identity.get("user", "")), missing_scopes=tuple(missing)
+        team=str(identity.get("team", "")),
+        bot=str(identity.get("user", "")),
+        missing_scopes=tuple(sorted(lacking & needed)),
+        optional_scopes=tuple(sorted(lacking - needed)),
+        team_id=str(identity.get("team_id", "")),
+        bot_user_id=str(identity.get("user_id", "")),
+        clock_skew_seconds=_skew(str(identity.headers.get("date") or "")),
     )
+
+
+def check_app_token(settings: Settings) -> None:
+    """Ask Slack whether a line can be opened with the app token; raises SlackSetupError."""
+    _ask(settings, "SLACK_APP_TOKEN", settings.slack_app_token, "apps.connections.open")
 
 
 def require_tokens(settings: Settings) -> None:
     """Raise SlackSetupError where a token is not set or is one of another kind."""
+    require_bot_token(settings)
+    require_app_token(settings)
+
+
+def require_bot_token(settings: Settings) -> None:
+    """Raise SlackSetupError where the bot token is not set or is one of another kind."""
     _require("SLACK_BOT_TOKEN", settings.slack_bot_token, "xoxb-", "OAuth & Permissions")
+
+
+def require_app_token(settings: Settings) -> None:
+    """Raise SlackSetupError where the app token is not set or is one of another kind."""
     _require("SLACK_APP_TOKEN", settings.slack_app_token, "xapp-", "Basic Information > App-Level Tokens")
+
+
+def _skew(date: str) -> float:
+    try:
+        return time.time() - parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _require(name: str, token: Secret, prefix: str, page: str) -> None:

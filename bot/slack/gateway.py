@@ -20,7 +20,9 @@ from slack_bolt.request import BoltRequest
 from slack_sdk import WebClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 
+from bot.equipment import Equipment
 from bot.errors import SlackRefusedError, SlackSetupError, SlackSilentError
+from bot.purge import Removal
 from bot.settings import Secret
 from bot.slack.deliver import CALL_SECONDS, Delivery
 from bot.slack.socket_mode import NotTakenError, SocketMode
@@ -52,17 +54,13 @@ class SlackBot:
         link: Callable[[str], str],
         version: Callable[[], str],
         next_runs: Callable[[], Mapping[str, datetime]] = dict,
+        equipment: Equipment = Equipment(),  # noqa: B008  it cannot be changed
         at_edge: Callable[[str], None] = lambda _name: None,
     ) -> None:
         self._options = options
         self._stopping = threading.Event()
-        # Repeating is our business: the SDK would post a message again whose reply was lost.
-        self._client = WebClient(
-            token=options.bot_token.reveal(),
-            base_url=options.api_url,
-            timeout=CALL_SECONDS,
-            retry_handlers=[],
-        )
+        self._removal: Removal | None = None
+        self._client = connect_client(options.bot_token, options.api_url)
         self._delivery = Delivery(self._client, stopping=self._stopping)
         self._build_team = partial(
             TeamBot,
@@ -73,8 +71,10 @@ class SlackBot:
             link=link,
             version=version,
             next_runs=next_runs,
+            equipment=equipment,
             at_edge=at_edge,
             stopping=self._stopping,
+            removed=self._note_removal,
         )
         self._team: TeamBot | None = None
         self._socket_mode: SocketMode | None = None
@@ -91,9 +91,14 @@ class SlackBot:
         """Whether events can arrive now."""
         return self._socket_mode is not None and self._socket_mode.connected
 
+    @property
+    def removal(self) -> Removal | None:
+        """Set once the workspace took the app away: stop, then purge."""
+        return self._removal
+
     def start(self) -> None:
         """Connect and begin to answer; raises SlackSetupError where Slack refuses a token or is not there."""
-        identity = self._sign_in()
+        identity = sign_in(self._delivery, self._options.bot_token, self._options)
         self._team = self._build_team(identity=identity)
         self._team.start()
         try:
@@ -114,20 +119,8 @@ class SlackBot:
             self._socket_mode.stop()
             self._socket_mode = None
 
-    def _sign_in(self) -> AuthorizeResult:
-        try:
-            reply = self._delivery.repeat("auth.test", patience_seconds=self._options.connect_seconds)
-        except SlackRefusedError as error:
-            raise _setup_error("SLACK_BOT_TOKEN", "xoxb-", error.code) from error
-        except SlackSilentError as error:
-            raise self._unreachable() from error
-        return AuthorizeResult(
-            enterprise_id=reply.get("enterprise_id"),
-            team_id=reply.get("team_id"),
-            bot_user_id=str(reply["user_id"]),
-            bot_id=reply.get("bot_id"),
-            bot_token=self._options.bot_token.reveal(),
-        )
+    def _note_removal(self, removal: Removal) -> None:
+        self._removal = removal
 
     def _connect(self, socket_mode: SocketMode) -> None:
         self._socket_mode = socket_mode
@@ -139,16 +132,32 @@ class SlackBot:
                 raise _setup_error("SLACK_APP_TOKEN", "xapp-", error.code) from error
             except SlackSilentError as error:
                 if time.monotonic() > deadline or self._stopping.wait(1.0):
-                    raise self._unreachable() from error
+                    raise _unreachable(self._options.api_url) from error
             else:
                 socket_mode.start()
                 return
 
-    def _unreachable(self) -> SlackSetupError:
-        return SlackSetupError(
-            f"Slack does not answer at {self._options.api_url}. Check this machine's connection, a proxy, and "
-            "SLACK_API_URL if it is set."
-        )
+
+def sign_in(delivery: Delivery, token: Secret, options: SlackOptions) -> AuthorizeResult:
+    """Ask Slack who we are; raises SlackSetupError where it refuses the token or is not there."""
+    try:
+        reply = delivery.repeat("auth.test", patience_seconds=options.connect_seconds)
+    except SlackRefusedError as error:
+        raise _setup_error("SLACK_BOT_TOKEN", "xoxb-", error.code) from error
+    except SlackSilentError as error:
+        raise _unreachable(options.api_url) from error
+    return AuthorizeResult(
+        enterprise_id=reply.get("enterprise_id"),
+        team_id=reply.get("team_id"),
+        bot_user_id=str(reply["user_id"]),
+        bot_id=reply.get("bot_id"),
+        bot_token=token.reveal(),
+    )
+
+
+def connect_client(token: Secret, api_url: str) -> WebClient:
+    """A client that never repeats by itself: the SDK would post a message again whose reply was lost."""
+    return WebClient(token=token.reveal(), base_url=api_url, timeout=CALL_SECONDS, retry_handlers=[])
 
 
 def dispatch(app: App, request: SocketModeRequest) -> dict[str, Any] | None:
@@ -159,6 +168,12 @@ def dispatch(app: App, request: SocketModeRequest) -> dict[str, Any] | None:
     if not response.body:
         return None
     return dict(json.loads(response.body))
+
+
+def _unreachable(api_url: str) -> SlackSetupError:
+    return SlackSetupError(
+        f"Slack does not answer at {api_url}. Check this machine's connection, a proxy, and SLACK_API_URL if it is set."
+    )
 
 
 def _setup_error(variable: str, prefix: str, code: str) -> SlackSetupError:

@@ -20,16 +20,23 @@ from slack_bolt import App, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot.equipment import Equipment
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import LEASE_SECONDS, FinalState, Inbox, Kind, Lease, Waiting
 from bot.lanes import Lane, Lanes
+from bot.purge import Removal, ask_for_removal, removal_of
 from bot.runs import Runs
+from bot.sending import Sending
 from bot.slack import words
 from bot.slack.briefing import Briefing
-from bot.slack.deliver import Delivery, Pace, Place
+from bot.slack.deliver import Delivery, Place
+from bot.slack.directory import Directory
 from bot.slack.features import Feature, TeamParts, build_features
+from bot.slack.gate import GateRules, SlackGate
 from bot.slack.intake import Intake
+from bot.slack.live import Pace
 from bot.slack.membership import Memberships
+from bot.slack.stream import ROLL_SECONDS
 from bot.worker import MOST_ATTEMPTS, Answering, QuestionWorker, doing
 from knowledge.database import writing
 
@@ -46,9 +53,12 @@ class TeamOptions:
 
     workers: int = 2
     update_seconds: float = 1.3
+    stream_seconds: float = 1.2
+    roll_seconds: float = ROLL_SECONDS
     lease_seconds: float = LEASE_SECONDS
     settle_seconds: float = 2.0
     admins: frozenset[str] = frozenset()
+    gate: GateRules = GateRules()
     home: Path | None = None
 
 
@@ -66,15 +76,19 @@ class TeamBot:
         link: Callable[[str], str],
         version: Callable[[], str],
         next_runs: Callable[[], Mapping[str, datetime]] = dict,
+        equipment: Equipment = Equipment(),  # noqa: B008  it cannot be changed
         at_edge: Callable[[str], None] = lambda _name: None,
         stopping: threading.Event | None = None,
+        removed: Callable[[Removal], None] = lambda _removal: None,
     ) -> None:
         self._engine = engine
+        self._removed = removed
         self._stopping = stopping or threading.Event()
         self._runs = Runs()
         self._inbox = Inbox(engine, lease_seconds=options.lease_seconds)
         self._delivery = Delivery(client, stopping=self._stopping)
         memberships = Memberships(self._delivery)
+        directory = Directory(client, stopping=self._stopping)
         self._parts = TeamParts(
             team=str(identity.team_id or identity.enterprise_id or ""),
             bot_user_id=str(identity.bot_user_id),
@@ -83,12 +97,15 @@ class TeamBot:
             client=client,
             delivery=self._delivery,
             memberships=memberships,
+            directory=directory,
             runs=self._runs,
             answering=answering,
             link=link,
             version=version,
             next_runs=next_runs,
             admins=options.admins,
+            gate=options.gate,
+            equipment=equipment,
             home=options.home,
         )
         self._features = build_features(self._parts)
@@ -96,12 +113,19 @@ class TeamBot:
             engine=engine,
             inbox=self._inbox,
             answering=answering,
-            delivery=self._delivery,
+            sending=Sending(
+                engine=engine,
+                inbox=self._inbox,
+                delivery=self._delivery,
+                link=link,
+                author=str(identity.bot_user_id),
+                settle_seconds=options.settle_seconds,
+                at_edge=at_edge,
+            ),
             briefing=build_briefing(self._parts),
-            pace=Pace(options.update_seconds),
+            pace=Pace(options.update_seconds, options.stream_seconds),
             runs=self._runs,
-            link=link,
-            settle_seconds=options.settle_seconds,
+            roll_seconds=options.roll_seconds,
             at_edge=at_edge,
         )
         self._intake = Intake(
@@ -110,6 +134,7 @@ class TeamBot:
             runs=self._runs,
             memberships=memberships,
             bot_user_id=str(identity.bot_user_id),
+            kind_of=directory.kind_of,
         )
         self._executor = ThreadPoolExecutor(max_workers=_INTERACTION_THREADS, thread_name_prefix="interaction")
         self.app = build_bolt_app(client, identity, self._executor, self._features, self.take)
@@ -135,7 +160,11 @@ class TeamBot:
         if self._stopping.is_set():
             return False
         try:
-            self._intake.accept(body)
+            if removal := removal_of(body, self._parts.team):
+                ask_for_removal(self._engine, removal)
+                self._removed(removal)
+            else:
+                self._intake.accept(body)
         except Exception:
             logger.exception("event %s could not be kept; Slack will bring it again", body.get("event_id"))
             return False
@@ -177,7 +206,8 @@ class TeamBot:
 
 def build_briefing(parts: TeamParts) -> Briefing:
     """Who may be answered, for whom, and with what beside the library."""
-    return Briefing(engine=parts.engine, memberships=parts.memberships)
+    gate = SlackGate(team=parts.team, engine=parts.engine, profiles=parts.memberships.profiles, rules=parts.gate)
+    return Briefing(engine=parts.engine, memberships=parts.memberships, gate=gate)
 
 
 def build_bolt_app(

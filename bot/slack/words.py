@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 # While it works
@@ -106,6 +108,9 @@ WHY_SOURCE_GONE = "the document is not there any more"
 WHY_NO_SYNC = "No source of these passages was read to the end yet."
 CURATE_OPEN = "Approve as the standing answer"
 
+# A deleted question
+FORGOT_DONE = "You deleted your question, and all that came of it is gone now, here and in my memory."
+
 
 def failed(reference: str) -> str:
     """Say that no answer could be made, with the id under which the log has the reason."""
@@ -208,6 +213,25 @@ def why_revisions(count: int) -> str:
     return {0: "Never made again", 1: "Made again once"}.get(count, f"Made again {count} times")
 
 
+def forgot(removed: Mapping[str, int]) -> str:
+    """Say in numbers what went with a deleted question; the names are those of `bot.forgetting.Removed`."""
+    names = {
+        "messages": ("message of mine", "messages of mine"),
+        "turns": ("thing that was said", "things that were said"),
+        "answers": ("answer", "answers"),
+        "earlier_texts": ("earlier text of it", "earlier texts of it"),
+        "citations": ("citation", "citations"),
+        "passages": ("note of a passage", "notes of passages"),
+        "votes": ("vote", "votes"),
+        "corrections": ("correction", "corrections"),
+        "requests": ("request for a person", "requests for a person"),
+        "approved": ("standing answer", "standing answers"),
+        "notes": ("saved note", "saved notes"),
+    }
+    parts = [f"{count} {names[name][count != 1]}" for name, count in removed.items() if count]
+    return f"You deleted your question, so this went with it: {', '.join(parts)}." if parts else FORGOT_DONE
+
+
 def _ago(span: timedelta) -> str:
     text = _span(span)
     return f"{text} ago" if text else "just now"
@@ -225,3 +249,49 @@ def _span(span: timedelta) -> str:
             count = minutes // size
             return f"{count} {name}" if count == 1 else f"{count} {name}s"
     return ""
+
+
+# Installing in a browser
+INSTALLED_TITLE = "Lorekeeper is installed"
+INSTALLED = "It works in {team} now. Write to it directly, or invite it to a channel and mention it."
+OPEN_SLACK = "Open Slack"
+NOT_INSTALLED_TITLE = "Lorekeeper was not installed"
+INSTALL_AGAIN = "Try again"
+INSTALL_CANCELLED = "The installation was cancelled. Nothing was changed."
+INSTALL_OTHER_BROWSER = (
+    "This installation was begun in another browser, or cookies are switched off. Please begin again."
+)
+INSTALL_TOO_LATE = "This link was used before, or is older than ten minutes. Please begin again."
+INSTALL_REFUSED = "Slack did not confirm the installation. Please begin again."
+INSTALL_WHOLE_ORGANISATION = (
+    "Lorekeeper keeps each workspace's knowledge apart, so it is installed in one workspace at a time. Please choose a "
+    "workspace instead of the whole organisation."
+)
+INSTALL_SLACK_SILENT = "Slack does not answer just now. Please try again in a minute."
+INSTALL_FAILED = "Something went wrong on our side. Please try again, and tell your administrator if it happens again."
+
+
+# The gate: who is not answered, and why
+GATE_DISABLED = "I'm switched off in this channel. You can write to me directly; an admin can switch me on again."
+GATE_NOT_LISTED = "This channel is not among those that I may answer in. Please write to me directly."
+GATE_STRANGER = (
+    "I answer the people of this organisation only, so I can't answer you here. An admin can open single channels to "
+    "others."
+)
+GATE_GUEST = "I don't answer guests of this workspace here. An admin can open single channels to guests."
+GATE_UNKNOWN_PERSON = (
+    "Slack doesn't tell me just now whether you are a member of this workspace, so I'd rather not answer. Please try "
+    "again in a minute; if it stays like this, an admin should check my permissions."
+)
+GATE_UNKNOWN_PLACE = (
+    "Slack doesn't tell me just now who reads along in this channel, so I'd rather not answer here. Please try again in "
+    "a minute, or write to me directly."
+)
+
+
+def asked_too_much(limit: int, *, per_minute: bool, wait: timedelta) -> str:
+    """Say that somebody reached a limit, and when the next question is welcome."""
+    seconds = max(1, math.ceil(wait.total_seconds()))
+    when = f"in {seconds} s" if seconds < 60 else _in(timedelta(seconds=seconds + 59))
+    window = "a minute" if per_minute else "a day"
+    return f"I answer up to {limit:,} questions {window} for each person. Please ask again {when}."

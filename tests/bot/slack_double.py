@@ -19,6 +19,8 @@ class SlackDouble:
     scopes: str = ""
     url: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
+    sent: list[tuple[str, str, str]] = field(default_factory=list)
+    """Method, token and body of each call."""
 
 
 @contextmanager
@@ -29,8 +31,10 @@ def slack_double(replies: Mapping[str, Mapping[str, Any]], scopes: str = "") -> 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             method = self.path.removeprefix("/api/")
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            double.asked.append((method, self.headers.get("Authorization", "").removeprefix("Bearer ")))
+            content = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
+            double.asked.append((method, token))
+            double.sent.append((method, token, content))
             body = json.dumps(double.replies.get(method, {"ok": False, "error": "unknown_method"})).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
