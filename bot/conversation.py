@@ -16,13 +16,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from bot import tables
-from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming
+from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming, Visibility
 from knowledge.audience import Audience
 from knowledge.database import reading, writing
 from knowledge.document import HistoryTurn, Passage
 
 AnswerState = Literal["received", "placeholder_intent", "posted", "final_ready", "final_sent", "withdrawn"]
 Outcome = Literal["answered", "abstained", "stopped", "refused", "failed"]
+Way = Literal["message", "stream", "ephemeral"]
+"""How an answer is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,9 @@ class AnswerRow:
     nonce: str
     message_ts: str | None
     outcome: Outcome | None
+    delivered_by: Way = "message"
+    visibility: Visibility = "thread"
+    revision: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +61,11 @@ class AnswerMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerPart:
-    """How far a further message of a long answer has come."""
+    """How far a message of an answer has come."""
 
+    part: int
     message_ts: str | None
     intent_at: datetime
-    is_new: bool
 
 
 def load_history(
@@ -141,6 +146,7 @@ def begin_answer(connection: sa.Connection, incoming: Incoming) -> AnswerRow:
             conversation=incoming.conversation,
             user=incoming.user,
             nonce=uuid.uuid4().hex,
+            visibility=incoming.visibility,
             state="received",
             state_at=now,
             created_at=now,
@@ -148,12 +154,17 @@ def begin_answer(connection: sa.Connection, incoming: Incoming) -> AnswerRow:
         .on_conflict_do_nothing()
     )
     table = tables.answer
-    row = connection.execute(
-        sa.select(
-            table.c.id, table.c.state, table.c.state_at, table.c.nonce, table.c.message_ts, table.c.outcome
-        ).where(table.c.conversation == incoming.conversation, table.c.question_ts == incoming.ts)
-    ).one()
-    return AnswerRow(**row._mapping)
+    return _answer_row(connection, table.c.conversation == incoming.conversation, table.c.question_ts == incoming.ts)
+
+
+def read_answer(connection: sa.Connection, answer_id: int) -> AnswerRow:
+    """Read how far an answer has come; raises sa.exc.NoResultFound where it is gone."""
+    return _answer_row(connection, tables.answer.c.id == answer_id)
+
+
+def _answer_row(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> AnswerRow:
+    columns = [tables.answer.c[name] for name in AnswerRow.__dataclass_fields__]
+    return AnswerRow(**connection.execute(sa.select(*columns).where(*conditions)).one()._mapping)
 
 
 def set_state(connection: sa.Connection, answer_id: int, state: AnswerState, *, message_ts: str | None = None) -> None:
@@ -175,6 +186,9 @@ def write_answer(connection: sa.Connection, answer_id: int, incoming: Incoming, 
         version=answer.version,
         abstained=answer.abstained,
         support=answer.support,
+        approved_by=answer.approved_by,
+        understood=answer.understood,
+        error=None,
         audience=audience,
         passages=[_passage_row(passage) for passage in answer.passages],
         retrieve_seconds=answer.seconds.retrieve,
@@ -223,6 +237,8 @@ def load_saved(engine: sa.Engine, answer_id: int) -> SavedAnswer:
         ),
         tokens=AnswerTokens(prompt=row.prompt_tokens, completion=row.completion_tokens),
         stopped=row.outcome == "stopped",
+        approved_by=row.approved_by,
+        understood=row.understood,
     )
     return SavedAnswer(answer=answer)
 
@@ -236,24 +252,52 @@ def message_of(engine: sa.Engine, answer_id: int) -> AnswerMessage | None:
     return None if row is None or row.message_ts is None else AnswerMessage(**row._mapping)
 
 
-def begin_part(connection: sa.Connection, answer_id: int, part: int, channel: str) -> AnswerPart:
-    """Find or create the row of a further message of an answer, inside the caller's transaction."""
-    table = tables.answer_part
-    created = connection.execute(
-        insert(table).values(answer_id=answer_id, part=part, channel=channel, intent_at=_now()).on_conflict_do_nothing()
+def intend_part(connection: sa.Connection, answer_id: int, part: int, channel: str, way: Way) -> None:
+    """Note that a message of an answer is about to be opened, inside the caller's transaction.
+
+    The row of part 0 stands only as long as nobody knows whether the message does.
+    """
+    statement = insert(tables.answer_part).values(answer_id=answer_id, part=part, channel=channel, intent_at=_now())
+    statement = statement.on_conflict_do_update(
+        index_elements=["answer_id", "part"], set_={"intent_at": statement.excluded.intent_at}
     )
-    row = connection.execute(
-        sa.select(table.c.message_ts, table.c.intent_at).where(table.c.answer_id == answer_id, table.c.part == part)
-    ).one()
-    return AnswerPart(message_ts=row.message_ts, intent_at=row.intent_at, is_new=created.rowcount > 0)
+    connection.execute(statement)
+    connection.execute(sa.update(tables.answer).where(tables.answer.c.id == answer_id).values(delivered_by=way))
 
 
 def set_part(connection: sa.Connection, answer_id: int, part: int, message_ts: str) -> None:
-    """Note where a further message of an answer stands."""
+    """Note where a message of an answer stands."""
     table = tables.answer_part
+    ours = (table.c.answer_id == answer_id, table.c.part == part)
+    if part:
+        connection.execute(sa.update(table).where(*ours).values(message_ts=message_ts))
+        return
+    connection.execute(sa.delete(table).where(*ours))
+    connection.execute(sa.update(tables.answer).where(tables.answer.c.id == answer_id).values(message_ts=message_ts))
+    begun = tables.answer.c.state.in_(("received", "placeholder_intent"))
     connection.execute(
-        sa.update(table).where(table.c.answer_id == answer_id, table.c.part == part).values(message_ts=message_ts)
+        sa.update(tables.answer).where(tables.answer.c.id == answer_id, begun).values(state="posted", state_at=_now())
     )
+
+
+def load_parts(connection: sa.Connection, answer_id: int) -> tuple[AnswerPart, ...]:
+    """Read the rows of an answer's messages, in their order; part 0 is among them only while it is unknown."""
+    table = tables.answer_part
+    query = sa.select(table.c.part, table.c.message_ts, table.c.intent_at).where(table.c.answer_id == answer_id)
+    return tuple(AnswerPart(**row._mapping) for row in connection.execute(query.order_by(table.c.part)))
+
+
+def drop_part(connection: sa.Connection, answer_id: int, part: int) -> None:
+    """Forget a message of an answer that is not there."""
+    table = tables.answer_part
+    connection.execute(sa.delete(table).where(table.c.answer_id == answer_id, table.c.part == part))
+
+
+def known_messages(connection: sa.Connection, channel: str) -> frozenset[str]:
+    """All messages of a channel that belong to some answer."""
+    first = sa.select(tables.answer.c.message_ts).where(tables.answer.c.channel == channel)
+    further = sa.select(tables.answer_part.c.message_ts).where(tables.answer_part.c.channel == channel)
+    return frozenset(ts for ts in connection.scalars(first.union(further)) if ts)
 
 
 def withdraw_answer(connection: sa.Connection, answer_id: int, incoming: Incoming) -> None:
@@ -267,27 +311,26 @@ def withdraw_answer(connection: sa.Connection, answer_id: int, incoming: Incomin
     connection.execute(
         sa.update(tables.answer)
         .where(tables.answer.c.id == answer_id)
-        .values(state="withdrawn", state_at=_now(), text="", outcome=None, passages=[])
+        .values(state="withdrawn", state_at=_now(), text="", understood="", outcome=None, passages=[])
     )
 
 
 def _write_turn(connection: sa.Connection, incoming: Incoming, *, role: str, text: str, audience: str) -> None:
-    connection.execute(
-        insert(tables.turn)
-        .values(
-            conversation=incoming.conversation,
-            team=incoming.team,
-            channel=incoming.channel,
-            thread_ts=incoming.thread_ts or incoming.ts,
-            ts=incoming.ts,
-            role=role,
-            user=incoming.user,
-            text=text,
-            audience=audience,
-            created_at=_now(),
-        )
-        .on_conflict_do_nothing()
+    # Written again, it says what was said last: an answer that was made again, a question that was edited.
+    statement = insert(tables.turn).values(
+        conversation=incoming.conversation,
+        team=incoming.team,
+        channel=incoming.channel,
+        thread_ts=incoming.thread_ts or incoming.ts,
+        ts=incoming.ts,
+        role=role,
+        user=incoming.user,
+        text=text,
+        audience=audience,
+        created_at=_now(),
     )
+    again = {"text": statement.excluded.text, "audience": statement.excluded.audience}
+    connection.execute(statement.on_conflict_do_update(index_elements=["conversation", "ts", "role"], set_=again))
 
 
 def _write_outcome(connection: sa.Connection, answer_id: int, **values: Any) -> None:

@@ -5,6 +5,7 @@ BotError
 ├── MisuseError         a command was called in a way that cannot work (exit code 2)
 ├── SlackSetupError     Slack refuses a token or a scope is missing
 ├── SlackSilentError    Slack did not reply: the call may have happened or not
+│   └── SlackBusyError  Slack limits the rate for longer than we wait: the call has not happened
 ├── SlackRefusedError   Slack replied that it will not do this; `code` says why
 ├── PortInUseError      the playground's address is taken
 └── QuestionError       an empty or far too long question; the message is fit for the person who asked
@@ -29,6 +30,10 @@ class SlackSetupError(BotError):
 
 class SlackSilentError(BotError):
     """No usable reply came from Slack: what was asked may have happened or not."""
+
+
+class SlackBusyError(SlackSilentError):
+    """Slack limits the rate of this method: the call has certainly not happened."""
 
 
 class SlackRefusedError(BotError):

@@ -48,6 +48,8 @@ class Incoming:
     external: bool = False
     """It comes from a channel shared with another organisation, or from one of its people."""
     files: tuple[AttachedFile, ...] = ()
+    user_team: str = ""
+    """The person's own workspace, where Slack names it: in a shared channel it may be another one than `team`."""
     viewing: str | None = None
     """The channel that the person looks at beside this conversation, where Slack told."""
 

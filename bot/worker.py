@@ -1,16 +1,15 @@
 """The spine of one question, from its inbox row to the answer that stands in Slack and in SQL.
 
-    received -> placeholder_intent -> posted -> final_ready -> final_sent
+    received -> posted -> final_ready -> final_sent
 
 Each arrow is committed before the next step, so that whoever takes the row up after a crash goes on where it
-was. Only the placeholder's posting cannot be repeated: in that window the thread is searched for it first.
+was. "posted" is left out where the answer is shown only when it is finished.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -22,14 +21,9 @@ import sqlalchemy as sa
 
 from bot.conversation import (
     AnswerRow,
-    AnswerState,
     Outcome,
     begin_answer,
-    begin_part,
     load_history,
-    load_saved,
-    set_part,
-    set_state,
     withdraw_answer,
     write_answer,
     write_sentence,
@@ -38,16 +32,13 @@ from bot.conversation import (
 from bot.errors import QuestionError, SlackRefusedError, SlackSilentError
 from bot.inbox import Inbox, Lease, LeaseLostError, WithdrawnError
 from bot.runs import Run, Runs, ShutDownError
+from bot.sending import Sending, place_of
 from bot.slack import words
 from bot.slack.briefing import Briefed, Briefing, Refusal
-from bot.slack.deliver import Delivery, LiveMessage, Pace, Place
-from bot.slack.render import (
-    RenderedMessage,
-    render_answer,
-    render_sentence,
-    render_status,
-    render_streaming,
-)
+from bot.slack.deliver import Recipient
+from bot.slack.live import LiveMessage, Pace
+from bot.slack.render import render_status
+from bot.slack.stream import ROLL_SECONDS, AnswerStream
 from bot.turn import Answer, AnswerEvent, Brief, Delta, Done, Incoming, Status, incoming_of
 from knowledge.audience import Audience
 from knowledge.database import writing
@@ -61,10 +52,7 @@ HISTORY_TURNS = 12
 MOST_ATTEMPTS = 3
 _SHORTEST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 1.0, 60.0
 _GIVE_UP_AFTER = timedelta(hours=24)
-# What a message that cannot be shown as it is, and a token that does not work now, look like.
-_UNSHOWABLE = frozenset(
-    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "block_mismatch"}
-)
+# What a token that does not work now looks like.
 _TOKEN_TROUBLE = frozenset({"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"})
 
 
@@ -89,13 +77,11 @@ class QuestionWorker:
     engine: sa.Engine
     inbox: Inbox
     answering: Answering
-    delivery: Delivery
+    sending: Sending
     briefing: Briefing
     pace: Pace
     runs: Runs
-    link: Callable[[str], str]
-    settle_seconds: float = 2.0
-    """How long a post whose reply was lost may take to show up in its thread."""
+    roll_seconds: float = ROLL_SECONDS
     at_edge: Callable[[str], None] = lambda _name: None
     """Called at every edge between two states; a test ends the process there."""
 
@@ -127,12 +113,12 @@ class QuestionWorker:
         self.at_edge("claimed")
         row = self._begin(lease, incoming)
         self.at_edge("received")
-        if row.state in ("received", "placeholder_intent"):
-            row = self._place(lease, row, incoming)
-        if row.state == "posted":
-            self._compose(lease, row, incoming)
+        row = self.sending.settle(lease, row, incoming)
+        stream = None
+        if row.state in ("received", "placeholder_intent", "posted"):
+            stream = self._compose(lease, row, incoming)
             self.at_edge("final_ready")
-        self._send(lease, row, incoming)
+        self.sending.send(lease, self.sending.settle(lease, row, incoming), incoming, stream)
         self.at_edge("final_sent")
 
     def _begin(self, lease: Lease, incoming: Incoming) -> AnswerRow:
@@ -142,97 +128,102 @@ class QuestionWorker:
                 write_user_turn(connection, incoming)
             return begin_answer(connection, incoming)
 
-    def _place(self, lease: Lease, row: AnswerRow, incoming: Incoming) -> AnswerRow:
-        """Make sure that exactly one message of ours stands in the thread."""
-        place = _place_of(incoming)
-        message_ts = None
-        if row.state == "placeholder_intent":
-            message_ts = self._find(place, row.nonce, 0, row.state_at)
-        if message_ts is None:
-            self._set_state(lease, row, "placeholder_intent")
-            self.at_edge("placeholder_intent")
-            message_ts = self._post(place, render_status(words.SEARCHING), row.nonce)
-            self.at_edge("placeholder_sent")
-        self._set_state(lease, row, "posted", message_ts=message_ts)
-        self.at_edge("posted")
-        return replace(row, state="posted", message_ts=message_ts)
-
-    def _post(self, place: Place, message: RenderedMessage, nonce: str, part: int = 0) -> str:
-        try:
-            return self.delivery.post(place, message, nonce=nonce, part=part)
-        except SlackSilentError:
-            found = self._find(place, nonce, part, datetime.now(UTC))
-            if found is None:
-                raise
-            return found
-
-    def _find(self, place: Place, nonce: str, part: int, intent_at: datetime) -> str | None:
-        # A post may still be on its way when its sender is gone already.
-        age = (datetime.now(UTC) - intent_at).total_seconds()
-        time.sleep(min(self.settle_seconds, max(0.0, self.settle_seconds - age)))
-        return self.delivery.find(place, nonce=nonce, part=part)
-
-    def _compose(self, lease: Lease, row: AnswerRow, incoming: Incoming) -> None:
-        """Work the answer out, show it as it grows, and store the end of it."""
+    def _compose(self, lease: Lease, row: AnswerRow, incoming: Incoming) -> AnswerStream | None:
+        """Work the answer out, show it as it grows, and store the end of it; returns what it was shown by."""
         briefed = self.briefing.brief(incoming)
         if isinstance(briefed, Refusal):
+            if not briefed.text:
+                raise WithdrawnError("nothing is to be said")
             self._store_sentence(lease, row, briefed.text, "refused")
-            return
+            return None
         if lease.attempt > MOST_ATTEMPTS:
             self._store_failure(lease, row, f"begun {lease.attempt} times and never finished")
-            return
+            return None
         with self.runs.track(lease.id) as run:
+            stream = self._show(lease, row, incoming, run)
             try:
-                answer = self._answer(run, row, incoming, briefed)
+                answer = self._answer(run, row, incoming, briefed, stream)
             except (GenerationStopped, QuestionError, GenerationError) as error:
-                self._raise_if_shut_down()
+                self._raise_if_over(stream)
                 self._store_instead(lease, row, error)
-                return
+                return stream
             except Exception as error:
                 # The outermost edge of one question: whatever happens inside, the person gets a sentence.
-                self._raise_if_shut_down()
+                self._raise_if_over(stream)
                 logger.exception("question %d failed", lease.id)
                 self._store_failure(lease, row, type(error).__name__)
-                return
-            if answer.stopped:
-                self._raise_if_shut_down()
+                return stream
+            self._raise_if_over(stream if answer.stopped else None)
         with writing(self.engine) as connection:
             self.inbox.hold(connection, lease)
             write_answer(connection, row.id, incoming, answer)
+        return stream
 
-    def _answer(self, run: Run, row: AnswerRow, incoming: Incoming, briefed: Briefed) -> Answer:
+    def _show(self, lease: Lease, row: AnswerRow, incoming: Incoming, run: Run) -> AnswerStream:
+        """Prepare what shows the answer while it grows; where people would see nothing before, a message says so."""
+        place, delivery = place_of(incoming), self.sending.delivery
+        messages = self.sending.messages(lease, row, incoming)
+        message_ts = row.message_ts
+        if message_ts is not None:
+            self.sending.drop_parts(row, place.channel, first=1)
+        elif not (delivery.streams.works and delivery.set_status(place, doing(words.SEARCHING))):
+            message_ts = messages.post(0, render_status(words.SEARCHING))
+        return AnswerStream(
+            delivery,
+            self.pace,
+            messages,
+            place,
+            Recipient(user=incoming.user, team=incoming.user_team or incoming.team),
+            halt=run.cancel.set,
+            message_ts=message_ts,
+            roll_seconds=self.roll_seconds,
+        )
+
+    def _answer(self, run: Run, row: AnswerRow, incoming: Incoming, briefed: Briefed, stream: AnswerStream) -> Answer:
         audience = briefed.audience
         history = load_history(self.engine, incoming.conversation, HISTORY_TURNS, audience=audience, before=incoming.ts)
         question = Question(text=incoming.text, history=history)
-        try:
-            return self._stream(run, row, incoming, question, briefed)
-        except GenerationError as error:
-            if run.cancel.is_set():
-                raise
-            logger.warning("answer %d: %s; trying once more", row.id, type(error).__name__)
-            return self._stream(run, row, incoming, question, briefed)
+        with self._live(incoming, stream) as live:
+            try:
+                return self._stream(run, live, question, briefed, stream)
+            except GenerationError as error:
+                if run.cancel.is_set():
+                    raise
+                logger.warning("answer %d: %s; trying once more", row.id, type(error).__name__)
+                stream.begin_again()
+                return self._stream(run, live, question, briefed, stream)
 
-    def _stream(self, run: Run, row: AnswerRow, incoming: Incoming, question: Question, briefed: Briefed) -> Answer:
-        place, text = _place_of(incoming), ""
-        with LiveMessage(self.pace) as live:
-            events = self.answering.answer(question, briefed.audience, brief=briefed.brief, cancel=run.cancel)
-            for event in events:
-                match event:
-                    case Status():
-                        live.offer(partial(self._show_status, place, row, event.text))
-                    case Delta():
-                        text += event.text
-                        live.offer(partial(self._show_text, place, row, text))
-                    case Done():
-                        return event.answer
+    def _live(self, incoming: Incoming, stream: AnswerStream) -> LiveMessage:
+        place, delivery = place_of(incoming), self.sending.delivery
+
+        def begin() -> None:
+            delivery.begin_session(place, incoming.user)
+
+        def remind() -> None:
+            if not stream.is_open:
+                delivery.set_status(place, doing(words.SEARCHING))
+
+        return LiveMessage(self.pace, lambda: stream.pause, begin=begin, remind=remind)
+
+    def _stream(
+        self, run: Run, live: LiveMessage, question: Question, briefed: Briefed, stream: AnswerStream
+    ) -> Answer:
+        text = ""
+        events = self.answering.answer(question, briefed.audience, brief=briefed.brief, cancel=run.cancel)
+        for event in events:
+            match event:
+                case Status():
+                    live.offer(partial(self._show_status, stream, event.text))
+                case Delta():
+                    text += event.text
+                    live.offer(partial(stream.show, text))
+                case Done():
+                    return event.answer
         raise GenerationError("The answer ended without its last event.")
 
-    def _show_status(self, place: Place, row: AnswerRow, text: str) -> None:
-        self.delivery.set_status(place, doing(text))
-        self.delivery.try_update(place.channel, str(row.message_ts), render_status(text))
-
-    def _show_text(self, place: Place, row: AnswerRow, text: str) -> None:
-        self.delivery.try_update(place.channel, str(row.message_ts), render_streaming(text))
+    def _show_status(self, stream: AnswerStream, text: str) -> None:
+        self.sending.delivery.set_status(stream.place, doing(text))
+        stream.show_status(text)
 
     def _store_instead(
         self, lease: Lease, row: AnswerRow, error: GenerationStopped | QuestionError | GenerationError
@@ -258,70 +249,18 @@ class QuestionWorker:
             self.inbox.hold(connection, lease)
             write_sentence(connection, row.id, text, outcome=outcome, error=error)
 
-    def _send(self, lease: Lease, row: AnswerRow, incoming: Incoming) -> None:
-        """Show the stored end of it: the message we posted is updated, what does not fit follows it."""
-        place = _place_of(incoming)
-        message = self._render(row.id)
-        self._update(place, str(row.message_ts), message)
-        self.at_edge("final_shown")
-        for part, further in enumerate(message.overflow, start=1):
-            self._send_part(lease, row, place, part, further)
-        with writing(self.engine) as connection:
-            self.inbox.hold(connection, lease)
-            set_state(connection, row.id, "final_sent")
-            self.inbox.finish(connection, lease)
-        self.delivery.set_status(place, "")
-
-    def _render(self, answer_id: int) -> RenderedMessage:
-        saved = load_saved(self.engine, answer_id)
-        if saved.answer is None:
-            return render_sentence(saved.sentence)
-        return render_answer(saved.answer, link=self.link, feedback_value=str(answer_id))
-
-    def _update(self, place: Place, ts: str, message: RenderedMessage) -> None:
-        try:
-            self.delivery.update(place.channel, ts, message)
-        except SlackRefusedError as error:
-            if error.code not in _UNSHOWABLE:
-                raise
-            # Silence would be worse than an answer without its form.
-            logger.exception("Slack cannot show the blocks of %s in %s", ts, place.channel)
-            self.delivery.update(place.channel, ts, RenderedMessage(text=message.text))
-
-    def _send_part(self, lease: Lease, row: AnswerRow, place: Place, part: int, message: RenderedMessage) -> None:
-        with writing(self.engine) as connection:
-            self.inbox.hold(connection, lease)
-            known = begin_part(connection, row.id, part, place.channel)
-        if known.message_ts is None:
-            message_ts = None if known.is_new else self._find(place, row.nonce, part, known.intent_at)
-            if message_ts is None:
-                self.at_edge("part_intent")
-                message_ts = self._post(place, message, row.nonce, part)
-                self.at_edge("part_sent")
-            with writing(self.engine) as connection:
-                self.inbox.hold(connection, lease)
-                set_part(connection, row.id, part, message_ts)
-
     def _clean_up(self, lease: Lease, incoming: Incoming) -> None:
         """Remove what is visible and kept of a question that was withdrawn."""
-        place = _place_of(incoming)
+        place = place_of(incoming)
         with writing(self.engine) as connection:
             self.inbox.hold(connection, lease)
             row = begin_answer(connection, incoming)
-        message_ts = row.message_ts
-        if message_ts is None and row.state == "placeholder_intent":
-            message_ts = self._find(place, row.nonce, 0, row.state_at)
-        if message_ts is not None:
-            self.delivery.delete(place.channel, message_ts)
-        self.delivery.set_status(place, "")
+        self.sending.remove(lease, row, incoming)
+        self.sending.delivery.set_status(place, "")
+        self.sending.delivery.end_session(place, closed=True)
         with writing(self.engine) as connection:
             self.inbox.finish(connection, lease, "dropped")
             withdraw_answer(connection, row.id, incoming)
-
-    def _set_state(self, lease: Lease, row: AnswerRow, state: AnswerState, *, message_ts: str | None = None) -> None:
-        with writing(self.engine) as connection:
-            self.inbox.hold(connection, lease)
-            set_state(connection, row.id, state, message_ts=message_ts)
 
     def _try_later(self, lease: Lease, reason: str) -> None:
         age = datetime.now(UTC) - lease.received_at
@@ -344,15 +283,14 @@ class QuestionWorker:
         with writing(self.engine) as connection:
             self.inbox.finish(connection, lease, "failed", error=reason)
 
-    def _raise_if_shut_down(self) -> None:
+    def _raise_if_over(self, stream: AnswerStream | None) -> None:
+        """Tell an answer that ended by itself from one that must not be stored: shut down, withdrawn, lost."""
         if self.runs.is_shut_down:
             raise ShutDownError
+        if stream is not None and stream.error is not None:
+            raise stream.error
 
 
 def doing(text: str) -> str:
     """Turn "Searching…" into what Slack shows behind the bot's name: "is searching…"."""
     return f"is {text[:1].lower()}{text[1:]}" if text else ""
-
-
-def _place_of(incoming: Incoming) -> Place:
-    return Place(channel=incoming.channel, thread_ts=incoming.thread_ts or incoming.ts)

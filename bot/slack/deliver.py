@@ -11,16 +11,16 @@ import http.client
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.errors import SlackRefusedError, SlackSilentError
-from bot.slack.render import POST_OPTIONS, UPDATE_OPTIONS, RenderedMessage
+from bot.errors import SlackBusyError, SlackRefusedError, SlackSilentError
+from bot.slack.allowance import Allowance, Capability
+from bot.slack.render import POST_OPTIONS, UPDATE_OPTIONS, Block, RenderedMessage
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +29,37 @@ CALL_SECONDS = 10
 # What Slack itself calls a fault on its side; the call may have been carried out in part.
 _SLACK_FAULTS = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout"})
 # Slack takes JSON for methods that write, and forms only for those that read.
-_FORM_METHODS = frozenset({"conversations.replies", "users.conversations", "users.info"})
+_FORM_METHODS = frozenset(
+    {
+        "chat.getPermalink",
+        "conversations.info",
+        "conversations.members",
+        "conversations.replies",
+        "files.info",
+        "users.conversations",
+        "users.info",
+    }
+)
+# `chat.update` is refused while a message streams.
+_GROWING = "streaming_state_conflict"
 _PAGE = 200
 _DEFAULT_RETRY_SECONDS = 5.0
+# A workspace, or this app in it, lacks what was asked for.
+UNSUPPORTED = frozenset(
+    {
+        "unknown_method",
+        "feature_disabled",
+        "missing_scope",
+        "access_denied",
+        "not_allowed",
+        "not_allowed_token_type",
+        "not_agent_app",
+        "method_deprecated",
+        "not_subscribed_to_message_stream_stopped",
+    }
+)
+# Tier 3: 50 a minute, and every session that begins must be able to end.
+_SESSIONS_A_MINUTE = 22
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +68,26 @@ class Place:
 
     channel: str
     thread_ts: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipient:
+    """For whom a message streams: Slack wants to know in channels."""
+
+    user: str
+    team: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What tells our messages apart: the answer's nonce and the number of the message."""
+
+    nonce: str
+    part: int
+
+    def as_metadata(self) -> dict[str, Any]:
+        """Write it as Slack's metadata, which everybody in the workspace may read."""
+        return {"event_type": METADATA_TYPE, "event_payload": {"nonce": self.nonce, "part": self.part}}
 
 
 class Delivery:
@@ -57,9 +105,12 @@ class Delivery:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._closed_until: dict[str, float] = {}
-        self._statuses_work = True
+        self._statuses = Capability(monotonic=monotonic)
+        self._sessions = Capability(monotonic=monotonic)
+        self._session_starts = Allowance(_SESSIONS_A_MINUTE, monotonic=monotonic)
+        self.streams = Capability(monotonic=monotonic)
 
-    def post(self, place: Place, message: RenderedMessage, *, nonce: str, part: int = 0) -> str:
+    def post(self, place: Place, message: RenderedMessage, *, mark: Mark) -> str:
         """Post a message into a thread, once, and return its ts; SlackSilentError when nobody knows."""
         reply = self.call(
             "chat.postMessage",
@@ -68,28 +119,79 @@ class Delivery:
             thread_ts=place.thread_ts,
             text=message.text,
             blocks=message.blocks,
-            metadata={"event_type": METADATA_TYPE, "event_payload": {"nonce": nonce, "part": part}},
+            metadata=mark.as_metadata(),
             **POST_OPTIONS,
         )
         return str(reply["ts"])
 
-    def find(self, place: Place, *, nonce: str, part: int = 0) -> str | None:
-        """Look through the thread for the message with this nonce; newest pages matter, so all are read."""
+    def find(self, place: Place, *, mark: Mark) -> str | None:
+        """Look through the thread for the message with this mark."""
+        for message in self._thread(place):
+            if message.get("metadata") and _carries(message["metadata"], mark):
+                return str(message["ts"])
+        return None
+
+    def find_orphan(self, place: Place, *, author: str, after: str, known: Collection[str]) -> str | None:
+        """Look for a stream of ours that nobody knows of: it carries no mark before it is stopped."""
+        for message in self._thread(place):
+            ours = message.get("user") == author and message.get("bot_id")
+            if ours and str(message["ts"]) > after and message["ts"] not in known and _is_unfinished(message):
+                return str(message["ts"])
+        return None
+
+    def _thread(self, place: Place) -> Iterator[dict[str, Any]]:
+        """All messages of a thread: the newest pages matter, so all are read."""
         cursor = ""
         while True:
             page: dict[str, Any] = {"limit": _PAGE, "cursor": cursor} if cursor else {"limit": _PAGE}
             page |= {"channel": place.channel, "ts": place.thread_ts, "include_all_metadata": True}
             reply = self.repeat("conversations.replies", **page)
-            for message in reply.get("messages") or []:
-                if _carries(message.get("metadata") or {}, nonce, part):
-                    return str(message["ts"])
+            yield from reply.get("messages") or []
             cursor = (reply.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
-                return None
+                return
 
-    def update(self, channel: str, ts: str, message: RenderedMessage) -> None:
-        """Put this content into a message, however often it takes."""
-        self.repeat("chat.update", **_content(channel, ts, message))
+    def start_stream(self, place: Place, text: str, recipient: Recipient) -> str:
+        """Open a message that grows and return its ts; SlackSilentError when nobody knows whether it is there."""
+        for_whom = {} if place.channel.startswith("D") else _for_whom(recipient)
+        try:
+            reply = self.call(
+                "chat.startStream",
+                wait_seconds=0.0,
+                channel=place.channel,
+                thread_ts=place.thread_ts,
+                markdown_text=text,
+                **for_whom,
+            )
+        except SlackRefusedError as error:
+            if error.code in UNSUPPORTED:
+                self.streams.refused()
+            raise
+        return str(reply["ts"])
+
+    def append_stream(self, channel: str, ts: str, text: str) -> None:
+        """Add text to a message that grows, once: nobody knows after SlackSilentError whether it is there."""
+        self.call("chat.appendStream", wait_seconds=0.0, channel=channel, ts=ts, markdown_text=text)
+
+    def stop_stream(
+        self, channel: str, ts: str, *, text: str = "", blocks: Sequence[Block] = (), mark: Mark | None = None
+    ) -> None:
+        """End the growing of a message; text and blocks come below what it says already."""
+        more: dict[str, Any] = {"markdown_text": text} if text else {}
+        more |= {"blocks": list(blocks)} if blocks else {}
+        more |= {"metadata": mark.as_metadata()} if mark else {}
+        self.repeat("chat.stopStream", channel=channel, ts=ts, **more)
+
+    def update(self, channel: str, ts: str, message: RenderedMessage, *, mark: Mark | None = None) -> None:
+        """Put this content into a message, however often it takes; one that grows is stopped first."""
+        content = _content(channel, ts, message) | ({"metadata": mark.as_metadata()} if mark else {})
+        try:
+            self.repeat("chat.update", **content)
+        except SlackRefusedError as error:
+            if error.code != _GROWING:
+                raise
+            self._end_stream(channel, ts)
+            self.repeat("chat.update", **content)
 
     def try_update(self, channel: str, ts: str, message: RenderedMessage) -> None:
         """Put this content into a message if that works now; newer content is on its way anyway."""
@@ -99,6 +201,15 @@ class Delivery:
             self.call("chat.update", wait_seconds=0.0, **_content(channel, ts, message))
         except (SlackSilentError, SlackRefusedError) as error:
             logger.warning("an interim update of %s in %s was not shown: %s", ts, channel, error)
+            if isinstance(error, SlackRefusedError) and error.code == _GROWING:
+                self._end_stream(channel, ts)
+
+    def _end_stream(self, channel: str, ts: str) -> None:
+        try:
+            self.stop_stream(channel, ts)
+        except SlackRefusedError as error:
+            # It has ended meanwhile, by itself or by a call whose reply was lost.
+            logger.info("the stream %s in %s was not stopped: %s", ts, channel, error)
 
     def delete(self, channel: str, ts: str) -> None:
         """Remove one of our messages; that it is gone already is fine."""
@@ -124,29 +235,51 @@ class Delivery:
         except (SlackSilentError, SlackRefusedError) as error:
             logger.warning("a receipt for %s in %s was not shown: %s", user, place.channel, error)
 
-    def set_status(self, place: Place, text: str) -> None:
-        """Say below the thread what is happening; an empty text clears it. Quietly off where unsupported."""
-        if not self._statuses_work:
-            return
+    def set_status(self, place: Place, text: str) -> bool:
+        """Say below the thread what is happening; an empty text clears it. False when that was not to be seen."""
+        return self._say_if_possible(
+            self._statuses,
+            "assistant.threads.setStatus",
+            channel_id=place.channel,
+            thread_ts=place.thread_ts,
+            status=text,
+        )
+
+    def begin_session(self, place: Place, user: str) -> bool:
+        """Show that the bot works in a thread, with Slack's own Stop button where there is one."""
+        if not self._session_starts.take():
+            return False
+        return self._set_session(place, "processing", initiator_user_id=user)
+
+    def end_session(self, place: Place, *, closed: bool = False) -> None:
+        """Show that the bot works there no more; `closed`: nothing was said, and nothing follows."""
+        self._set_session(place, "closed" if closed else "active")
+
+    def _set_session(self, place: Place, status: str, **more: str) -> bool:
+        return self._say_if_possible(
+            self._sessions,
+            "agents.sessions.setStatus",
+            channel_id=place.channel,
+            thread_ts=place.thread_ts,
+            status=status,
+            **more,
+        )
+
+    def _say_if_possible(self, capability: Capability, method: str, **arguments: str) -> bool:
+        """Call what only adorns: losing it is no failure, and where it is not supported it is left alone."""
+        if not capability.works:
+            return False
         try:
-            self.call(
-                "assistant.threads.setStatus",
-                wait_seconds=0.0,
-                channel_id=place.channel,
-                thread_ts=place.thread_ts,
-                status=text,
-            )
+            self.call(method, wait_seconds=0.0, **arguments)
         except SlackSilentError as error:
-            logger.info("a status in %s was not shown: %s", place.channel, error)
+            logger.info("%s in %s was not shown: %s", method, arguments["channel_id"], error)
+            return False
         except SlackRefusedError as error:
-            logger.info("a status in %s was not shown: %s", place.channel, error)
-            if error.code in (
-                "unknown_method",
-                "missing_scope",
-                "not_allowed_token_type",
-                "feature_disabled",
-            ):
-                self._statuses_work = False
+            logger.info("%s in %s was not shown: %s", method, arguments["channel_id"], error)
+            if error.code in UNSUPPORTED:
+                capability.refused()
+            return False
+        return True
 
     def repeat(self, method: str, *, patience_seconds: float = 60.0, **arguments: Any) -> dict[str, Any]:
         """Call a method that may safely happen twice; try again while Slack is silent, then raise."""
@@ -171,7 +304,7 @@ class Delivery:
             pause = self.wait_for(method)
             if pause > 0:
                 if self._monotonic() + pause > deadline or self._stopping.wait(pause):
-                    raise SlackSilentError(f"{method} is rate limited for {pause:.0f} s more; try again then.")
+                    raise SlackBusyError(f"{method} is rate limited for {pause:.0f} s more; try again then.")
                 continue
             retry_after = self._attempt(method, arguments)
             if isinstance(retry_after, dict):
@@ -201,79 +334,6 @@ class Delivery:
         return data
 
 
-class Pace:
-    """How often one live message may change: the budget is shared by all that are live."""
-
-    def __init__(self, update_seconds: float) -> None:
-        self._update_seconds = update_seconds
-        self._lock = threading.Lock()
-        self._live = 0
-
-    @property
-    def seconds(self) -> float:
-        """Least time between two updates of one message."""
-        with self._lock:
-            return self._update_seconds * max(1, self._live)
-
-    @contextmanager
-    def live(self) -> Iterator[None]:
-        """Count one more live message."""
-        with self._lock:
-            self._live += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._live -= 1
-
-
-class LiveMessage:
-    """Shows a message while it changes: the newest only, one call under way at most, in a thread of its own.
-
-    The spine never waits for Slack while the model writes. Leave the context before the final update: then no
-    older text can arrive after it.
-    """
-
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self._news = threading.Condition()
-        self._newest: Callable[[], None] | None = None
-        self._over = False
-        self._thread = threading.Thread(target=self._run, name="live-message", daemon=True)
-
-    def __enter__(self) -> LiveMessage:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._news:
-            self._over = True
-            self._news.notify()
-        self._thread.join()
-
-    def offer(self, show: Callable[[], None]) -> None:
-        """Take what shows the message as it is now: called when its turn comes, or never if newer comes."""
-        with self._news:
-            self._newest = show
-            self._news.notify()
-
-    def _run(self) -> None:
-        with self._pace.live():
-            while (show := self._next()) is not None:
-                try:
-                    show()
-                except Exception:
-                    logger.exception("an interim text could not be shown")
-                with self._news:
-                    self._news.wait_for(lambda: self._over, timeout=self._pace.seconds)
-
-    def _next(self) -> Callable[[], None] | None:
-        with self._news:
-            self._news.wait_for(lambda: self._over or self._newest is not None)
-            show, self._newest = self._newest, None
-            return None if self._over else show
-
-
 def _content(channel: str, ts: str, message: RenderedMessage) -> dict[str, Any]:
     # `parse` and `link_names` fall back to Slack's own choice on every update that leaves them out; blocks
     # that are left out stay as they were.
@@ -286,9 +346,20 @@ def _content(channel: str, ts: str, message: RenderedMessage) -> dict[str, Any]:
     }
 
 
-def _carries(metadata: dict[str, Any], nonce: str, part: int) -> bool:
+def _carries(metadata: dict[str, Any], mark: Mark) -> bool:
     payload = metadata.get("event_payload") or {}
-    return metadata.get("event_type") == METADATA_TYPE and payload.get("nonce") == nonce and payload.get("part") == part
+    ours = metadata.get("event_type") == METADATA_TYPE
+    return ours and payload.get("nonce") == mark.nonce and payload.get("part") == mark.part
+
+
+def _is_unfinished(message: dict[str, Any]) -> bool:
+    """Whether a message can be a stream that was never stopped by us: no mark, and nothing to press."""
+    kinds = {block.get("type") for block in message.get("blocks") or []}
+    return not message.get("metadata") and not kinds & {"actions", "context_actions"}
+
+
+def _for_whom(recipient: Recipient) -> dict[str, str]:
+    return {"recipient_user_id": recipient.user, "recipient_team_id": recipient.team}
 
 
 def _judge(method: str, error: SlackApiError) -> float:

@@ -49,7 +49,7 @@ _OPENERS = "([{<\"'“‘«*_~`—–-"
 _CLOSERS = ")]}>\"'”’».,;:!?…*_~`—–-"
 
 _BREAKABLE = re.compile(rf"(?<=\S)[{_DOT}](?=\S)|[{_COLON}](?=\S)")
-_BROADCAST = re.compile(r"[@\uff20\ufe6b](?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
+BROADCAST = re.compile(r"[@\uff20\ufe6b](?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
 _CITABLE_URL = re.compile(r"https?://[^\s<>|\"`\\^{}\x00-\x20\x7f-\x9f\u2000-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+")
 _LONGEST_URL = 3_000
 
@@ -66,7 +66,7 @@ def link_spans(text: str) -> Iterator[tuple[int, int]]:
     """Find every stretch that some client might make a link of, without the punctuation around it."""
     for token in _TOKEN.finditer(text):
         word = token.group()
-        if not _linkish(word):
+        if not linkish(word):
             continue
         bare = word.lstrip(_OPENERS)
         start = token.start() + len(word) - len(bare)
@@ -77,7 +77,7 @@ def link_spans(text: str) -> Iterator[tuple[int, int]]:
 
 def inert(text: str) -> str:
     """Rewrite plain text for a field that Slack parses: no link, mention or date is left in it."""
-    return escape(_BROADCAST.sub("[@]", _TOKEN.sub(_break, clean(text))))
+    return escape(BROADCAST.sub("[@]", _TOKEN.sub(_break, clean(text))))
 
 
 def escape(text: str) -> str:
@@ -90,7 +90,8 @@ def citable_url(url: str) -> str | None:
     return url if len(url) <= _LONGEST_URL and _CITABLE_URL.fullmatch(url) else None
 
 
-def _linkish(word: str) -> bool:
+def linkish(word: str) -> bool:
+    """Tell whether some client might make a link of something in this word."""
     if _LINKISH.search(word):
         return True
     return not word.isascii() and _LINKISH.search(unicodedata.normalize("NFKC", word)) is not None
@@ -98,8 +99,11 @@ def _linkish(word: str) -> bool:
 
 def _break(token: re.Match[str]) -> str:
     word = token.group()
-    if not _linkish(word):
-        return word
+    return break_address(word) if linkish(word) else word
+
+
+def break_address(word: str) -> str:
+    """Break every place of a word that makes an address of it."""
     if not word.isascii():
         word = unicodedata.normalize("NFKC", word)
     # The usual way to write a dangerous address: https[:]//evil[.]example. Readable, and inert everywhere.

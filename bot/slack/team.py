@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class TeamOptions:
     lease_seconds: float = LEASE_SECONDS
     settle_seconds: float = 2.0
     admins: frozenset[str] = frozenset()
-    gate: GateRules = GateRules()
+    gate: GateRules = field(default_factory=GateRules)
     home: Path | None = None
 
 

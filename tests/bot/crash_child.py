@@ -27,12 +27,13 @@ def main() -> None:
         app_token=Secret(order["app_token"]),
         api_url=order["api_url"],
         update_seconds=0.2,
+        stream_seconds=0.2,
         lease_seconds=1.0,
         settle_seconds=0.3,
     )
     bot = SlackBot(
         open_database(order["database_url"]),
-        ScriptedAnswering(reply=lambda *_: LONG),
+        ScriptedAnswering(reply=lambda *_: LONG, seconds_per_word=0.0005),
         slack,
         link=link,
         version=lambda: "scripted-1",

@@ -34,6 +34,7 @@ def options(playground: PlaygroundProcess, **changes: Any) -> SlackOptions:
         "app_token": Secret(playground.app_token),
         "api_url": playground.api_url,
         "update_seconds": 0.2,
+        "stream_seconds": 0.2,
         "lease_seconds": 3.0,
         "settle_seconds": 0.3,
         "connect_seconds": 20.0,

@@ -18,17 +18,26 @@ from bot.slack.gateway import SlackBot
 from knowledge.database import reading
 from tests.bot.dialogue import BEN, BOT, HELP, LONG, ScriptedAnswering, Workspace, link, options, wait_until
 
-EDGES = (
+STREAM_EDGES = (
     "claimed",
+    "stream_intent",
+    "stream_open",
+    "stream_known",
+    "roll_intent",
+    "roll_open",
+    "roll_known",
+    "final_ready",
+    "final_shown",
+    "final_sent",
+)
+POST_EDGES = (
     "received",
     "placeholder_intent",
     "placeholder_sent",
     "posted",
     "final_ready",
-    "final_shown",
     "part_intent",
     "part_sent",
-    "final_sent",
 )
 
 
@@ -38,10 +47,25 @@ def playground() -> Iterator[PlaygroundProcess]:
         yield process
 
 
-@pytest.mark.parametrize("edge", EDGES)
+@pytest.mark.parametrize("edge", STREAM_EDGES)
+def test_a_streaming_bot_killed_at_an_edge_gives_exactly_one_answer(
+    playground: PlaygroundProcess, tmp_path: Path, edge: str
+) -> None:
+    """M1, M7: also between the opening of a stream, which carries no mark, and the note of where it stands."""
+    Workspace(playground).act("features", streaming=True)
+    answer_after_a_crash(playground, tmp_path, edge)
+
+
+@pytest.mark.parametrize("edge", POST_EDGES)
 def test_a_bot_killed_at_an_edge_gives_exactly_one_answer(
     playground: PlaygroundProcess, tmp_path: Path, edge: str
 ) -> None:
+    """M1: where the workspace has no streaming."""
+    Workspace(playground).act("features", streaming=False)
+    answer_after_a_crash(playground, tmp_path, edge)
+
+
+def answer_after_a_crash(playground: PlaygroundProcess, tmp_path: Path, edge: str) -> None:
     workspace = Workspace(playground)
     database_url = f"sqlite:///{tmp_path / 'lorekeeper.db'}"
     child = start_child(playground, database_url, edge)

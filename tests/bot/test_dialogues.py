@@ -52,6 +52,7 @@ def playground() -> Iterator[PlaygroundProcess]:
 def workspace(playground: PlaygroundProcess) -> Workspace:
     workspace = Workspace(playground)
     workspace.act("faults", clear=True)
+    workspace.act("features", streaming=True, agent=True)
     workspace.act("clear_traffic")
     return workspace
 
@@ -75,7 +76,7 @@ def start_bot(playground: PlaygroundProcess, engine: sa.Engine) -> Iterator[Star
 
 
 def posts(workspace: Workspace) -> int:
-    return len(workspace.ledger("call", "chat.postMessage"))
+    return len(workspace.ledger("call", "chat.postMessage")) + len(workspace.ledger("call", "chat.startStream"))
 
 
 def rows(engine: sa.Engine, column: sa.Column[Any]) -> list[Any]:
@@ -271,6 +272,7 @@ def test_a_post_whose_reply_was_lost_is_seen_once(workspace: Workspace, start_bo
 
 
 def test_nothing_is_sent_before_slack_allows_it_again(workspace: Workspace, start_bot: StartBot) -> None:
+    workspace.act("features", streaming=False)
     start_bot(ScriptedAnswering(reply=lambda *_: "word " * 20, seconds_per_word=0.05))
     workspace.act("faults", rate_limit={"chat.update": {"after_calls": 1, "retry_after": 2}})
     ts = workspace.say(BEN, HELP, f"{BOT} slowly")
@@ -282,6 +284,7 @@ def test_nothing_is_sent_before_slack_allows_it_again(workspace: Workspace, star
 
 
 def test_updates_keep_their_distance(workspace: Workspace, start_bot: StartBot) -> None:
+    workspace.act("features", streaming=False)
     start_bot(ScriptedAnswering(reply=lambda *_: "word " * 60, seconds_per_word=0.02), update_seconds=0.4)
     ts = workspace.say(BEN, HELP, f"{BOT} steadily")
     workspace.answers(HELP, ts)
