@@ -36,17 +36,23 @@ class ChannelSettings:
     """The person (U…) or channel (C…) that is asked where the bot's answer does not do."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConfiguredChannel:
+    """A channel whose settings somebody changed."""
+
+    channel: str
+    settings: ChannelSettings
+    changed_by: str
+    changed_at: datetime | None
+
+
 def load_channel(engine: sa.Engine, team: str, channel: str) -> ChannelSettings:
     """Read the settings of a channel."""
     table = tables.channel
     query = sa.select(table).where(table.c.team == team, table.c.channel == channel)
     with reading(engine) as connection:
         row = connection.execute(query).mappings().one_or_none()
-    if row is None:
-        return ChannelSettings()
-    values = {name: row[name] for name in ChannelSettings.__dataclass_fields__}
-    values["sources"] = None if row["sources"] is None else frozenset(row["sources"])
-    return ChannelSettings(**values)
+    return ChannelSettings() if row is None else _settings_of(row)
 
 
 def save_channel(engine: sa.Engine, team: str, channel: str, settings: ChannelSettings, *, changed_by: str) -> None:
@@ -56,6 +62,30 @@ def save_channel(engine: sa.Engine, team: str, channel: str, settings: ChannelSe
     statement = insert(tables.channel).values(team=team, channel=channel, **values)
     with writing(engine) as connection:
         connection.execute(statement.on_conflict_do_update(index_elements=["team", "channel"], set_=values))
+
+
+def rename_channel(engine: sa.Engine, old: str, new: str) -> None:
+    """Let a channel keep its settings where Slack gives it another id; those of the new id stay where there are any."""
+    table = tables.channel
+    with writing(engine) as connection:
+        connection.execute(sa.update(table).prefix_with("OR IGNORE").where(table.c.channel == old).values(channel=new))
+
+
+def list_channels(engine: sa.Engine, team: str) -> tuple[ConfiguredChannel, ...]:
+    """The channels that somebody configured, the latest change first."""
+    table = tables.channel
+    query = sa.select(table).where(table.c.team == team).order_by(table.c.changed_at.desc(), table.c.channel)
+    with reading(engine) as connection:
+        rows = connection.execute(query).mappings().all()
+    return tuple(
+        ConfiguredChannel(
+            channel=row["channel"],
+            settings=_settings_of(row),
+            changed_by=row["changed_by"],
+            changed_at=row["changed_at"],
+        )
+        for row in rows
+    )
 
 
 def leave_thread(engine: sa.Engine, conversation: str, user: str) -> None:
@@ -76,3 +106,9 @@ def has_left(engine: sa.Engine, conversation: str) -> bool:
     query = sa.select(tables.left_thread.c.user).where(tables.left_thread.c.conversation == conversation)
     with reading(engine) as connection:
         return connection.scalar(query) is not None
+
+
+def _settings_of(row: sa.RowMapping) -> ChannelSettings:
+    values = {name: row[name] for name in ChannelSettings.__dataclass_fields__}
+    values["sources"] = None if row["sources"] is None else frozenset(row["sources"])
+    return ChannelSettings(**values)

@@ -129,6 +129,14 @@ class SlackSettings:
     update_seconds: Annotated[float, Field(ge=0.2, le=30)] = 1.3
     """Least time between two updates of one streamed message; Slack allows about 50 a minute in all."""
     max_question_characters: Annotated[int, Field(ge=100, le=1_000_000)] = 8_000
+    channels: list[Annotated[str, Field(pattern="^[CG][A-Z0-9]+$")]] = Field(default_factory=list)
+    """Ids of the channels that the bot answers in; empty for all that it is in. Nothing in Slack widens this."""
+    admins: list[Annotated[str, Field(pattern="^[UW][A-Z0-9]+$")]] = Field(default_factory=list)
+    """Ids of people who may change the bot's settings in Slack, besides the workspace's admins and owners."""
+    questions_per_minute: Annotated[int, Field(ge=0, le=10_000)] = 10
+    """The most that one person may ask in a minute; 0 for no limit."""
+    questions_per_day: Annotated[int, Field(ge=0, le=1_000_000)] = 200
+    """The most that one person may ask in a day; 0 for no limit."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -53,6 +53,7 @@ inbox = sa.Table(
     sa.Index("inbox_open", "state", "kind", sqlite_where=sa.text("state IN ('waiting', 'working')")),
     sa.Index("inbox_conversation", "conversation", "user"),
     sa.Index("inbox_served", "claimed_at", "user"),
+    sa.Index("inbox_asked", "user", "received_at"),
     sqlite_autoincrement=True,
 )
 

@@ -51,14 +51,21 @@ def scheduling(application: Application) -> Iterator[None]:
 
 def slack_options(settings: Settings, bot_token: Secret, app_token: Secret, api_url: str) -> SlackOptions:
     """The settings of the connection, as the gateway takes them."""
+    from bot.slack.gate import GateRules
     from bot.slack.gateway import SlackOptions
+    from bot.use_limits import UseLimits
 
+    slack = settings.file.slack
+    limits = UseLimits(per_minute=slack.questions_per_minute, per_day=slack.questions_per_day)
     return SlackOptions(
         bot_token=bot_token,
         app_token=app_token,
         api_url=api_url,
-        workers=settings.file.slack.workers,
-        update_seconds=settings.file.slack.update_seconds,
+        workers=slack.workers,
+        update_seconds=slack.update_seconds,
+        admins=frozenset(slack.admins),
+        gate=GateRules(channels=frozenset(slack.channels), limits=limits),
+        home=settings.home,
     )
 
 

@@ -20,6 +20,7 @@ from bot.inbox import Inbox, Kind, Lease
 from bot.runs import Runs
 from bot.slack.deliver import Delivery
 from bot.slack.directory import Directory
+from bot.slack.gate import GateRules
 from bot.slack.membership import Memberships
 from bot.worker import Answering
 
@@ -49,6 +50,8 @@ class TeamParts:
     """When each source, by id, is read next."""
     admins: frozenset[str] = frozenset()
     """People whom the settings name as admins, besides the workspace's own."""
+    gate: GateRules = field(default_factory=GateRules)
+    """What the settings say about who is answered where."""
     equipment: Equipment = field(default_factory=Equipment)
     home: Path | None = None
     """The team's data folder; None where there is none (tests)."""

@@ -14,12 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import tables
-from bot.channels import leave_thread, load_channel, rejoin_thread
+from bot.channels import leave_thread, load_channel, rejoin_thread, rename_channel
 from bot.conversation import begin_answer
 from bot.follow_ups import is_follow_up, takes_part
 from bot.inbox import Inbox, Kind, Received
 from bot.people import note_viewing, viewing_of
 from bot.runs import Runs
+from bot.slack.membership import EVENTS as MEMBERSHIP_EVENTS
 from bot.slack.membership import Memberships
 from bot.slack.parse import (
     AssistantThread,
@@ -38,8 +39,6 @@ from bot.turn import ChannelKind, Incoming, Revision, conversation_key, incoming
 from knowledge.database import reading, writing
 
 logger = logging.getLogger(__name__)
-
-_MEMBERSHIP_EVENTS = frozenset({"member_joined_channel", "member_left_channel"})
 
 
 def _kept_private(_channel: str) -> ChannelKind:
@@ -61,8 +60,11 @@ class Intake:
     def accept(self, body: Mapping[str, Any]) -> None:
         """Take one event in: when this returns, nothing of it can get lost; when it raises, it may be."""
         event = body.get("event") or {}
-        if event.get("type") in _MEMBERSHIP_EVENTS:
-            self.memberships.forget(str(event.get("user")))
+        if event.get("type") in MEMBERSHIP_EVENTS:
+            self.memberships.heed(event)
+            return
+        if event.get("type") == "channel_id_changed":
+            rename_channel(self.engine, str(event.get("old_channel_id")), str(event.get("new_channel_id")))
             return
         event_id = str(body["event_id"])
         external = is_external(body)
@@ -83,7 +85,9 @@ class Intake:
                 self._keep(event_id, "reaction", change)
             case HomeOpened() as opened:
                 self._keep(event_id, "home", opened)
-                self._greet(f"{event_id}:greeting", opened.team, opened.user, what=opened.tab)
+                self._greet(
+                    f"{event_id}:greeting", opened.team, opened.user, what=opened.tab, channel=opened.channel
+                )
             case ViewChanged() as view:
                 note_viewing(self.engine, view.team, view.user, view.channel)
             case AssistantThread() as thread:

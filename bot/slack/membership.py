@@ -9,16 +9,27 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.slack.deliver import Delivery
+from bot.slack.profiles import Profiles
 from bot.turn import Incoming
 from knowledge.audience import Audience
 
 logger = logging.getLogger(__name__)
 
+EVENTS = frozenset(
+    {
+        "member_joined_channel",
+        "member_left_channel",
+        "user_change",
+        "channel_shared",
+        "channel_unshared",
+    }
+)
+"""Events that end what is remembered of a person or a channel; `Memberships.heed` takes them."""
 KEPT_SECONDS = 60.0
 _PATIENCE_SECONDS = 8.0
 _PAGE = 200
@@ -39,6 +50,8 @@ class Memberships:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, frozenset[str]]] = {}
+        self.profiles = Profiles(delivery, kept_seconds=kept_seconds, monotonic=monotonic)
+        """Who people are and who reads along in channels: forgotten by the same events."""
 
     def audience_of(self, incoming: Incoming) -> Audience:
         """Name everybody who can read the answer to this message."""
@@ -66,6 +79,16 @@ class Memberships:
         """Ask again next time: this person joined or left a channel."""
         with self._lock:
             self._known.pop(user, None)
+
+    def heed(self, event: Mapping[str, Any]) -> None:
+        """Take one of EVENTS: what it changes is asked anew next time."""
+        user = event.get("user")
+        user = user.get("id") if isinstance(user, Mapping) else user
+        if event.get("type") in ("channel_shared", "channel_unshared"):
+            self.profiles.forget(str(event.get("channel")))
+            return
+        self.forget(str(user))
+        self.profiles.forget(str(user))
 
     def _ask(self, user: str) -> frozenset[str]:
         found: set[str] = set()

@@ -295,3 +295,66 @@ def asked_too_much(limit: int, *, per_minute: bool, wait: timedelta) -> str:
     when = f"in {seconds} s" if seconds < 60 else _in(timedelta(seconds=seconds + 59))
     window = "a minute" if per_minute else "a day"
     return f"I answer up to {limit:,} questions {window} for each person. Please ask again {when}."
+
+
+def forgotten(turns: int, votes: int, notes: int) -> str:
+    """Say what was removed of a person who asked to be forgotten."""
+    parts = [(turns, "thing that was said", "things that were said"), (votes, "vote", "votes"), (notes, "note", "notes")]
+    said = ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in parts if count)
+    return f"Done: I have forgotten you ({said})." if said else "Done: there was nothing that I kept of you."
+
+
+def knows(documents_count: int, names: str) -> str:
+    """Say what the bot knows, for the greeting."""
+    return f"I know {documents(documents_count)} from {names}."
+
+
+def status_queue(waiting_count: int) -> str:
+    """Say how many questions wait."""
+    return {0: "No question is waiting", 1: "1 question is waiting"}.get(
+        waiting_count, f"{waiting_count} questions are waiting"
+    )
+
+
+# Greeting, suggestions, leaving
+GREETING = "Hi, I'm Lorekeeper. Ask me in your own words, here or by mentioning me in a channel; I say where each answer comes from."
+GREETING_EXAMPLES = "For example:"
+GREETING_NO_SOURCES = "I have no documents yet that you may read. As soon as an operator adds some, you can ask me about them."
+PROMPTS_TITLE = "You could ask"
+GOODBYE = "Fine, I'll be quiet in this thread. Mention me when you want me back."
+SUGGEST_HEADING = "What does “{title}” say about {heading}?"
+SUGGEST_TITLE = "What can you tell me about {title}?"
+
+# The slash command
+COMMAND_HELP = (
+    "`/lore ask` and a question: an answer for you alone (the question without `ask` does as well)",
+    "`/lore sources`: what I know, and how fresh it is",
+    "`/lore sync`: read the sources again now, or one of them by its name (admins)",
+    "`/lore status`: how I am doing",
+    "`/lore forget me`: forget everything I keep of you",
+    "`/lore help`: this",
+)
+COMMAND_HELP_TITLE = "What I can do here:"
+COMMAND_NO_QUESTION = "What would you like to know? Write your question after `/lore ask`."
+COMMAND_NOT_KEPT = "Sorry, I couldn't take that in. Please try again in a moment."
+COMMAND_ASKING = "Looking for an answer to: “{question}”"
+COMMAND_ASKING_DIRECTLY = "I'm not in this conversation, so I answer you in our direct messages."
+COMMAND_SYNC_ADMINS = "Only admins can have the sources read now. They are read by themselves as well; `/lore sources` says when."
+COMMAND_SYNC_UNKNOWN = "I have no source named “{name}”. `/lore sources` lists them."
+COMMAND_SYNC_NONE = "There are no sources to read yet."
+COMMAND_SYNC_UNABLE = "Sources cannot be read from here. An operator can do it with: lorekeeper sync"
+COMMAND_SYNC_BEGUN = "Reading {what} now. I'll tell you when it's done."
+COMMAND_SYNC_ALL = "all sources"
+COMMAND_SYNC_DONE = "Done reading:"
+COMMAND_SYNC_FAILED = "Reading {what} failed. The log has the reason."
+STATUS_WORKING = "I'm here and working."
+YOU_ASKED = "You asked: {question}"
+FORGET_TITLE = "Forget me"
+FORGET_CONFIRM = "Forget me"
+FORGET_CANCEL = "Cancel"
+FORGET_EXPLANATION = (
+    "I will remove what you asked me and what I answered you, your votes and notes, and your settings. This cannot be "
+    "undone. Messages in Slack are yours to delete."
+)
+FORGET_UNDER_WAY = "Thank you. I'm removing it now and will tell you in a moment."
+FORGET_CLOSE = "Close"

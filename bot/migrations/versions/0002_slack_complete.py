@@ -22,6 +22,7 @@ def upgrade() -> None:
     """
     connection = op.get_bind()
     tables.create_all(connection)
+    op.create_index("inbox_asked", "inbox", ["user", "received_at"], if_not_exists=True)
     there = {column["name"] for column in sa.inspect(connection).get_columns("answer")}
     for name in _NEW_COLUMNS:
         if name not in there:
