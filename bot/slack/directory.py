@@ -60,27 +60,6 @@ class Directory:
         told = self._ask("conversations.info", "channel", channel)
         return bool(told.get("is_member") or told.get("is_im") or told.get("is_mpim"))
 
-    def is_shared(self, channel: str) -> bool:
-        """Tell whether another organisation reads along in a channel; yes where Slack does not say."""
-        told = self._ask("conversations.info", "channel", channel)
-        return not told or any(told.get(key) for key in ("is_ext_shared", "is_pending_ext_shared"))
-
-    def is_outsider(self, user: str, team: str) -> bool:
-        """Tell whether somebody belongs to another organisation; yes where Slack does not say."""
-        told = self._ask("users.info", "user", user)
-        return not told or bool(told.get("is_stranger")) or str(told.get("team_id") or team) != team
-
-    def is_admin(self, user: str) -> bool:
-        """Tell whether somebody is an admin or owner of the workspace; no where Slack does not say."""
-        told = self._ask("users.info", "user", user)
-        return bool(told.get("is_admin") or told.get("is_owner"))
-
-    def forget(self, identifier: str) -> None:
-        """Ask again next time: this channel or person changed."""
-        with self._lock:
-            for key in [key for key in self._known if key[1] == identifier]:
-                del self._known[key]
-
     def _ask(self, method: str, what: str, identifier: str) -> dict[str, Any]:
         now = self._monotonic()
         with self._lock:

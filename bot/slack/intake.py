@@ -85,9 +85,7 @@ class Intake:
                 self._keep(event_id, "reaction", change)
             case HomeOpened() as opened:
                 self._keep(event_id, "home", opened)
-                self._greet(
-                    f"{event_id}:greeting", opened.team, opened.user, what=opened.tab, channel=opened.channel
-                )
+                self._greet(f"{event_id}:greeting", opened.team, opened.user, what=opened.tab, channel=opened.channel)
             case ViewChanged() as view:
                 note_viewing(self.engine, view.team, view.user, view.channel)
             case AssistantThread() as thread:

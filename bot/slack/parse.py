@@ -78,6 +78,8 @@ class HomeOpened:
     team: str
     user: str
     tab: Literal["home", "messages"]
+    channel: str = ""
+    """The person's direct messages with the bot, where Slack says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +154,8 @@ def parse_event(body: Body, bot_user_id: str) -> Parsed | None:
         case "app_home_opened":
             tab: Literal["home", "messages"] = "messages" if event.get("tab") == "messages" else "home"
             user = _string(event, "user")
-            return HomeOpened(team=team, user=user, tab=tab) if user else None
+            channel = _string(event, "channel")
+            return HomeOpened(team=team, user=user, tab=tab, channel=channel) if user else None
         case "agent_session_stopped":
             return _stop_button(event, team)
         case "app_context_changed":

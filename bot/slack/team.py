@@ -20,6 +20,7 @@ from slack_bolt import App, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot.conversation import seconds_of_answers
 from bot.equipment import Equipment
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import LEASE_SECONDS, FinalState, Inbox, Kind, Lease, Waiting
@@ -28,6 +29,7 @@ from bot.purge import Removal, ask_for_removal, removal_of
 from bot.runs import Runs
 from bot.sending import Sending
 from bot.slack import words
+from bot.slack.answer_menu import menu_blocks
 from bot.slack.briefing import Briefing
 from bot.slack.deliver import Delivery, Place
 from bot.slack.directory import Directory
@@ -82,6 +84,7 @@ class TeamBot:
         removed: Callable[[Removal], None] = lambda _removal: None,
     ) -> None:
         self._engine = engine
+        self._workers = options.workers
         self._removed = removed
         self._stopping = stopping or threading.Event()
         self._runs = Runs()
@@ -119,6 +122,7 @@ class TeamBot:
                 delivery=self._delivery,
                 link=link,
                 author=str(identity.bot_user_id),
+                tail=menu_blocks,
                 settle_seconds=options.settle_seconds,
                 at_edge=at_edge,
             ),
@@ -138,7 +142,7 @@ class TeamBot:
         )
         self._executor = ThreadPoolExecutor(max_workers=_INTERACTION_THREADS, thread_name_prefix="interaction")
         self.app = build_bolt_app(client, identity, self._executor, self._features, self.take)
-        self._lanes = Lanes(self._inbox, self._lane_plan(options.workers), announce=self._announce)
+        self._lanes = Lanes(self._inbox, self._lane_plan(options.workers), announce=self._announce, clear=self._clear)
         self._started = False
 
     def start(self) -> None:
@@ -179,7 +183,14 @@ class TeamBot:
             self._work_light(lease, works[lease.kind])
 
         questions = Lane(name="answer", kinds=("question",), threads=workers, work=self._worker.work)
-        return [questions, Lane(name="light", kinds=tuple(works), threads=1, work=work_light)]
+        # A sync or a summary takes minutes: votes and visits do not wait behind it.
+        slow = tuple(kind for kind in works if kind in ("command", "shortcut"))
+        light = tuple(kind for kind in works if kind not in slow)
+        return [
+            questions,
+            Lane(name="light", kinds=light, threads=1, work=work_light),
+            Lane(name="slow", kinds=slow, threads=2, work=work_light),
+        ]
 
     def _work_light(self, lease: Lease, work: Callable[[Lease], None]) -> None:
         """A vote or a visit of the home page: worth a few tries, not a queue."""
@@ -201,7 +212,16 @@ class TeamBot:
 
     def _announce(self, waiting: Waiting) -> None:
         place = Place(channel=waiting.channel, thread_ts=waiting.thread_ts)
-        self._delivery.set_status(place, doing(words.waiting(waiting.ahead)))
+        measured = seconds_of_answers(self._engine)
+        seconds = None if measured is None else measured * waiting.ahead / self._workers
+        self._delivery.set_status(place, doing(words.waiting_for(waiting.ahead, seconds)))
+        if not waiting.told:
+            self._delivery.begin_session(place, waiting.user)
+
+    def _clear(self, waiting: Waiting) -> None:
+        place = Place(channel=waiting.channel, thread_ts=waiting.thread_ts)
+        self._delivery.set_status(place, "")
+        self._delivery.end_session(place, closed=True)
 
 
 def build_briefing(parts: TeamParts) -> Briefing:

@@ -299,8 +299,9 @@ def asked_too_much(limit: int, *, per_minute: bool, wait: timedelta) -> str:
 
 def forgotten(turns: int, votes: int, notes: int) -> str:
     """Say what was removed of a person who asked to be forgotten."""
-    parts = [(turns, "thing that was said", "things that were said"), (votes, "vote", "votes"), (notes, "note", "notes")]
-    said = ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in parts if count)
+    things = [(turns, "thing that was said", "things that were said"), (votes, "vote", "votes")]
+    things.append((notes, "note", "notes"))
+    said = ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in things if count)
     return f"Done: I have forgotten you ({said})." if said else "Done: there was nothing that I kept of you."
 
 
@@ -317,9 +318,14 @@ def status_queue(waiting_count: int) -> str:
 
 
 # Greeting, suggestions, leaving
-GREETING = "Hi, I'm Lorekeeper. Ask me in your own words, here or by mentioning me in a channel; I say where each answer comes from."
+GREETING = (
+    "Hi, I'm Lorekeeper. Ask me in your own words, here or by mentioning me in a channel; I say where each answer "
+    "comes from."
+)
 GREETING_EXAMPLES = "For example:"
-GREETING_NO_SOURCES = "I have no documents yet that you may read. As soon as an operator adds some, you can ask me about them."
+GREETING_NO_SOURCES = (
+    "I have no documents yet that you may read. As soon as an operator adds some, you can ask me about them."
+)
 PROMPTS_TITLE = "You could ask"
 GOODBYE = "Fine, I'll be quiet in this thread. Mention me when you want me back."
 SUGGEST_HEADING = "What does “{title}” say about {heading}?"
@@ -339,7 +345,9 @@ COMMAND_NO_QUESTION = "What would you like to know? Write your question after `/
 COMMAND_NOT_KEPT = "Sorry, I couldn't take that in. Please try again in a moment."
 COMMAND_ASKING = "Looking for an answer to: “{question}”"
 COMMAND_ASKING_DIRECTLY = "I'm not in this conversation, so I answer you in our direct messages."
-COMMAND_SYNC_ADMINS = "Only admins can have the sources read now. They are read by themselves as well; `/lore sources` says when."
+COMMAND_SYNC_ADMINS = (
+    "Only admins can have the sources read now. They are read regularly anyway; `/lore sources` says when that was."
+)
 COMMAND_SYNC_UNKNOWN = "I have no source named “{name}”. `/lore sources` lists them."
 COMMAND_SYNC_NONE = "There are no sources to read yet."
 COMMAND_SYNC_UNABLE = "Sources cannot be read from here. An operator can do it with: lorekeeper sync"
@@ -358,3 +366,15 @@ FORGET_EXPLANATION = (
 )
 FORGET_UNDER_WAY = "Thank you. I'm removing it now and will tell you in a moment."
 FORGET_CLOSE = "Close"
+
+
+# Delivery: while a question waits and an answer grows
+
+
+def waiting_for(ahead: int, seconds: float | None) -> str:
+    """Say how many questions are answered first, and how long that takes where it was measured."""
+    if seconds is None or ahead <= 0:
+        return waiting(ahead)
+    minutes = round(seconds / 60)
+    span = "less than a minute" if seconds < 45 else "about a minute" if minutes <= 1 else f"about {minutes} minutes"
+    return f"{waiting(ahead).removesuffix('…')}, {span}…"
