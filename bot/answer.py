@@ -1,49 +1,49 @@
 """ANSWER, the spine: a question and an audience in; statuses, text and the finished answer out.
 
-question + conversation -> passages for this audience -> evidence -> enough to answer? -> prompt within the token budget
--> the model's text, sentence by sentence, each checked against the evidence -> answer with citations.
-It knows neither Slack nor SQL: who asks saves what comes out.
+question + conversation -> an approved answer, or passages for this audience -> evidence -> enough to answer? -> prompt
+within the token budget -> the model's text, sentence by sentence, each checked against the evidence -> answer with
+citations. It knows neither Slack nor SQL: who asks saves what comes out.
 """
 
 from __future__ import annotations
 
-import logging
+import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
-from bot.cite import Citer, SentenceStream, citation_of, says_not_answered, without_markers
+import numpy as np
+
+from bot.answer_options import AnswerOptions as AnswerOptions
+from bot.answer_options import styled
+from bot.cite import without_markers
+from bot.compose import NOT_FOUND as NOT_FOUND
+from bot.compose import Draft, Writer, write
 from bot.errors import QuestionError
-from bot.evidence import Evidence, in_reading_order, rank_evidence
+from bot.evidence import Evidence, rank_evidence, rank_together
 from bot.greeting import REPLIES, SmallTalk, small_talk
-from bot.prompt import Budget, Prompt, prompt_from_passages, prompt_from_sentences
+from bot.language import NAMES, detect_language
+from bot.prompt import Manner
+from bot.sentences import words
 from bot.support import estimate_support, support_features
-from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Brief, Citation, Delta, Done, Status
+from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Brief, Delta, Done, Status, Style
 from knowledge.audience import Audience
 from knowledge.document import Passage, Question
-from knowledge.embed import Embedder
+from knowledge.embed import Embedder, Vectors
 from knowledge.retrieve import Retrieved
-from models.errors import GenerationStopped
-from models.generator import GenerationOptions, Generator
+from models.generator import Generator
 
-logger = logging.getLogger(__name__)
-
-NOT_FOUND = "I could not find an answer to that in my sources."
-STOPPED = "Stopped."
 SEARCHING = "Searching the team's knowledge…"
 READING = "Reading {count} passages…"
-_QUOTING = "The sources say: "
-_MOST_QUOTED = 500
-_NEARLY_AS_GOOD = 0.85
-_NEAREST = 3
-# A small model says "the text does not say" of texts that do: it is believed only where retrieval has doubts, too.
-_SURE_SUPPORT = 0.7
-# A sentence with less of itself in any sentence of the sources is the model's own idea: measured in
-# tests/benchmarks/README.md, "Grounding".
-_LEAST_SHARE = 0.6
-_LEAST_RELEVANCE = 0.7
+NOTHING_ELSE = "I looked again and found nothing else to say."
+# Where an answer is to differ, evidence this much weaker than the best will still do.
+_GOOD_ENOUGH = 0.7
+_TRIES = 2
+_WARMTH = 0.7
+_ENGLISH = "en"
+_LANGUAGE_SENTENCES = 5
 
 
 class Searcher(Protocol):
@@ -53,22 +53,17 @@ class Searcher(Protocol):
     def embedder(self) -> Embedder:
         """The embedder that the library searches with."""
 
-    def retrieve(self, question: Question, audience: Audience, k: int) -> Retrieved:
-        """Find up to `k` passages that this audience may read, the best first."""
+    def retrieve(
+        self, question: Question, audience: Audience, k: int, *, sources: frozenset[str] | None = None
+    ) -> Retrieved:
+        """Find up to `k` passages that this audience may read, the best first; `sources` narrows where to look."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AnswerOptions:
-    """How answers are made; `bot.settings.AnswerSettings` explains each."""
+class ApprovedAnswers(Protocol):
+    """Answers that a person approved for recurring questions."""
 
-    passages: int = 4
-    evidence_sentences: int = 3
-    """0 hands whole passages to the model."""
-    minimum_support: float = 0.4
-    unsupported: Literal["drop", "keep"] = "drop"
-    house_rules: str = ""
-    max_question_characters: int = 8_000
-    generation: GenerationOptions = field(default_factory=GenerationOptions)
+    def find(self, question: Question, audience: Audience, sources: frozenset[str] | None) -> Answer | None:
+        """The approved answer to such a question that this audience may read; None where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +72,8 @@ class Answering:
 
     library: Searcher
     generator: Generator
-    options: AnswerOptions = AnswerOptions()
+    options: AnswerOptions = field(default_factory=AnswerOptions)
+    approved: ApprovedAnswers | None = None
 
     def answer(
         self,
@@ -91,200 +87,144 @@ class Answering:
 
         Raises QuestionError for a question that is empty or too long, KnowledgeError and ModelError.
         """
-        return answer(question, audience, self.library, self.generator, self.options, brief or Brief(), cancel)
+        return answer(question, audience, self, brief or Brief(), cancel)
 
 
 def answer(
-    question: Question,
-    audience: Audience,
-    library: Searcher,
-    generator: Generator,
-    options: AnswerOptions,
-    brief: Brief,
-    cancel: threading.Event | None = None,
+    question: Question, audience: Audience, parts: Answering, brief: Brief, cancel: threading.Event | None = None
 ) -> Iterator[AnswerEvent]:
     """The spine; see `Answering.answer`."""
     started = time.perf_counter()
-    _check(question, options)
-    options = replace(options, house_rules="\n".join(filter(None, (options.house_rules, brief.style.instructions))))
+    _check(question, parts.options)
     if talk := small_talk(question.text):
-        yield Done(answer=_chat(talk, generator.version, started))
+        yield Done(answer=_chat(talk, parts.generator.version, started))
         return
     yield Status(text=SEARCHING)
     question = without_abstentions(question)
-    retrieved = library.retrieve(question, audience, options.passages)
-    evidence = rank_evidence(question, retrieved.passages, retrieved.query_vector, library.embedder)
-    support = estimate_support(support_features(question, retrieved.passages, evidence))
-    draft = Draft(
+    if approved := _approved(question, audience, parts, brief):
+        yield Done(answer=approved)
+        return
+    options = styled(parts.options, brief.style, parts.generator.context_size)
+    draft = _gather(question, audience, parts.library, options, brief, started)
+    if not draft.evidence or draft.support < options.minimum_support:
+        yield Done(answer=draft.abstention(parts.generator.version))
+        return
+    yield Status(text=READING.format(count=len(draft.passages)))
+    writer = _writer(draft, parts, options, brief.style)
+    if brief.replaces:
+        yield from _write_differently(draft, writer, brief.replaces, cancel)
+    else:
+        yield from write(draft, writer, cancel)
+
+
+def _approved(question: Question, audience: Audience, parts: Answering, brief: Brief) -> Answer | None:
+    """An approved answer comes first, unless the person wants another one, or asks about what lies on the table."""
+    if parts.approved is None or brief.replaces or brief.context or brief.style.length != "normal":
+        return None
+    return parts.approved.find(question, audience, brief.sources)
+
+
+def _gather(
+    question: Question, audience: Audience, library: Searcher, options: AnswerOptions, brief: Brief, started: float
+) -> Draft:
+    """Find passages and evidence: in the library, and in what lies on the table beside it."""
+    if brief.sources is None:
+        retrieved = library.retrieve(question, audience, options.passages)
+    else:
+        retrieved = library.retrieve(question, audience, options.passages, sources=brief.sources)
+    # Whoever put it on the table: what not everybody who reads the answer may read stays out of it.
+    beside = tuple(passage for passage in brief.context if audience.may_read(passage.audience))
+    vector, passages = retrieved.query_vector, retrieved.passages
+    if beside:
+        vector = _question_vector(question, vector, library.embedder)
+        passages = rank_together(question, passages, beside, vector, library.embedder, options.passages)
+    evidence = rank_evidence(question, passages, vector, library.embedder)
+    return Draft(
         question=question,
-        passages=retrieved.passages,
+        passages=passages,
         evidence=evidence,
-        support=support,
+        support=estimate_support(support_features(question, passages, evidence)),
         started=started,
         retrieve_seconds=time.perf_counter() - started,
+        understood=_understood(question, beside),
     )
-    if not evidence or support < options.minimum_support:
-        yield Done(answer=draft.abstention(generator.version))
-        return
-    yield Status(text=READING.format(count=len(retrieved.passages)))
-    prompt = _prompt(draft, generator, options)
-    yield from _write(draft, prompt, generator, options, cancel)
 
 
-@dataclass(kw_only=True)
-class Draft:
-    """An answer while it is being written; used by one thread."""
-
-    question: Question
-    passages: tuple[Passage, ...]
-    evidence: tuple[Evidence, ...]
-    support: float
-    started: float
-    retrieve_seconds: float
-    first_token_seconds: float = 0.0
-    written: list[str] = field(default_factory=list)
-    raw: list[str] = field(default_factory=list)
-
-    def said_before(self) -> list[str]:
-        """What we said in this answer and in the last one: a small model likes to say it again."""
-        answers = [turn.text for turn in self.question.history if turn.role == "assistant"]
-        return [*self.written, *answers[-1:]]
-
-    def text(self) -> str:
-        """What was written so far."""
-        return "".join(self.written).strip()
-
-    def finished(
-        self, version: str, citations: tuple[Citation, ...], tokens: AnswerTokens, *, stopped: bool = False
-    ) -> Answer:
-        """The answer as it stands."""
-        return Answer(
-            text=self.text() or STOPPED,
-            citations=citations,
-            abstained=False,
-            passages=self.passages,
-            support=self.support,
-            version=version,
-            seconds=self._seconds(),
-            tokens=tokens,
-            stopped=stopped,
-        )
-
-    def abstention(self, version: str, tokens: AnswerTokens | None = None) -> Answer:
-        """The honest other answer: not found, and what came nearest."""
-        return Answer(
-            text=NOT_FOUND,
-            citations=(),
-            abstained=True,
-            nearest=_nearest(self.passages, self.evidence),
-            passages=self.passages,
-            support=self.support,
-            version=version,
-            seconds=self._seconds(),
-            tokens=tokens or AnswerTokens(prompt=0, completion=0),
-        )
-
-    def _seconds(self) -> AnswerSeconds:
-        total = time.perf_counter() - self.started
-        return AnswerSeconds(retrieve=self.retrieve_seconds, first_token=self.first_token_seconds or total, total=total)
+def _question_vector(question: Question, vector: Vectors, embedder: Embedder) -> Vectors:
+    """The retrieval's vector; where there was nothing to search in, it made none."""
+    if np.any(vector):
+        return vector
+    return np.asarray(embedder.embed([question.text], role="question")[0], np.float32)
 
 
-def _write(
-    draft: Draft, prompt: Prompt, generator: Generator, options: AnswerOptions, cancel: threading.Event | None
+def _understood(question: Question, beside: tuple[Passage, ...]) -> str:
+    """The question with what was taken into account besides its words; empty where that is nothing."""
+    earlier = next((turn.text for turn in reversed(question.history) if turn.role == "user"), "")
+    titles = list(dict.fromkeys(passage.title for passage in beside))
+    after = f"after “{' '.join(earlier.split())}”" if earlier else ""
+    together = f"together with {', '.join(f'“{title}”' for title in titles)}" if titles else ""
+    notes = "; ".join(filter(None, (after, together)))
+    return f"{question.text} ({notes})" if notes else ""
+
+
+def _writer(draft: Draft, parts: Answering, options: AnswerOptions, style: Style) -> Writer:
+    """Choose the language: the one that is set, else the question's where it can be told."""
+    wanted = style.language or detect_language(draft.question.text)
+    held = detect_language(" ".join(item.text for item in draft.evidence[:_LANGUAGE_SENTENCES]))
+    # A model answers in the language of what it reads: it is told only where that may not be the one that is wanted.
+    named = wanted != _ENGLISH or held not in ("", _ENGLISH)
+    manner = Manner(
+        length=style.length,
+        language=NAMES.get(wanted, "") if named else "",
+        house_rules=options.house_rules,
+    )
+    return Writer(
+        generator=parts.generator,
+        embedder=parts.library.embedder,
+        options=options,
+        manner=manner,
+        crosses_languages=bool(wanted and held and wanted != held),
+    )
+
+
+def _write_differently(
+    draft: Draft, writer: Writer, before: str, cancel: threading.Event | None
 ) -> Iterator[AnswerEvent]:
-    citer = Citer(draft.passages, draft.evidence, draft.question.text)
-    stopped = False
-    try:
-        for sentence in _sentences(draft, prompt, generator, options, cancel):
-            if says_not_answered(sentence) and not draft.written:
-                if draft.support >= _SURE_SUPPORT and options.unsupported == "drop":
-                    break
-                yield Done(answer=draft.abstention(generator.version, _tokens(draft, prompt, generator)))
-                return
-            if (text := _checked(sentence, draft, citer, options)) is not None:
-                draft.written.append(text)
-                yield Delta(text=text)
-    except GenerationStopped:
-        stopped = True
-    if not draft.written and not stopped:
-        # Nothing that the model wrote stands in the sources: let the sources speak themselves.
-        text = _quote(draft, citer)
-        draft.written.append(text)
-        yield Delta(text=text)
-    tokens = _tokens(draft, prompt, generator)
-    yield Done(answer=draft.finished(generator.version, citer.citations, tokens, stopped=stopped))
+    """Write until it differs from what stood there; where it honestly cannot, say so.
 
-
-def _sentences(
-    draft: Draft, prompt: Prompt, generator: Generator, options: AnswerOptions, cancel: threading.Event | None
-) -> Iterator[str]:
-    stream = SentenceStream()
-    for piece in generator.stream(prompt.messages, options.generation, cancel):
-        draft.first_token_seconds = draft.first_token_seconds or time.perf_counter() - draft.started
-        draft.raw.append(piece)
-        yield from stream.add(piece)
-    if rest := stream.rest():
-        yield rest
-
-
-def _checked(sentence: str, draft: Draft, citer: Citer, options: AnswerOptions) -> str | None:
-    """The sentence with its citation, or None where it may not be said.
-
-    That is: a repetition, a question back, what no passage holds, what holds but speaks of something else.
+    Nothing of it is shown before it is known to differ.
     """
-    clean = without_markers(sentence)
-    if not clean.strip():
-        return clean if draft.written else None
-    if clean.rstrip().endswith("?") or any(clean.strip() in earlier for earlier in draft.said_before()):
-        return None
-    support = citer.support(clean)
-    if support is None or support.share < _LEAST_SHARE:
-        logger.debug("a sentence stands on no passage (share %.2f)", support.share if support else 0.0)
-        return None if options.unsupported == "drop" else clean
-    if options.unsupported == "drop" and _beside_the_point(support.evidence, draft):
-        return None
-    return f"{clean.rstrip()} [{citer.cite(support.evidence)}]"
+    made: Answer | None = None
+    for number in range(_TRIES):
+        warm = replace(writer.options.generation, temperature=_WARMTH, seed=secrets.randbelow(2**31))
+        attempt = replace(draft, evidence=_other_evidence(draft.evidence, before) if number else draft.evidence)
+        attempt.written, attempt.raw = [], []
+        made = _finished(write(attempt, replace(writer, options=replace(writer.options, generation=warm)), cancel))
+        if made.stopped or made.abstained or not _says_the_same(made.text, before):
+            yield Delta(text=made.text)
+            yield Done(answer=made)
+            return
+    assert made is not None
+    text = f"{NOTHING_ELSE} {made.text}"
+    yield Delta(text=text)
+    yield Done(answer=replace(made, text=text))
 
 
-def _beside_the_point(evidence: Evidence, draft: Draft) -> bool:
-    """A small model likes to copy a true sentence that answers nothing; the sources' best one is better then."""
-    return evidence.score < _LEAST_RELEVANCE * draft.evidence[0].score
+def _finished(events: Iterator[AnswerEvent]) -> Answer:
+    return next(event.answer for event in events if isinstance(event, Done))
 
 
-def _quote(draft: Draft, citer: Citer) -> str:
-    """The best sentence, and the next best where it is nearly as good and both are short."""
-    best, *others = draft.evidence
-    quoted = [best]
-    others = [item for item in others if item.text not in best.text and best.text not in item.text]
-    if others and others[0].score >= _NEARLY_AS_GOOD * best.score:
-        quoted += others[:1] if len(best.text) + len(others[0].text) <= _MOST_QUOTED else []
-    return _QUOTING + " ".join(f"“{item.text}” [{citer.cite(item)}]" for item in in_reading_order(quoted))
+def _other_evidence(evidence: tuple[Evidence, ...], before: str) -> tuple[Evidence, ...]:
+    """Put what was not said before first, as far as it speaks to the question well enough."""
+    said = set(words(without_markers(before)))
+    good = [item for item in evidence if item.score >= _GOOD_ENOUGH * evidence[0].score]
+    new = [item for item in good if not set(words(item.text)) <= said]
+    return (*new, *(item for item in evidence if item not in new))
 
 
-def _prompt(draft: Draft, generator: Generator, options: AnswerOptions) -> Prompt:
-    budget = Budget(
-        context_size=generator.context_size,
-        answer_tokens=options.generation.max_tokens,
-        count_tokens=generator.count_tokens,
-    )
-    if options.evidence_sentences == 0:
-        return prompt_from_passages(draft.question, draft.passages, options.house_rules, budget)
-    chosen = draft.evidence[: options.evidence_sentences]
-    return prompt_from_sentences(draft.question, chosen, options.house_rules, budget)
-
-
-def _tokens(draft: Draft, prompt: Prompt, generator: Generator) -> AnswerTokens:
-    return AnswerTokens(prompt=prompt.tokens, completion=generator.count_tokens("".join(draft.raw)))
-
-
-def _nearest(passages: Sequence[Passage], evidence: Sequence[Evidence]) -> tuple[Citation, ...]:
-    """The documents that came nearest, one citation each."""
-    found: dict[str, Citation] = {}
-    for item in evidence:
-        passage = passages[item.passage]
-        if passage.uri not in found and len(found) < _NEAREST:
-            found[passage.uri] = citation_of(passage, len(found) + 1, item.text)
-    return tuple(found.values())
+def _says_the_same(text: str, before: str) -> bool:
+    earlier = without_markers(before).removeprefix(NOTHING_ELSE)
+    return words(without_markers(text)) == words(earlier)
 
 
 def without_abstentions(question: Question) -> Question:

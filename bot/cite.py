@@ -14,9 +14,10 @@ from bot.evidence import Evidence, rarity
 from bot.sentences import content_words, words
 from bot.turn import Citation
 from knowledge.document import Passage
+from knowledge.embed import Embedder
 
 _MARKER = re.compile(r"\s*[\[【(](?:passage\s*|source\s*)?\d{1,2}(?:\s*,\s*\d{1,2})*[\]】)](?!\()", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)*_]*(?=\s)|\n")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)*_]*(?=\s)|(?<=[。！？])|\n")
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _NOT_ANSWERED = re.compile(
     r"\b(?:(?:do|does|did|is|are|was|were|can)(?:\s+not|n['’]t)|no)\s+(?:\w+\s+){0,2}?"
@@ -24,6 +25,10 @@ _NOT_ANSWERED = re.compile(
     re.IGNORECASE,
 )
 _MOST_QUOTED = 300
+_MOST_COMPARED = 8
+# Sentences of two languages that say the same: near 1 where the embedder knows both. Strict, as nothing else checks it.
+_SAME_MEANING = 0.8
+_LEAST_SAID = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +65,26 @@ class Citer:
             if share > (best.share if best else 0.0):
                 best = Support(evidence=item, share=share)
         return best
+
+    def support_across(self, sentence: str, embedder: Embedder) -> Support | None:
+        """Find what a sentence stands on that is in another language than the sources: by its meaning and its numbers.
+
+        An embedder of one language places such sentences far apart, and then nothing is supported.
+        """
+        numbers = set(_NUMBER.findall(sentence)) - self._asked_numbers
+        able = [item for item, held in zip(self._evidence, self._numbers, strict=True) if numbers <= held]
+        able = sorted(able, key=lambda item: -item.score)[:_MOST_COMPARED]
+        if not able:
+            return None
+        said, *held = embedder.embed([sentence, *(item.text for item in able)])
+        best = max(range(len(able)), key=lambda index: float(said @ held[index]))
+        cosine = float(said @ held[best])
+        return Support(evidence=able[best], share=cosine) if cosine >= _SAME_MEANING else None
+
+    def is_said(self, evidence: Evidence, text: str) -> bool:
+        """Tell whether a text holds about all that a sentence of the sources says."""
+        held = set(content_words(evidence.text))
+        return len(held & set(content_words(text))) >= _LEAST_SAID * len(held)
 
     def cite(self, evidence: Evidence) -> int:
         """Give the number of the passage that holds this sentence, a new one where it was not cited yet."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.sentences import content_words, split_sentences
 from knowledge.document import Passage, Question
@@ -51,13 +51,37 @@ def rank_evidence(
             text=text,
             passage=index,
             position=position,
-            score=(1 - WORD_SHARE) * float(cosine) + WORD_SHARE * share,
+            score=_mixed(float(cosine), share),
             cosine=float(cosine),
             word_share=share,
         )
         for (index, position, text), cosine, share in zip(places, cosines, shares, strict=True)
     )
     return tuple(sorted(ranked, key=lambda evidence: -evidence.score))
+
+
+def rank_together(
+    question: Question,
+    passages: Sequence[Passage],
+    beside: Sequence[Passage],
+    query_vector: Vectors,
+    embedder: Embedder,
+    most: int,
+) -> tuple[Passage, ...]:
+    """Put passages that nobody searched for among those that were found, best first.
+
+    They come on top: what was found keeps up to `most` places, what lay beside it gets as many.
+    """
+    cosines = embedder.embed([f"{item.header}\n{item.text}" for item in beside]) @ query_vector
+    shares = _word_shares(question.text, [f"{item.header} {item.text}" for item in (*passages, *beside)])
+    scored = [
+        replace(item, cosine=float(cosine), word_score=share, score=_mixed(float(cosine), share))
+        for item, cosine, share in zip(beside, cosines, shares[len(passages) :], strict=True)
+    ]
+    chosen = [*passages[:most], *sorted(scored, key=lambda item: -item.score)[:most]]
+    share_of = {id(item): share for item, share in zip(passages, shares, strict=False)}
+    # The fused score of a retrieval is comparable within it only: here both are measured alike.
+    return tuple(sorted(chosen, key=lambda item: -_mixed(item.cosine, share_of.get(id(item), item.word_score))))
 
 
 def in_reading_order(evidence: Sequence[Evidence]) -> list[Evidence]:
@@ -68,6 +92,10 @@ def in_reading_order(evidence: Sequence[Evidence]) -> list[Evidence]:
 def rarity(texts: int, holding: int) -> float:
     """Inverse document frequency, never zero."""
     return math.log(1 + texts / (0.5 + holding))
+
+
+def _mixed(cosine: float, word_share: float) -> float:
+    return (1 - WORD_SHARE) * cosine + WORD_SHARE * word_share
 
 
 def _sentences(passages: Sequence[Passage]) -> list[tuple[int, int, str]]:

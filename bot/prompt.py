@@ -6,18 +6,24 @@ documents wrote goes into user messages, as data; the system message holds none 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.evidence import Evidence, in_reading_order
+from bot.turn import Length
 from knowledge.document import HistoryTurn, Passage, Question
 from models.errors import PromptTooLongError
 from models.generator import ChatMessage
 
-INSTRUCTIONS = (
-    "You answer questions using only the given text. Answer in one or two short, complete sentences. "
+_INSTRUCTIONS = (
+    "You answer questions using only the given text. {length} "
     "If the text does not answer the question, say: The text does not say."
 )
+_LENGTHS: Mapping[Length, str] = {
+    "short": "Answer in one short, complete sentence.",
+    "normal": "Answer in one or two short, complete sentences.",
+    "detailed": "Answer in full, in three to six complete sentences.",
+}
 # One worked example: without it a 135M model answers with "The answer is:" or repeats the question.
 EXAMPLE = (
     ChatMessage(
@@ -43,6 +49,22 @@ class Budget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How the answer is wanted, for the system message: nothing that the person who asks wrote."""
+
+    length: Length = "normal"
+    language: str = ""
+    """Its name in English; empty to say nothing about it."""
+    house_rules: str = ""
+
+    @property
+    def instructions(self) -> str:
+        """The system message."""
+        language = f"Answer in {self.language}." if self.language else ""
+        return " ".join(filter(None, (_INSTRUCTIONS.format(length=_LENGTHS[self.length]), language, self.house_rules)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prompt:
     """Messages that fit, and what went into them."""
 
@@ -53,34 +75,33 @@ class Prompt:
 def prompt_from_sentences(
     question: Question,
     evidence: Sequence[Evidence],
-    house_rules: str,
+    manner: Manner,
     budget: Budget,
 ) -> Prompt:
     """Build the prompt from chosen sentences, best first; the worst are left out until it fits."""
     for count in range(len(evidence), 0, -1):
         text = _sentences_as_text(evidence[:count])
-        prompt = _prompt(question, text, house_rules, budget)
+        prompt = _prompt(question, text, manner, budget)
         if prompt.tokens + budget.answer_tokens <= budget.context_size:
             return prompt
     raise _too_long(budget)
 
 
-def prompt_from_passages(question: Question, passages: Sequence[Passage], house_rules: str, budget: Budget) -> Prompt:
+def prompt_from_passages(question: Question, passages: Sequence[Passage], manner: Manner, budget: Budget) -> Prompt:
     """Build the prompt from whole passages, best first, for models that read long texts well."""
     for count in range(len(passages), 0, -1):
         text = "\n\n".join(f"[{n}] {item.header}\n{item.text}" for n, item in enumerate(passages[:count], 1))
-        prompt = _prompt(question, text, house_rules, budget)
+        prompt = _prompt(question, text, manner, budget)
         if prompt.tokens + budget.answer_tokens <= budget.context_size:
             return prompt
     raise _too_long(budget)
 
 
-def _prompt(question: Question, text: str, house_rules: str, budget: Budget) -> Prompt:
-    system = f"{INSTRUCTIONS} {house_rules}".strip()
+def _prompt(question: Question, text: str, manner: Manner, budget: Budget) -> Prompt:
     asked = shorten(question.text, _QUESTION_CHARACTERS)
     content = f"Text: {text}\n\n{_conversation(question.history)}Question: {asked}"
     messages = (
-        ChatMessage(role="system", content=system),
+        ChatMessage(role="system", content=manner.instructions),
         *EXAMPLE,
         ChatMessage(role="user", content=content),
     )

@@ -12,7 +12,11 @@ from itertools import takewhile
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st vs etc e.g i.e eg ie no fig sec inc ltd co corp approx dept est jr sr al".split()
 )
-_BREAK = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9À-Þ#*_`])")
+_BREAK = re.compile(
+    r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[^\W_a-zß-ÿа-яёα-ω]|[\"'“‘(\[]?[#*_`])|(?<=[。！？])[”’」』）]*\s*(?=\S)"
+)
+# Kana, Chinese signs, Thai: no spaces between words.
+_UNPARTED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 _LIST_ITEM = re.compile(r"^\s*(?:[-*+•]|\d{1,3}[.)])\s+")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s")
 _TABLE_RULE = re.compile(r"^\s*\|?[\s:|-]+\|[\s:|-]*$")
@@ -59,9 +63,17 @@ def content_words(text: str) -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words of a text, accents folded."""
-    folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode() or text
-    return [match.group().lower().replace("’", "'") for match in _WORD.finditer(folded)]
+    """Lower-case words of a text, accents folded; pairs of signs where a script does not part its words."""
+    folded = text
+    if not text.isascii():
+        apart = unicodedata.normalize("NFKD", text)
+        folded = unicodedata.normalize("NFC", "".join(sign for sign in apart if not unicodedata.combining(sign)))
+    found = (match.group().lower().replace("’", "'") for match in _WORD.finditer(folded))
+    return [word for run in found for word in (_pairs(run) if _UNPARTED.search(run) else (run,))]
+
+
+def _pairs(run: str) -> Iterator[str]:
+    yield from (run[start : start + 2] for start in range(max(1, len(run) - 1)))
 
 
 def stem(word: str) -> str:

@@ -44,9 +44,15 @@ class FixedLibrary:
         """What turns texts into vectors."""
         return self._embedder
 
-    def retrieve(self, question: Question, audience: Audience, k: int) -> Retrieved:
-        """The first `k` of the passages that this audience may read."""
-        readable = tuple(item for item in self._passages if audience.may_read(item.audience))
+    def retrieve(
+        self, question: Question, audience: Audience, k: int, *, sources: frozenset[str] | None = None
+    ) -> Retrieved:
+        """The first `k` of the passages that this audience may read, of these sources."""
+        readable = tuple(
+            item
+            for item in self._passages
+            if audience.may_read(item.audience) and (sources is None or item.source in sources)
+        )
         return Retrieved(
             passages=readable[:k],
             query_vector=self._embedder.embed([question.text], role="question")[0],

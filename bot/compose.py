@@ -1,0 +1,240 @@
+"""From evidence to text: the model writes, and each sentence is checked against the sources before it is passed on.
+
+Knows passages and a generator; not how the passages were found, nor for whom.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bot.answer_options import AnswerOptions
+from bot.cite import Citer, SentenceStream, Support, citation_of, says_not_answered, without_markers
+from bot.evidence import Evidence, in_reading_order
+from bot.prompt import Budget, Manner, Prompt, prompt_from_passages, prompt_from_sentences
+from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done
+from knowledge.document import Passage, Question
+from knowledge.embed import Embedder
+from models.errors import GenerationStopped
+from models.generator import Generator
+
+logger = logging.getLogger(__name__)
+
+NOT_FOUND = "I could not find an answer to that in my sources."
+STOPPED = "Stopped."
+_QUOTING = "The sources say: "
+_QUOTING_MORE = "The sources also say: "
+_MOST_QUOTED = 500
+_NEARLY_AS_GOOD = 0.85
+_NEAREST = 3
+# A small model says "the text does not say" of texts that do: it is believed only where retrieval has doubts, too.
+_SURE_SUPPORT = 0.7
+# A sentence with less of itself in any sentence of the sources is the model's own idea: measured in
+# tests/benchmarks/README.md, "Grounding".
+_LEAST_SHARE = 0.6
+_LEAST_RELEVANCE = 0.7
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    """What an answer is written with."""
+
+    generator: Generator
+    embedder: Embedder
+    options: AnswerOptions
+    manner: Manner
+    crosses_languages: bool = False
+    """The answer is wanted in another language than the sources': words cannot be compared then, meanings can."""
+
+
+@dataclass(kw_only=True)
+class Draft:
+    """An answer while it is being written; used by one thread."""
+
+    question: Question
+    passages: tuple[Passage, ...]
+    evidence: tuple[Evidence, ...]
+    support: float
+    started: float
+    retrieve_seconds: float
+    understood: str = ""
+    first_token_seconds: float = 0.0
+    written: list[str] = field(default_factory=list)
+    raw: list[str] = field(default_factory=list)
+
+    def said_before(self) -> list[str]:
+        """What we said in this answer and in the last one: a small model likes to say it again."""
+        answers = [turn.text for turn in self.question.history if turn.role == "assistant"]
+        return [*self.written, *answers[-1:]]
+
+    def text(self) -> str:
+        """What was written so far."""
+        return "".join(self.written).strip()
+
+    def finished(
+        self, version: str, citations: tuple[Citation, ...], tokens: AnswerTokens, *, stopped: bool = False
+    ) -> Answer:
+        """The answer as it stands."""
+        return Answer(
+            text=self.text() or STOPPED,
+            citations=citations,
+            abstained=False,
+            passages=self.passages,
+            support=self.support,
+            version=version,
+            seconds=self._seconds(),
+            tokens=tokens,
+            stopped=stopped,
+            understood=self.understood,
+        )
+
+    def abstention(self, version: str, tokens: AnswerTokens | None = None) -> Answer:
+        """The honest other answer: not found, and what came nearest."""
+        return Answer(
+            text=NOT_FOUND,
+            citations=(),
+            abstained=True,
+            nearest=_nearest(self.passages, self.evidence),
+            passages=self.passages,
+            support=self.support,
+            version=version,
+            seconds=self._seconds(),
+            tokens=tokens or AnswerTokens(prompt=0, completion=0),
+            understood=self.understood,
+        )
+
+    def _seconds(self) -> AnswerSeconds:
+        total = time.perf_counter() - self.started
+        return AnswerSeconds(retrieve=self.retrieve_seconds, first_token=self.first_token_seconds or total, total=total)
+
+
+def write(draft: Draft, writer: Writer, cancel: threading.Event | None) -> Iterator[AnswerEvent]:
+    """Write the answer, sentence by sentence, and end with Done."""
+    options, generator = writer.options, writer.generator
+    prompt = _prompt(draft, writer)
+    citer = Citer(draft.passages, draft.evidence, draft.question.text)
+    stopped = False
+    try:
+        for sentence in _sentences(draft, prompt, writer, cancel):
+            if says_not_answered(sentence) and not draft.written:
+                if draft.support >= _SURE_SUPPORT and options.unsupported == "drop":
+                    break
+                yield Done(answer=draft.abstention(generator.version, _tokens(draft, prompt, generator)))
+                return
+            if (text := _checked(sentence, draft, citer, writer)) is not None:
+                draft.written.append(text)
+                yield Delta(text=text)
+            if options.most_sentences and len(draft.written) >= options.most_sentences:
+                break
+    except GenerationStopped:
+        stopped = True
+    if not draft.written and not stopped:
+        # Nothing that the model wrote stands in the sources: let the sources speak themselves.
+        yield _append(draft, _quote(draft, citer))
+    if not stopped and (more := _quote_beside(draft, citer, options.quotes_beside)):
+        yield _append(draft, more)
+    tokens = _tokens(draft, prompt, generator)
+    yield Done(answer=draft.finished(generator.version, citer.citations, tokens, stopped=stopped))
+
+
+def _append(draft: Draft, text: str) -> Delta:
+    draft.written.append(text)
+    return Delta(text=text)
+
+
+def _sentences(draft: Draft, prompt: Prompt, writer: Writer, cancel: threading.Event | None) -> Iterator[str]:
+    stream = SentenceStream()
+    for piece in writer.generator.stream(prompt.messages, writer.options.generation, cancel):
+        draft.first_token_seconds = draft.first_token_seconds or time.perf_counter() - draft.started
+        draft.raw.append(piece)
+        yield from stream.add(piece)
+    if rest := stream.rest():
+        yield rest
+
+
+def _checked(sentence: str, draft: Draft, citer: Citer, writer: Writer) -> str | None:
+    """The sentence with its citation, or None where it may not be said.
+
+    That is: a repetition, a question back, what no passage holds, what holds but speaks of something else.
+    """
+    drops = writer.options.unsupported == "drop"
+    clean = without_markers(sentence)
+    if not clean.strip():
+        return clean if draft.written else None
+    if clean.rstrip().endswith("?") or any(clean.strip() in earlier for earlier in draft.said_before()):
+        return None
+    support = _support(clean, citer, writer)
+    if support is None:
+        return None if drops else clean
+    if drops and _beside_the_point(support.evidence, draft):
+        return None
+    return f"{clean.rstrip()} [{citer.cite(support.evidence)}]"
+
+
+def _support(sentence: str, citer: Citer, writer: Writer) -> Support | None:
+    support = citer.support(sentence)
+    if support is not None and support.share >= _LEAST_SHARE:
+        return support
+    logger.debug("a sentence stands on no passage (share %.2f)", support.share if support else 0.0)
+    return citer.support_across(sentence, writer.embedder) if writer.crosses_languages else None
+
+
+def _beside_the_point(evidence: Evidence, draft: Draft) -> bool:
+    """A small model likes to copy a true sentence that answers nothing; the sources' best one is better then."""
+    return evidence.score < _LEAST_RELEVANCE * max(item.score for item in draft.evidence)
+
+
+def _quote(draft: Draft, citer: Citer) -> str:
+    """The best sentence, and the next best where it is nearly as good and both are short."""
+    best, *others = draft.evidence
+    quoted = [best]
+    others = [item for item in others if item.text not in best.text and best.text not in item.text]
+    if others and others[0].score >= _NEARLY_AS_GOOD * best.score:
+        quoted += others[:1] if len(best.text) + len(others[0].text) <= _MOST_QUOTED else []
+    return _QUOTING + _in_quotes(quoted, citer)
+
+
+def _quote_beside(draft: Draft, citer: Citer, most: int) -> str:
+    """What the sources say besides, where that speaks to the question nearly as well as what was written."""
+    said = draft.text()
+    best = draft.evidence[0].score
+    fitting = [item for item in draft.evidence if item.score >= _LEAST_RELEVANCE * best]
+    fresh: list[Evidence] = []
+    for item in fitting:
+        if len(fresh) < most and not citer.is_said(item, said) and not any(item.text in one.text for one in fresh):
+            fresh.append(item)
+    return f" {_QUOTING_MORE}{_in_quotes(fresh, citer)}" if fresh else ""
+
+
+def _in_quotes(quoted: Sequence[Evidence], citer: Citer) -> str:
+    return " ".join(f"“{item.text}” [{citer.cite(item)}]" for item in in_reading_order(quoted))
+
+
+def _prompt(draft: Draft, writer: Writer) -> Prompt:
+    options, generator = writer.options, writer.generator
+    budget = Budget(
+        context_size=generator.context_size,
+        answer_tokens=options.generation.max_tokens,
+        count_tokens=generator.count_tokens,
+    )
+    if options.evidence_sentences == 0:
+        return prompt_from_passages(draft.question, draft.passages, writer.manner, budget)
+    chosen = draft.evidence[: options.evidence_sentences]
+    return prompt_from_sentences(draft.question, chosen, writer.manner, budget)
+
+
+def _tokens(draft: Draft, prompt: Prompt, generator: Generator) -> AnswerTokens:
+    return AnswerTokens(prompt=prompt.tokens, completion=generator.count_tokens("".join(draft.raw)))
+
+
+def _nearest(passages: Sequence[Passage], evidence: Sequence[Evidence]) -> tuple[Citation, ...]:
+    """The documents that came nearest, one citation each."""
+    found: dict[str, Citation] = {}
+    for item in evidence:
+        passage = passages[item.passage]
+        if passage.uri not in found and len(found) < _NEAREST:
+            found[passage.uri] = citation_of(passage, len(found) + 1, item.text)
+    return tuple(found.values())
