@@ -13,7 +13,8 @@ from typing import Any
 
 @dataclass(kw_only=True)
 class SlackDouble:
-    """Answers each method with a fixed reply and keeps which token asked."""
+    """Answers each method with a fixed reply, of its own for a token where there is one ("auth.test xoxb-1"), and
+    keeps who asked what."""
 
     replies: Mapping[str, Mapping[str, Any]]
     scopes: str = ""
@@ -35,7 +36,8 @@ def slack_double(replies: Mapping[str, Mapping[str, Any]], scopes: str = "") -> 
             token = self.headers.get("Authorization", "").removeprefix("Bearer ")
             double.asked.append((method, token))
             double.sent.append((method, token, content))
-            body = json.dumps(double.replies.get(method, {"ok": False, "error": "unknown_method"})).encode()
+            reply = double.replies.get(f"{method} {token}") or double.replies.get(method)
+            body = json.dumps(reply or {"ok": False, "error": "unknown_method"}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
