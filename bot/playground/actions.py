@@ -90,11 +90,17 @@ async def block_action(playground: Playground, body: Body) -> JSON:
     """Press a button, or choose something."""
     user = person_of(playground, body)
     answer = await playground.interactivity.block_action(
-        user, object_in(body, "container"), object_in(body, "action"), body.get("state")
+        user, object_in(body, "container"), object_in(body, "action"), _values(body)
     )
     if not answer.received:
         raise ApiError("operation_timed_out")
     return {}
+
+
+async def block_suggestion(playground: Playground, body: Body) -> JSON:
+    """Type into an external select."""
+    user, typed = person_of(playground, body), str(body.get("value", ""))
+    return await playground.interactivity.suggest(user, object_in(body, "container"), object_in(body, "action"), typed)
 
 
 async def view_submit(playground: Playground, body: Body) -> JSON:
@@ -162,6 +168,7 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "delete": delete,
     "react": react,
     "block_action": block_action,
+    "block_suggestion": block_suggestion,
     "view_submit": view_submit,
     "view_close": view_close,
     "open_home": open_home,
@@ -182,6 +189,12 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "faults": faults,
     "features": features,
 }
+
+
+def _values(body: Body) -> JSON:
+    state = body.get("state")
+    values = state.get("values") if isinstance(state, dict) else None
+    return values if isinstance(values, dict) else {}
 
 
 def _say_bot_is_absent(playground: Playground, channel: Channel, user: str, message: JSON) -> None:

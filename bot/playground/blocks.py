@@ -23,7 +23,8 @@ MESSAGE_BLOCKS = 50
 MESSAGE_BLOCK_CHARACTERS = 13_200
 MARKDOWN_CHARACTERS = 12_000
 VIEW_BYTES = 250_000
-_MESSAGE_ONLY = frozenset({"markdown", "context_actions"})
+TABLE_CHARACTERS = 10_000
+_MESSAGE_ONLY = frozenset({"markdown", "context_actions", "table", "task_card", "plan"})
 _BLOCKS: TypeAdapter[list[AnyBlock]] = TypeAdapter(list[AnyBlock])
 
 
@@ -34,6 +35,11 @@ def message_blocks(blocks: Any, *, too_long: str, too_many: str = "invalid_block
     lines = list(_wrong(_BLOCKS, blocks, "/blocks")) or list(_repeated_ids(blocks, "/blocks"))
     if lines:
         raise ApiError("invalid_blocks", *lines)
+    tables = [block for block in blocks if block["type"] == "table"]
+    if len(tables) > 1:
+        raise ApiError("invalid_blocks", "[ERROR] only one table is allowed [json-pointer:/blocks]")
+    if sum(map(len, _texts(tables))) > TABLE_CHARACTERS:
+        raise ApiError("invalid_blocks", f"[ERROR] a table has {TABLE_CHARACTERS} characters at most")
     if sum(_expanded(block) for block in blocks) > MESSAGE_BLOCKS:
         raise ApiError(too_many, f"[ERROR] no more than {MESSAGE_BLOCKS} items allowed [json-pointer:/blocks]")
     markdown = sum(len(block["text"]) for block in blocks if block["type"] == "markdown")

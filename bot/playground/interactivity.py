@@ -7,44 +7,18 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.playground.elements import chosen_value, find_element, missing_inputs
+from bot.playground.blocks import modal_view
+from bot.playground.elements import chosen_value, complete_state, find_element, form_errors
 from bot.playground.errors import ApiError
 from bot.playground.events import interaction
+from bot.playground.rights import ResponseUrl, Rights
 from bot.playground.workspace import APP_ID, BOT_ID, JSON, TEAM_ID, Channel, new_id
 
 if TYPE_CHECKING:
     from bot.playground.delivery import Acknowledgement
     from bot.playground.playground import Playground
 
-TRIGGER_SECONDS = 3.0
-RESPONSE_URL_SECONDS = 1800.0
-RESPONSE_URL_USES = 5
 MOST_STACKED_VIEWS = 3
-
-
-@dataclass(kw_only=True)
-class Trigger:
-    """The right to open one modal for a person, for three seconds."""
-
-    user: str
-    created_at: float
-    from_modal: bool
-    used: bool = False
-
-
-@dataclass(kw_only=True)
-class ResponseUrl:
-    """The right to answer an interaction a few times."""
-
-    channel: str
-    user: str
-    message_ts: str
-    """What `replace_original` replaces: the message with the button, or else the newest answer given here."""
-    thread_ts: str | None
-    created_at: float
-    follows_answers: bool
-    """Without a message of the app's to begin with, each new answer becomes the original of the next."""
-    uses_left: int = RESPONSE_URL_USES
 
 
 @dataclass(kw_only=True)
@@ -60,23 +34,22 @@ class Interactivity:
 
     def __init__(self, playground: Playground) -> None:
         self._playground = playground
-        self._triggers: dict[str, Trigger] = {}
+        self.rights = Rights(playground)
         self._views: dict[str, OpenView] = {}
         self._stacks: dict[str, list[str]] = {}
-        self.response_urls: dict[str, ResponseUrl] = {}
 
     # Modals, called by the views methods
 
     def open(self, trigger_id: str, view: JSON) -> JSON:
         """Open a modal in front of the person who gave the trigger."""
-        trigger = self._exchange(trigger_id)
+        trigger = self.rights.exchange(trigger_id)
         body = self._new_body(view, root=None, previous=None)
         self._stacks[trigger.user] = [body["id"]]
         return self._show("open", trigger.user, body)
 
     def push(self, trigger_id: str, view: JSON) -> JSON:
         """Put a modal on top of the one that gave the trigger."""
-        trigger = self._exchange(trigger_id)
+        trigger = self.rights.exchange(trigger_id)
         stack = self._stacks.get(trigger.user, [])
         if not stack:
             raise ApiError("not_found")
@@ -115,41 +88,55 @@ class Interactivity:
 
     # What people do, called by the page
 
-    async def block_action(self, user: str, container: JSON, action: JSON, state: JSON | None) -> Acknowledgement:
+    async def block_action(self, user: str, container: JSON, action: JSON, values: JSON) -> Acknowledgement:
         """Send block_actions for an element that the person may see; raises ApiError where there is no such element."""
-        where = {"message": self._in_message, "view": self._in_view, "home": self._in_home}
-        build = where.get(str(container.get("type")))
-        if build is None:
-            raise ApiError("invalid_arguments", "container.type is message, view or home")
-        content = build(user, container, action)
-        if state is not None:
-            content["state"] = state
-            if "view" in content:
-                content["view"]["state"] = state
+        blocks, content = self._place(user, container)
         workspace = self._playground.workspace
-        from_modal = container["type"] == "view"
+        sent = self._action(blocks, action)
+        state = complete_state(blocks, values, workspace)
+        if "view" in content:
+            content["view"]["state"] = state
+        else:
+            content["state"] = state
         payload = interaction(
             "block_actions",
             user=workspace.users[user],
             workspace=workspace,
-            trigger_id=self._new_trigger(user, from_modal=from_modal),
+            trigger_id=self.rights.new_trigger(user, from_modal=container["type"] == "view"),
             **content,
+            actions=[sent],
         )
         return await self._playground.socket.send_interaction(payload, accepts_response=False)
+
+    async def suggest(self, user: str, container: JSON, action: JSON, typed: str) -> JSON:
+        """Ask the app for the options of an external select; gives its `options` or `option_groups`."""
+        blocks, content = self._place(user, container)
+        element = find_element(blocks, str(action.get("block_id")), str(action.get("action_id")))
+        if element is None or element["type"] not in ("external_select", "multi_external_select"):
+            raise ApiError("element_not_found")
+        workspace = self._playground.workspace
+        content.pop("response_url", None)
+        named = {"block_id": action["block_id"], "action_id": action["action_id"], "value": typed}
+        payload = interaction("block_suggestion", user=workspace.users[user], workspace=workspace, **content, **named)
+        answer = await self._playground.socket.send_interaction(payload, accepts_response=True)
+        if not answer.received:
+            raise ApiError("operation_timed_out")
+        return {key: value for key, value in (answer.payload or {}).items() if key in ("options", "option_groups")}
 
     async def submit(self, user: str, view_id: str, values: JSON) -> JSON:
         """Send view_submission and do what the app's acknowledgement says; gives the errors to show, if any."""
         view = self._owned(user, view_id)
-        missing = missing_inputs(view.body, values)
-        if missing:
-            return self._show_errors(user, view.body, missing)
-        view.body["state"] = {"values": values}
         workspace = self._playground.workspace
+        state = complete_state(view.body["blocks"], values, workspace)
+        errors = form_errors(view.body, state)
+        if errors:
+            return self._show_errors(user, view.body, errors)
+        view.body["state"] = state
         payload = interaction(
             "view_submission",
             user=workspace.users[user],
             workspace=workspace,
-            trigger_id=self._new_trigger(user, from_modal=True),
+            trigger_id=self.rights.new_trigger(user, from_modal=True),
             view=copy.deepcopy(view.body),
             response_urls=[],
         )
@@ -177,7 +164,7 @@ class Interactivity:
     async def slash(self, user: str, channel: Channel, command: str, text: str) -> tuple[ResponseUrl, JSON | None]:
         """Send a slash command; gives where answers go, and what the app's acknowledgement says, if anything."""
         workspace = self._playground.workspace
-        address = self._new_response_url(channel, user)
+        address, target = self.rights.new_address(channel, user)
         payload = {
             "token": "playground",
             "team_id": TEAM_ID,
@@ -191,19 +178,19 @@ class Interactivity:
             "api_app_id": APP_ID,
             "is_enterprise_install": "false",
             "response_url": address,
-            "trigger_id": self._new_trigger(user, from_modal=False),
+            "trigger_id": self.rights.new_trigger(user, from_modal=False),
         }
         answer = await self._playground.socket.send_command(payload)
         if not answer.received:
             raise ApiError("operation_timed_out")
-        return self.response_urls[address.rpartition("/")[2]], answer.payload
+        return target, answer.payload
 
     async def shortcut(self, user: str, callback_id: str, place: tuple[Channel, JSON] | None) -> None:
         """Send a shortcut: one of a message, or a global one, which has no address to answer to."""
         workspace = self._playground.workspace
         content: JSON = {
             "callback_id": callback_id,
-            "trigger_id": self._new_trigger(user, from_modal=False),
+            "trigger_id": self.rights.new_trigger(user, from_modal=False),
             "action_ts": workspace.next_ts(),
         }
         if place is not None:
@@ -212,7 +199,7 @@ class Interactivity:
                 "message_ts": message["ts"],
                 "message": copy.deepcopy(message),
                 "channel": {"id": channel.id, "name": channel.name or "directmessage"},
-                "response_url": self._new_response_url(channel, user, thread_ts=message.get("thread_ts")),
+                "response_url": self.rights.new_address(channel, user, thread_ts=message.get("thread_ts"))[0],
             }
         kind = "shortcut" if place is None else "message_action"
         payload = interaction(kind, user=workspace.users[user], workspace=workspace, **content)
@@ -220,22 +207,23 @@ class Interactivity:
         if not answer.received:
             raise ApiError("operation_timed_out")
 
-    def take_response_url(self, key: str) -> ResponseUrl:
-        """Use a response address once; raises ApiError where it is unknown, used up or too old."""
-        found = self.response_urls.get(key)
-        if found is None:
-            raise ApiError("invalid_url", status=404)
-        age = self._playground.workspace.now() - found.created_at
-        if age > RESPONSE_URL_SECONDS / self._playground.socket.time_scale:
-            raise ApiError("expired_url", status=404)
-        if found.uses_left == 0:
-            raise ApiError("used_url", status=404)
-        found.uses_left -= 1
-        return found
-
     # Where an action happened
 
-    def _in_message(self, user: str, container: JSON, action: JSON) -> JSON:
+    def _place(self, user: str, container: JSON) -> tuple[list[JSON], JSON]:
+        """Give the blocks that a person sees in a place, and what a payload says of the place."""
+        kind = container.get("type")
+        if kind == "message":
+            return self._in_message(user, container)
+        if kind == "view":
+            return self._in_view(self._owned(user, str(container.get("view_id"))).body)
+        if kind != "home":
+            raise ApiError("invalid_arguments", "container.type is message, view or home")
+        home = self._playground.workspace.homes.get(user)
+        if home is None:
+            raise ApiError("view_not_found")
+        return self._in_view(home)
+
+    def _in_message(self, user: str, container: JSON) -> tuple[list[JSON], JSON]:
         workspace = self._playground.workspace
         channel = workspace.channels.get(str(container.get("channel")))
         ts = str(container.get("ts"))
@@ -248,36 +236,19 @@ class Interactivity:
         if message is None:
             raise ApiError("message_not_found")
         place = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": ephemeral is not None}
-        if "thread_ts" in message:
-            place["thread_ts"] = message["thread_ts"]
+        thread_ts = message.get("thread_ts")
+        if thread_ts is not None:
+            place["thread_ts"] = thread_ts
         content: JSON = {
             "container": place,
             "channel": {"id": channel.id, "name": channel.name or "directmessage"},
-            "actions": [self._action(message.get("blocks", []), action)],
-            "state": {"values": {}},
-            "response_url": self._new_response_url(
-                channel, user, message_ts=message["ts"], thread_ts=message.get("thread_ts")
-            ),
+            "response_url": self.rights.new_address(channel, user, message_ts=ts, thread_ts=thread_ts)[0],
         }
-        return content if ephemeral else content | {"message": copy.deepcopy(message)}
+        blocks: list[JSON] = message.get("blocks", [])
+        return blocks, content if ephemeral else content | {"message": copy.deepcopy(message)}
 
-    def _in_view(self, user: str, container: JSON, action: JSON) -> JSON:
-        view = self._owned(user, str(container.get("view_id")))
-        return self._view_content(view.body, action)
-
-    def _in_home(self, user: str, container: JSON, action: JSON) -> JSON:
-        del container
-        home = self._playground.workspace.homes.get(user)
-        if home is None:
-            raise ApiError("view_not_found")
-        return self._view_content(home, action)
-
-    def _view_content(self, body: JSON, action: JSON) -> JSON:
-        return {
-            "container": {"type": "view", "view_id": body["id"]},
-            "view": copy.deepcopy(body),
-            "actions": [self._action(body["blocks"], action)],
-        }
+    def _in_view(self, body: JSON) -> tuple[list[JSON], JSON]:
+        return body["blocks"], {"container": {"type": "view", "view_id": body["id"]}, "view": copy.deepcopy(body)}
 
     def _action(self, blocks: list[JSON], action: JSON) -> JSON:
         element = find_element(blocks, str(action.get("block_id")), str(action.get("action_id")))
@@ -289,43 +260,9 @@ class Interactivity:
             "action_id": element["action_id"],
             "action_ts": self._playground.workspace.next_ts(),
         }
-        return sent | chosen_value(element, action)
+        return sent | chosen_value(element, action, self._playground.workspace)
 
     # Small steps
-
-    def _new_trigger(self, user: str, *, from_modal: bool) -> str:
-        trigger_id = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**10)}.{secrets.token_hex(16)}"
-        now = self._playground.workspace.now()
-        # Old ones are kept for a minute, so that a late use hears that it came too late.
-        self._triggers = {key: trigger for key, trigger in self._triggers.items() if trigger.created_at > now - 60}
-        self._triggers[trigger_id] = Trigger(user=user, created_at=now, from_modal=from_modal)
-        return trigger_id
-
-    def _exchange(self, trigger_id: str) -> Trigger:
-        trigger = self._triggers.get(trigger_id)
-        if trigger is None:
-            raise ApiError("invalid_trigger_id")
-        if trigger.used:
-            raise ApiError("exchanged_trigger_id")
-        if self._playground.workspace.now() - trigger.created_at > TRIGGER_SECONDS:
-            raise ApiError("expired_trigger_id")
-        trigger.used = True
-        return trigger
-
-    def _new_response_url(
-        self, channel: Channel, user: str, *, message_ts: str = "", thread_ts: str | None = None
-    ) -> str:
-        """Make an address for answers; the newest is the last in `response_urls`."""
-        key = secrets.token_urlsafe(24)
-        self.response_urls[key] = ResponseUrl(
-            channel=channel.id,
-            user=user,
-            message_ts=message_ts,
-            thread_ts=thread_ts,
-            follows_answers=not message_ts,
-            created_at=self._playground.workspace.now(),
-        )
-        return f"{self._playground.url}actions/{TEAM_ID}/{key}"
 
     def _new_body(self, view: JSON, *, root: str | None, previous: str | None) -> JSON:
         self.check_external_id(view.get("external_id"))
@@ -390,10 +327,12 @@ class Interactivity:
         if action == "errors":
             return self._show_errors(user, view.body, response.get("errors", {}))
         if action == "update":
-            self._replace(view, response["view"])
+            self._replace(view, modal_view(response.get("view")))
         elif action == "push":
             stack = self._stacks[user]
-            body = self._new_body(response["view"], root=stack[0], previous=stack[-1])
+            if len(stack) >= MOST_STACKED_VIEWS:
+                raise ApiError("push_limit_reached")
+            body = self._new_body(modal_view(response.get("view")), root=stack[0], previous=stack[-1])
             stack.append(body["id"])
             self._show("push", user, body)
         else:

@@ -9,9 +9,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from bot.playground.blocks import message_blocks
 from bot.playground.errors import ApiError
-from bot.playground.interactivity import ResponseUrl
 from bot.playground.methods.chat import bot_message
 from bot.playground.playground import Playground
+from bot.playground.rights import ResponseUrl
 from bot.playground.strict_json import read_json
 from bot.playground.workspace import JSON, Channel, Ephemeral
 
@@ -22,7 +22,7 @@ async def answer_response_url(request: Request, playground: Playground) -> Respo
         body = read_json(await request.body())
         if not isinstance(body, dict):
             raise ApiError("invalid_payload", status=400)
-        target = playground.interactivity.take_response_url(request.path_params["key"])
+        target = playground.interactivity.rights.take_address(request.path_params["key"])
         apply_answer(playground, target, body)
         status, text = 200, "ok"
     except ValueError:

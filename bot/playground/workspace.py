@@ -81,6 +81,8 @@ class Stream:
     started_at: float
     text: str = ""
     extra_blocks: list[JSON] = field(default_factory=list)
+    as_plan: bool = False
+    """Its tasks stand together in a plan, and not one after the other."""
     halted: bool = False
     """A person pressed Stop: it takes no more text, and only has to be finished."""
 

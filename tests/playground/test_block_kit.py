@@ -58,6 +58,30 @@ GOOD: list[JSON] = [
     field({"type": "checkboxes", "action_id": "c", "options": options(2), "initial_options": options(1)}),
     field({"type": "static_select", "action_id": "d", "placeholder": plain("Choose"), "options": options(100)}),
     field({"type": "static_select", "option_groups": [{"label": plain("One"), "options": options(2)}]}),
+    field({"type": "multi_static_select", "options": options(3), "initial_options": options(2)}),
+    field({"type": "external_select", "min_query_length": 0}),
+    field({"type": "users_select", "initial_user": "U0ADAPARK"}),
+    field({"type": "multi_users_select", "max_selected_items": 2}),
+    field({"type": "conversations_select", "default_to_current_conversation": True, "filter": {"include": ["im"]}}),
+    field({"type": "multi_conversations_select", "initial_conversations": ["C0GENERAL"]}),
+    field({"type": "channels_select", "initial_channel": "C0GENERAL"}),
+    field({"type": "multi_channels_select", "placeholder": plain("Channels")}),
+    field({"type": "number_input", "is_decimal_allowed": True, "initial_value": "2.5", "min_value": "-1"}),
+    field({"type": "datepicker", "initial_date": "2026-02-28"}),
+    field({"type": "timepicker", "initial_time": "23:59"}),
+    field({"type": "datetimepicker", "initial_date_time": 1_700_000_000}),
+    field({"type": "email_text_input"}),
+    {"type": "section", "text": plain("a"), "accessory": {"type": "multi_users_select", "action_id": "m"}},
+    {"type": "actions", "elements": [{"type": "overflow", "options": options(5)}, {"type": "datepicker"}]},
+    {"type": "image", "alt_text": "a", "slack_file": {"id": "F0NO"}, "title": plain("Votes")},
+    {
+        "type": "table",
+        "rows": [
+            [{"type": "raw_text", "text": "Days"}, {"type": "raw_number", "value": 28}],
+            [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": []}]}],
+        ],
+        "column_settings": [None, {"align": "right", "is_wrapped": True}],
+    },
     {
         "type": "rich_text",
         "elements": [
@@ -145,6 +169,37 @@ def test_good_blocks_are_taken_and_completed_with_ids(block: JSON) -> None:
             },
             "must be more than 0 characters [json-pointer:/blocks/0/elements/0/elements/0/text]",
         ),
+        (
+            field({"type": "static_select", "options": options(2), "initial_option": options(3)[2]}),
+            "initial option is not one of the options [json-pointer:/blocks/0/element]",
+        ),
+        (field({"type": "number_input"}), "missing required field: is_decimal_allowed"),
+        (
+            field({"type": "number_input", "is_decimal_allowed": False, "min_value": "3", "max_value": "2"}),
+            "min_value is greater than max_value",
+        ),
+        (field({"type": "datepicker", "initial_date": "2026-13-01"}), "[json-pointer:/blocks/0/element/initial_date]"),
+        (field({"type": "timepicker", "initial_time": "24:00"}), "[json-pointer:/blocks/0/element/initial_time]"),
+        (
+            {"type": "actions", "elements": [{"type": "multi_users_select"}]},
+            "unsupported type: multi_users_select [json-pointer:/blocks/0/elements/0]",
+        ),
+        ({"type": "actions", "elements": [{"type": "number_input"}]}, "unsupported type: number_input"),
+        (
+            {
+                "type": "section",
+                "text": plain("a"),
+                "accessory": {
+                    "type": "overflow",
+                    "options": [{"text": {"type": "mrkdwn", "text": "*a*"}, "value": "a"}],
+                },
+            },
+            "[json-pointer:/blocks/0/accessory/options/0/text",
+        ),
+        ({"type": "table", "rows": [[{"type": "raw_text", "text": "a"}] * 21]}, "no more than 20 items allowed"),
+        ({"type": "table", "rows": [[{"type": "raw_text", "text": "a"}]] * 101}, "no more than 100 items allowed"),
+        ({"type": "table", "rows": [[{"type": "raw_text", "text": "a" * 10_001}]]}, "10000 characters at most"),
+        ({"type": "task_card", "task_id": "1", "title": "a", "status": "done"}, "[json-pointer:/blocks/0/status]"),
         ({"type": "rich_text", "elements": []}, "[json-pointer:/blocks/0/elements]"),
     ],
 )
@@ -158,6 +213,24 @@ def test_bad_blocks_are_refused_with_a_line_that_points_at_the_place(block: JSON
 def test_block_ids_are_unique_in_a_message() -> None:
     with pytest.raises(ApiError, match="already exists"):
         message_blocks([{"type": "divider", "block_id": "a"}] * 2, too_long="x")
+
+
+def test_a_message_has_one_table() -> None:
+    table = {"type": "table", "rows": [[{"type": "raw_text", "text": "a"}]]}
+    message_blocks([table], too_long="x")
+    with pytest.raises(ApiError, match="only one table"):
+        message_blocks([table, table], too_long="x")
+
+
+@pytest.mark.parametrize("kind", ["table", "task_card", "plan"])
+def test_some_blocks_are_for_messages_only(kind: str) -> None:
+    blocks = {
+        "table": {"type": "table", "rows": [[{"type": "raw_text", "text": "a"}]]},
+        "task_card": {"type": "task_card", "task_id": "1", "title": "a", "status": "pending"},
+        "plan": {"type": "plan", "title": "a"},
+    }
+    with pytest.raises(ApiError, match=f"unsupported type: {kind}"):
+        home_view({"type": "home", "blocks": [blocks[kind]]})
 
 
 def test_markdown_counts_over_the_whole_message() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from tests.playground.site import ADA, ADA_DM, GENERAL, Site, error_of
 
@@ -96,3 +97,32 @@ def test_task_cards_replace_their_older_selves(site: Site) -> None:
         client.chat_appendStream(channel=ADA_DM, ts=ts, markdown_text="", chunks=[card])
     blocks = client.chat_stopStream(channel=ADA_DM, ts=ts)["message"]["blocks"]
     assert [(block["type"], block["status"]) for block in blocks] == [("task_card", "complete")]
+
+
+def test_a_stream_can_show_its_tasks_as_a_plan(site: Site) -> None:
+    client = site.client()
+    question = site.say("q", channel=ADA_DM)
+    ts = client.chat_startStream(channel=ADA_DM, thread_ts=question, task_display_mode="plan")["ts"]
+    for n, status in ((1, "complete"), (2, "in_progress")):
+        card = {"type": "task_update", "id": str(n), "title": f"Step {n}", "status": status}
+        chunks = [{"type": "plan_update", "title": "Looking"}, card]
+        client.chat_appendStream(channel=ADA_DM, ts=ts, markdown_text="", chunks=chunks)
+    divider = {"type": "divider"}
+    blocks = client.chat_stopStream(channel=ADA_DM, ts=ts, markdown_text="28", blocks=[divider])["message"]["blocks"]
+    assert [block["type"] for block in blocks] == ["markdown", "plan", "divider"]
+    assert (blocks[1]["title"], [task["title"] for task in blocks[1]["tasks"]]) == ("Looking", ["Step 1", "Step 2"])
+
+
+def test_what_the_client_is_shown_can_be_sent_as_blocks_too(site: Site) -> None:
+    details = {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "3 passages"}]}],
+    }
+    source = {"type": "url", "url": "https://a.example", "text": "Handbook"}
+    card = {"type": "task_card", "task_id": "1", "title": "Searched", "status": "complete"}
+    blocks: list[dict[str, Any]] = [
+        card | {"details": details, "sources": [source]},
+        {"type": "plan", "title": "Plan", "tasks": [card]},
+    ]
+    posted = site.client().chat_postMessage(channel=GENERAL, text="x", blocks=blocks)["message"]["blocks"]
+    assert [block["type"] for block in posted] == ["task_card", "plan"]

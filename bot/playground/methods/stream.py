@@ -61,11 +61,14 @@ def start(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
     channel = postable_channel(playground.workspace, arguments["channel"])
     if channel.kind != "im":
         _check_recipient(playground, arguments)
-    if arguments.get("task_display_mode", "timeline") not in ("timeline", "plan"):
+    display = arguments.get("task_display_mode", "timeline")
+    if display not in ("timeline", "plan"):
         raise ApiError("invalid_arguments", "[ERROR] must be a valid enum value [json-pointer:/task_display_mode]")
     text, blocks = _new_content(arguments)
     message = bot_message(playground, "") | playground.thread_parts(channel, arguments.get("thread_ts"))
-    stream = Stream(channel=channel.id, ts=message["ts"], started_at=playground.workspace.now())
+    stream = Stream(
+        channel=channel.id, ts=message["ts"], started_at=playground.workspace.now(), as_plan=display == "plan"
+    )
     _grow(message, stream, text, blocks)
     playground.streams.open(channel, message, stream)
     return {"channel": channel.id, "ts": message["ts"]}
@@ -161,4 +164,15 @@ def _grow(message: JSON, stream: Stream, text: str, blocks: list[JSON]) -> None:
     shown = [{"type": "markdown", "block_id": "stream", "text": stream_text}] if stream_text else []
     message["text"] = stream_text
     if shown or others:
-        message["blocks"] = shown + others
+        message["blocks"] = shown + (_as_plan(others) if stream.as_plan else others)
+
+
+def _as_plan(blocks: list[JSON]) -> list[JSON]:
+    """Put the task cards into the plan, which stands first."""
+    tasks = [block for block in blocks if block["type"] == "task_card"]
+    others = [block for block in blocks if block["type"] not in ("task_card", "plan")]
+    plan = next((block for block in blocks if block["type"] == "plan"), None)
+    if plan is None and not tasks:
+        return others
+    title = "" if plan is None else plan["title"]
+    return [{"type": "plan", "block_id": "plan", "title": title, "tasks": tasks}, *others]
