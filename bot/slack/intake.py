@@ -115,7 +115,7 @@ class Intake:
             return False
         if incoming.mentioned:
             rejoin_thread(self.engine, incoming.conversation)
-        if direct:
+        if direct and incoming.viewing is None:
             incoming = replace(incoming, viewing=viewing_of(self.engine, incoming.team, incoming.user))
         is_new = self._put_question(event_id, incoming)
         if is_new and direct and incoming.thread_ts:

@@ -226,7 +226,9 @@ def _question(
         thread_ts=thread_ts,
         text=text,
         mentioned=event.get("type") == "app_mention" or _mentions(raw, bot_user_id),
+        user_team=_string(event, "user_team") or _string(event, "source_team"),
         files=attached_files(event),
+        viewing=_viewed(event.get("app_context")) if kind == "im" else None,
     )
     if thread_ts and kind != "im" and is_leave(text):
         return LeaveRequest(incoming=incoming)
@@ -313,10 +315,14 @@ def _stop_button(event: Body, team: str) -> StopRequest | None:
 
 def _view_changed(event: Body, team: str) -> ViewChanged | None:
     user = _string(event, "user") or _string(_mapping(event.get("context")), "user_id")
-    entities = _mapping(event.get("context")).get("entities")
+    return ViewChanged(team=team, user=user, channel=_viewed(event.get("context"))) if user else None
+
+
+def _viewed(context: object) -> str | None:
+    entities = _mapping(context).get("entities")
     found = (_viewed_channel(_mapping(entity)) for entity in (entities if isinstance(entities, list) else ()))
     # Ordered by relevance: the first that is a channel is what "here" means.
-    return ViewChanged(team=team, user=user, channel=next(filter(None, found), None)) if user else None
+    return next(filter(None, found), None)
 
 
 def _viewed_channel(entity: Body) -> str:
