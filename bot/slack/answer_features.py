@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.answer import Answering
+from bot.slack.admins import admins_of
 from bot.slack.answer_actions import AnswerActions
 from bot.slack.features import Feature, TeamParts
 from bot.slack.forget import DeletedQuestions
@@ -13,13 +14,11 @@ def answer_features(parts: TeamParts) -> tuple[Feature, ...]:
     answering = parts.answering if isinstance(parts.answering, Answering) else None
     threshold = None if answering is None else answering.options.minimum_support
 
-    def is_admin(user: str) -> bool:
-        return user in parts.admins
-
+    admins = admins_of(parts)
     return (
         AnswerActions(
             parts=parts,
-            is_admin=is_admin,
+            is_admin=admins.is_admin,
             threshold=threshold,
             may_approve=False,
             presses={},
