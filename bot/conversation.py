@@ -9,7 +9,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from statistics import median
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -25,6 +26,9 @@ AnswerState = Literal["received", "placeholder_intent", "posted", "final_ready",
 Outcome = Literal["answered", "abstained", "stopped", "refused", "failed"]
 Way = Literal["message", "stream", "ephemeral"]
 """How an answer is shown."""
+
+_LATELY = timedelta(hours=2)
+_FEWEST_MEASURED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +245,20 @@ def load_saved(engine: sa.Engine, answer_id: int) -> SavedAnswer:
         understood=row.understood,
     )
     return SavedAnswer(answer=answer)
+
+
+def seconds_of_answers(engine: sa.Engine, *, most: int = 20) -> float | None:
+    """How long an answer takes, measured lately in this database; None before there are a few measurements."""
+    table = tables.answer
+    query = (
+        sa.select(table.c.total_seconds)
+        .where(table.c.total_seconds > 0, table.c.created_at > _now() - _LATELY)
+        .order_by(table.c.id.desc())
+        .limit(most)
+    )
+    with reading(engine) as connection:
+        measured = list(connection.scalars(query))
+    return median(measured) if len(measured) >= _FEWEST_MEASURED else None
 
 
 def message_of(engine: sa.Engine, answer_id: int) -> AnswerMessage | None:

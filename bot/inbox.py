@@ -79,6 +79,9 @@ class Waiting:
     thread_ts: str
     ahead: int
     """How many questions are worked on or come before it."""
+    user: str = ""
+    told: bool = False
+    """Whether the person was told a place before."""
 
 
 class Inbox:
@@ -219,6 +222,7 @@ class Inbox:
                 .values(state="dropped", payload={})
             )
             connection.execute(sa.update(inbox).where(*open_ones).values(withdrawn=True, not_before=None))
+        self.wake()
 
     def amend(self, *, channel: str, ts: str, text: str) -> bool:
         """Replace the text of a question that is not worked on yet."""
@@ -255,9 +259,16 @@ class Inbox:
                 channel=row.payload["channel"],
                 thread_ts=row.payload["thread_ts"] or row.payload["ts"],
                 ahead=place + (busy or 0),
+                user=row.user,
             )
             for place, row in enumerate(rows)
         )
+
+    def were_dropped(self, ids: Sequence[int]) -> frozenset[int]:
+        """Tell which of these rows nobody will work on any more."""
+        query = sa.select(inbox.c.id).where(inbox.c.id.in_(ids), inbox.c.state == "dropped")
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(query))
 
     def open_questions(
         self, *, channel: str, ts: str | None = None, conversation: str | None = None

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.inbox import Inbox, Kind, Lease, Waiting
 
@@ -37,8 +37,14 @@ class Lanes:
     """Starts and stops the threads; their leases are renewed while they work."""
 
     def __init__(
-        self, inbox: Inbox, lanes: Sequence[Lane], *, announce: Callable[[Waiting], None] | None = None
+        self,
+        inbox: Inbox,
+        lanes: Sequence[Lane],
+        *,
+        announce: Callable[[Waiting], None] | None = None,
+        clear: Callable[[Waiting], None] = lambda _waiting: None,
     ) -> None:
+        """`announce` tells a question's place in the line, `clear` takes it back where the question was dropped."""
         self._inbox = inbox
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -50,7 +56,7 @@ class Lanes:
         ]
         self._threads.append(threading.Thread(target=self._renew, name="lease-keeper", daemon=True))
         if announce is not None:
-            line = threading.Thread(target=self._tell_line, args=(announce,), name="waiting-line", daemon=True)
+            line = threading.Thread(target=self._tell_line, args=(announce, clear), name="waiting-line", daemon=True)
             self._threads.append(line)
 
     def start(self) -> None:
@@ -112,20 +118,27 @@ class Lanes:
             if self._stopping.is_set():
                 time.sleep(min(1.0, self._inbox.lease_seconds / 3))
 
-    def _tell_line(self, announce: Callable[[Waiting], None]) -> None:
-        told: dict[int, tuple[int, float]] = {}
+    def _tell_line(self, announce: Callable[[Waiting], None], clear: Callable[[Waiting], None]) -> None:
+        told: dict[int, tuple[Waiting, float]] = {}
         while not self._stopping.is_set():
             try:
-                line = self._inbox.waiting_line()
-                told = {waiting.id: told[waiting.id] for waiting in line if waiting.id in told}
-                for waiting in line:
-                    ahead, at = told.get(waiting.id, (-1, 0.0))
-                    if waiting.ahead != ahead or time.monotonic() - at > _SAY_AGAIN_SECONDS:
-                        announce(waiting)
-                        told[waiting.id] = (waiting.ahead, time.monotonic())
+                line = {waiting.id: waiting for waiting in self._inbox.waiting_line()}
+                for waiting in self._dropped([before for before, _ in told.values() if before.id not in line]):
+                    clear(waiting)
+                told = {row_id: told[row_id] for row_id in line if row_id in told}
+                for waiting in line.values():
+                    before, at = told.get(waiting.id, (None, 0.0))
+                    is_old = time.monotonic() - at > _SAY_AGAIN_SECONDS
+                    if before is None or before.ahead != waiting.ahead or is_old:
+                        announce(replace(waiting, told=before is not None))
+                        told[waiting.id] = (waiting, time.monotonic())
             except Exception:
                 logger.exception("the waiting line could not be told; trying again")
             seen = self._inbox.news
             self._inbox.wait(seen, _LINE_SECONDS)
             # A free worker takes a new question at once: then there is nothing to say.
             self._stopping.wait(0.5)
+
+    def _dropped(self, gone: Sequence[Waiting]) -> list[Waiting]:
+        dropped = self._inbox.were_dropped([waiting.id for waiting in gone]) if gone else frozenset()
+        return [waiting for waiting in gone if waiting.id in dropped]

@@ -27,6 +27,8 @@ ROLL_SECONDS = 255.0
 # From then on the end of a paragraph is a good place to go on in the next message.
 _ROLL_GENTLY = 0.8
 ROLL_CHARACTERS = 9_500
+# The first word is not kept waiting.
+_OPEN_SECONDS = 0.05
 ROLL_BLOCKS = 40
 _FENCE = re.compile(r"(`{3,})([\w+#-]*)")
 _TABLE_RULE = re.compile(r"[\s|:-]*-[\s|:-]*")
@@ -93,6 +95,8 @@ class AnswerStream:
     @property
     def pause(self) -> float:
         """Least seconds before the text is shown again."""
+        if self._way == "unopened":
+            return _OPEN_SECONDS
         return self._pace.append_seconds if self._way == "stream" else self._pace.seconds
 
     @property

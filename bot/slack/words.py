@@ -378,3 +378,47 @@ def waiting_for(ahead: int, seconds: float | None) -> str:
     minutes = round(seconds / 60)
     span = "less than a minute" if seconds < 45 else "about a minute" if minutes <= 1 else f"about {minutes} minutes"
     return f"{waiting(ahead).removesuffix('…')}, {span}…"
+
+
+# The form for one channel
+ADMINS_ONLY = "Only admins of this workspace, and people whom my operator named, can change this."
+CLOSE = "Close"
+CHANNEL_FORM_TITLE = "Channel settings"
+CHANNEL_FORM_ABOUT = "How I behave in"
+CHANNEL_FORM_SAVE = "Save"
+CHANNEL_FORM_SAVED = "✅ Saved for"
+CHANNEL_FORM_NOTED = "It holds from the next question on. My home page shows who changed what, and when."
+CHANNEL_FORM_SWITCHES_LABEL = "In this channel"
+CHANNEL_FORM_SWITCHES = {
+    "disabled": ("Switch me off here", "I stay silent and tell those who mention me why"),
+    "ephemeral": ("Show answers to the asker alone", "They can share an answer with the channel"),
+    "auto_answer": ("Answer questions nobody put to me", "Only where I am as sure as set below"),
+    "allow_external": ("Answer guests and other organisations", "Also in a channel that is shared with one"),
+}
+CHANNEL_FORM_SOURCES = "What I look into"
+CHANNEL_FORM_ALL_SOURCES = "Everything that this channel may read"
+CHANNEL_FORM_SOME_SOURCES = "Only these sources"
+CHANNEL_FORM_SOURCES_CHOOSE = "Choose sources"
+CHANNEL_FORM_SOURCES_HINT = "A choice narrows what I look into. It never shows the channel more than it may read."
+CHANNEL_FORM_SOURCES_NONE = "There is no source yet that this channel may read."
+CHANNEL_FORM_BOTH = "You also chose single sources below: please clear them, or look into only these."
+CHANNEL_FORM_NOT_HERE = "Direct messages have no such settings. Please use this in a channel, or on my home page."
+CHANNEL_FORM_NO_SOURCE = "Please choose a source, or let me look into everything."
+CHANNEL_FORM_FOLLOW_UPS_LABEL = "Follow-up questions in a thread, without a mention"
+CHANNEL_FORM_FOLLOW_UPS = {
+    "asker": "From the person who asked",
+    "anyone": "From anybody in the thread",
+    "mention": "None: I answer only where I'm mentioned",
+}
+CHANNEL_FORM_CONFIDENCE = "How sure I must be to answer unasked, in per cent"
+CHANNEL_FORM_CONFIDENCE_HINT = "From 50 to 100. It matters only where I answer questions that nobody put to me."
+CHANNEL_FORM_CONFIDENCE_WRONG = "Please give a whole number from 50 to 100."
+CHANNEL_FORM_INSTRUCTIONS = "Tone and instructions"
+CHANNEL_FORM_INSTRUCTIONS_EXAMPLE = "Answer in one or two friendly sentences."
+CHANNEL_FORM_INSTRUCTIONS_LONG = "Please keep this below 1,000 characters."
+CHANNEL_FORM_PERSON = "Whom I ask when my answer does not do: a person"
+CHANNEL_FORM_PERSON_CHOOSE = "Choose a person"
+CHANNEL_FORM_CHANNEL = "… or a channel"
+CHANNEL_FORM_CHANNEL_CHOOSE = "Choose a channel"
+CHANNEL_FORM_ESCALATE_HINT = "Choose one of the two, or none."
+CHANNEL_FORM_ESCALATE_ONE = "Please choose a person or a channel, not both."
