@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from bot.app import open_parser, retrieval_options
 from bot.jobs import Job, JobState, job_state
 from bot.settings import Settings
 from knowledge.embed import Embedder
-from knowledge.errors import SourceBusyError
+from knowledge.errors import SourceBusyError, SourceError
 from knowledge.ingest import IngestParts, Progress, SyncReport, ingest
 from knowledge.library import Library
 from knowledge.sources import open_source
@@ -22,6 +23,8 @@ from knowledge.store import StoredSource, list_sources
 
 if TYPE_CHECKING:
     from bot.app import Application
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -56,6 +59,25 @@ def publish_generation(engine: sa.Engine, embedder: Embedder, settings: Settings
     """Bring the index file up to date where that is due, for whoever opens the library next."""
     with Library.open(engine, embedder, settings.home / "index", retrieval_options(settings.file)) as library:
         library.publish_if_due()
+
+
+def sync_now(application: Application, name: str | None) -> str:
+    """Read one source, by name, or all of them, and say in a few words what came of it."""
+    chosen = [stored for stored in list_sources(application.engine) if name in (None, stored.name)]
+    publish = application.library.publish_if_due
+    said: list[str] = []
+    with ingest_parts(application.engine, application.library.embedder, application.settings, publish) as parts:
+        for stored in chosen:
+            try:
+                outcome = describe(sync_source(stored, parts))
+            except SourceBusyError:
+                outcome = "another run is reading it"
+            except SourceError as error:
+                # The reason may name places on this machine; it is in the list of sources for those who run it.
+                logger.warning("%s could not be read: %s", stored.name, error)
+                outcome = "could not be read"
+            said.append(outcome if name else f"{stored.name}: {outcome}")
+    return "; ".join(said)
 
 
 def sync_jobs(application: Application, stop: threading.Event) -> tuple[Job, ...]:

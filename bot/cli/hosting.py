@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.cli.serving import scheduling, slack_options
+from bot.cli.serving import equipped, scheduling, slack_options
 
 if TYPE_CHECKING:
     from slack_bolt.authorization import AuthorizeResult
@@ -61,16 +61,11 @@ def _one(
     client = connect_client(token, settings.slack_api_url)
     options = slack_options(settings, token, settings.slack_app_token, settings.slack_api_url)
     identity = sign_in(Delivery(client, stopping=threading.Event()), token, options)
-    workspace = _start_bot(application, client, identity, link, removed)
-    desk = OneTeam(workspace, str(identity.enterprise_id or ""))
-    try:
-        with (
-            HttpServer(build_web(desk, Verifier(settings.slack_signing_secret.reveal())), host, port) as server,
-            scheduling(application),
-        ):
-            yield server
-    finally:
-        workspace.close()
+    with ExitStack() as opened:
+        workspace = _start_bot(opened, application, client, identity, link, removed)
+        desk = OneTeam(workspace, str(identity.enterprise_id or ""))
+        web = build_web(desk, Verifier(settings.slack_signing_secret.reveal()))
+        yield opened.enter_context(HttpServer(web, host, port))
 
 
 @contextmanager
@@ -123,9 +118,7 @@ def _open_workspace(shared: Application, installed: Bot, folder: Path, link: Cal
             bot_token=token.reveal(),
         )
         client = connect_client(token, settings.slack_api_url)
-        workspace = _start_bot(application, client, identity, link)
-        opened.callback(workspace.close)
-        opened.enter_context(scheduling(application))
+        workspace = _start_bot(opened, application, client, identity, link)
         workspace.close = opened.pop_all().close
         return workspace
 
@@ -145,12 +138,14 @@ def team_settings(settings: Settings, folder: Path) -> Settings:
 
 
 def _start_bot(
+    opened: ExitStack,
     application: Application,
     client: WebClient,
     identity: AuthorizeResult,
     link: Callable[[str], str],
     removed: Callable[[Removal], None] = lambda _removal: None,
 ) -> Workspace:
+    """Start a bot and its schedule; `opened` ends both."""
     from bot.slack.team import TeamBot
     from bot.slack.tenants import Workspace
     from bot.sync import next_runs
@@ -167,11 +162,14 @@ def _start_bot(
         link=link,
         version=lambda: answering.generator.version,
         next_runs=lambda: next_runs(application.engine, settings),
+        equipment=opened.enter_context(equipped(application)),
         removed=removed,
     )
     bot.start()
+    opened.callback(bot.stop)
+    opened.enter_context(scheduling(application))
     team = str(identity.team_id or identity.enterprise_id or "")
-    return Workspace(team=team, bot=bot, engine=application.engine, close=bot.stop)
+    return Workspace(team=team, bot=bot, engine=application.engine, close=opened.close)
 
 
 def _is_alive(token: str, api_url: str) -> bool:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from bot.app import Application
+    from bot.equipment import Equipment
     from bot.settings import Secret, Settings
     from bot.slack.gateway import SlackBot, SlackOptions
 
@@ -23,15 +24,34 @@ def connected(application: Application, options: SlackOptions, link: Callable[[s
     from bot.sync import next_runs
 
     answering = application.answering
-    with SlackBot(
-        application.engine,
-        answering,
-        options,
-        link=link,
-        version=lambda: answering.generator.version,
-        next_runs=lambda: next_runs(application.engine, application.settings),
-    ) as bot:
+    with (
+        equipped(application) as equipment,
+        SlackBot(
+            application.engine,
+            answering,
+            options,
+            link=link,
+            version=lambda: answering.generator.version,
+            next_runs=lambda: next_runs(application.engine, application.settings),
+            equipment=equipment,
+        ) as bot,
+    ):
         yield bot
+
+
+@contextmanager
+def equipped(application: Application) -> Iterator[Equipment]:
+    """What the surfaces in Slack need beside answers; its parser's child ends with the block."""
+    from bot.equipment import Equipment
+    from bot.sync import sync_now
+
+    with application.parser() as parser:
+        yield Equipment(
+            embedder=application.library.embedder,
+            parser=parser,
+            generator=application.generator,
+            sync=lambda name: sync_now(application, name),
+        )
 
 
 @contextmanager
