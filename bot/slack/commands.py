@@ -21,6 +21,7 @@ from bot.inbox import Kind, Lease, Received
 from bot.privacy import forget
 from bot.slack import words
 from bot.slack.admins import admins_of
+from bot.slack.channel_config import open_channel_form
 from bot.slack.features import TeamParts
 from bot.slack.inert import inert
 from bot.slack.intake import storable
@@ -40,13 +41,14 @@ logger = logging.getLogger(__name__)
 
 FORGET_CALLBACK = "forget_me"
 _MOST_SOURCES = 30
-Subcommand = Literal["ask", "sources", "sync", "status", "forget", "help"]
+Subcommand = Literal["ask", "sources", "sync", "status", "config", "forget", "help"]
 _ALONE: Mapping[str, Subcommand] = {
     "": "help",
     "help": "help",
     "sources": "sources",
     "status": "status",
     "sync": "sync",
+    "config": "config",
     "forget me": "forget",
     "forget": "help",
 }
@@ -101,6 +103,11 @@ class Commands:
         elif command.name == "forget":
             ack()
             self._open_form(body)
+        elif command.name == "config":
+            ack()
+            open_channel_form(
+                self.parts, str(body["trigger_id"]), str(body.get("channel_id") or ""), str(body["user_id"])
+            )
         else:
             self._keep(body, command)
             ack()

@@ -70,6 +70,7 @@ class Feature(Protocol):
 def build_features(parts: TeamParts) -> tuple[Feature, ...]:
     """All features of one team's bot."""
     from bot.slack.answer_features import answer_features
+    from bot.slack.channel_config import ChannelConfig
     from bot.slack.commands import Commands
     from bot.slack.greet import Greeter
     from bot.slack.home import HomePage
@@ -79,6 +80,7 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
         *answer_features(parts),
         Votes(engine=parts.engine, delivery=parts.delivery, link=parts.link, is_bot=parts.directory.is_bot),
         HomePage(parts=parts),
+        ChannelConfig(parts=parts),
         Greeter(parts),
         Commands(parts=parts),
     )
