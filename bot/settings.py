@@ -226,7 +226,7 @@ def read_slack_file(path: Path) -> dict[str, str]:
 
 
 def write_slack_file(path: Path, values: Mapping[str, str]) -> None:
-    """Add these to the tokens in the file, which its owner alone may read; whole or not at all."""
+    """Add these to the tokens in the file, which its owner alone may read; an empty one takes a token out."""
     merged = read_slack_file(path) | dict(values)
     text = "".join(f"{name}={merged[name]}\n" for name in SLACK_FILE_NAMES if merged.get(name))
     unfinished = path.with_name(f".{path.name}.unfinished")

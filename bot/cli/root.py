@@ -18,6 +18,7 @@ from bot.cli.manifest import manifest
 from bot.cli.model_files import models
 from bot.cli.playground import playground
 from bot.cli.privacy import export, forget
+from bot.cli.purge_check import purge_check
 from bot.cli.run import run
 from bot.cli.search import search
 from bot.cli.sources import sources
@@ -65,5 +66,6 @@ for _command in (
     manifest,
     forget,
     export,
+    purge_check,
 ):
     lorekeeper.add_command(_command)

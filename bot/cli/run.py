@@ -53,7 +53,7 @@ def _run_socket(invocation: Invocation, settings: Settings, taken_away: list[Rem
     from bot.cli.serving import connected, scheduling, slack_options, wait_until_stopped
     from bot.slack.credentials import check_credentials
 
-    _finish_removals(invocation)
+    _finish_removals(invocation, settings)
     installation = check_credentials(settings)
     _warn(installation)
     options = slack_options(settings, settings.slack_bot_token, settings.slack_app_token, settings.slack_api_url)
@@ -62,7 +62,7 @@ def _run_socket(invocation: Invocation, settings: Settings, taken_away: list[Rem
         with connected(application, options, link=_plain_link) as bot, scheduling(application):
             click.echo(f"{installation.bot} answers in {installation.team}. Ctrl-C ends it.", err=True)
             wait_until_stopped(lambda: bot.removal is None)
-        _purge(application.engine, taken_away)
+        _purge(settings, application.engine, taken_away)
 
 
 def _run_http(invocation: Invocation, settings: Settings, port: int, taken_away: list[Removal]) -> None:
@@ -72,7 +72,7 @@ def _run_http(invocation: Invocation, settings: Settings, port: int, taken_away:
 
     installation = check_http_credentials(settings)
     if installation is not None:
-        _finish_removals(invocation)
+        _finish_removals(invocation, settings)
         _warn(installation)
     removed: list[Removal] = []
     click.echo("Loading the models …", err=True)
@@ -82,7 +82,7 @@ def _run_http(invocation: Invocation, settings: Settings, port: int, taken_away:
             click.echo(_said_at_start(application, installation, host, server.port), err=True)
             wait_until_stopped(lambda: not removed)
         if installation is not None:
-            _purge(application.engine, taken_away)
+            _purge(settings, application.engine, taken_away)
 
 
 def _said_at_start(application: Application, installation: Installation | None, host: str, port: int) -> str:
@@ -103,21 +103,23 @@ def _warn(installation: Installation) -> None:
         click.echo(f"Missing scopes: {', '.join(installation.missing_scopes)}. Some things will not work.", err=True)
 
 
-def _finish_removals(invocation: Invocation) -> None:
+def _finish_removals(invocation: Invocation, settings: Settings) -> None:
     """What a removal that was interrupted left behind goes before anything starts."""
-    from bot.purge import open_removals, purge
-
     with invocation.database() as engine:
-        for removal in open_removals(engine):
-            _say_purged(removal, purge(engine, removal))
+        _purge(settings, engine, [])
 
 
-def _purge(engine: sa.Engine, taken_away: list[Removal]) -> None:
+def _purge(settings: Settings, engine: sa.Engine, taken_away: list[Removal]) -> None:
     from bot.purge import open_removals, purge
+    from bot.settings import SLACK_FILE, read_slack_file, write_slack_file
 
     for removal in open_removals(engine):
         _say_purged(removal, purge(engine, removal))
         taken_away.append(removal)
+        kept = settings.home / SLACK_FILE
+        # The app's own token stays: it belongs to the app and not to the workspace.
+        if read_slack_file(kept).get("SLACK_BOT_TOKEN"):
+            write_slack_file(kept, {"SLACK_BOT_TOKEN": ""})
 
 
 def _say_purged(removal: Removal, removed: dict[str, int]) -> None:
