@@ -281,12 +281,11 @@ Choice = (
     | DatePicker
     | TimePicker
 )
-# Slack's own clients have no room for these in an actions block.
 MultiChoice = (
     MultiStaticSelect | MultiExternalSelect | MultiUsersSelect | MultiConversationsSelect | MultiChannelsSelect
 )
 Accessory = Annotated[Button | Choice | MultiChoice | Overflow | ImageElement, Field(discriminator="type")]
-Action = Annotated[Button | Choice | DateTimePicker | Overflow, Field(discriminator="type")]
+Action = Annotated[Button | Choice | MultiChoice | DateTimePicker | Overflow, Field(discriminator="type")]
 InputElement = Annotated[
     Choice | MultiChoice | DateTimePicker | PlainTextInput | NumberInput | AddressInput, Field(discriminator="type")
 ]

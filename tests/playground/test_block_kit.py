@@ -180,10 +180,6 @@ def test_good_blocks_are_taken_and_completed_with_ids(block: JSON) -> None:
         ),
         (field({"type": "datepicker", "initial_date": "2026-13-01"}), "[json-pointer:/blocks/0/element/initial_date]"),
         (field({"type": "timepicker", "initial_time": "24:00"}), "[json-pointer:/blocks/0/element/initial_time]"),
-        (
-            {"type": "actions", "elements": [{"type": "multi_users_select"}]},
-            "unsupported type: multi_users_select [json-pointer:/blocks/0/elements/0]",
-        ),
         ({"type": "actions", "elements": [{"type": "number_input"}]}, "unsupported type: number_input"),
         (
             {
