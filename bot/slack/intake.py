@@ -214,7 +214,9 @@ class Intake:
         if row_ids:
             self.inbox.withdraw(row_ids)
             self.runs.cancel(row_ids)
-            return
+            # Its worker may have finished in between; where it has not, it finds the mark and cleans up.
+            if self.inbox.open_questions(channel=deleted.channel, ts=deleted.ts):
+                return
         table = tables.answer
         answered = sa.select(table.c.id).where(
             table.c.team == deleted.team, table.c.channel == deleted.channel, table.c.question_ts == deleted.ts
