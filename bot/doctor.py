@@ -93,9 +93,9 @@ def examine(
         ("memory", _memory),
         ("embedder", lambda settings: _embedder(settings, load_embedder)),
         ("model", _model),
-        ("slack", _slack),
     )
     checks.extend(_checked(name, look, settings) for name, look in looks)
+    checks.extend(_slack(settings))
     return Report(checks=tuple(checks), settings=tuple(list_settings(settings.file)))
 
 
@@ -240,16 +240,16 @@ def _memory(settings: Settings) -> Check:  # noqa: ARG001  the machine's, whatev
     )
 
 
-def _slack(settings: Settings) -> Check:
-    from bot.slack.credentials import check_credentials
+def _slack(settings: Settings) -> Iterator[Check]:
+    from bot.slack.checkup import examine_slack
 
-    if not settings.slack_bot_token and not settings.slack_app_token:
-        return Check(name="slack", ok=True, detail="no tokens set; the playground needs none")
-    installation = check_credentials(settings)
-    missing = ", ".join(installation.missing_scopes)
-    return Check(
-        name="slack",
-        ok=not missing,
-        detail=f"{installation.bot} in {installation.team}" + (f", without {missing}" if missing else ""),
-        next_step="Add the scopes on the app's page OAuth & Permissions and reinstall it." if missing else "",
-    )
+    try:
+        engine = open_database(settings.database_url)
+    except (KnowledgeError, OSError):  # said already
+        engine = None
+    try:
+        for one in examine_slack(settings, engine):
+            yield Check(name=one.name, ok=one.ok, detail=one.detail, next_step=one.next_step)
+    finally:
+        if engine is not None:
+            engine.dispose()

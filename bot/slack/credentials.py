@@ -63,7 +63,8 @@ def check_http_credentials(settings: Settings) -> Installation | None:
 def check_bot_token(settings: Settings) -> Installation:
     """Ask Slack who the bot is and what it may do; raises SlackSetupError."""
     identity = _ask(settings, "SLACK_BOT_TOKEN", settings.slack_bot_token, "auth.test")
-    stated = str(identity.headers.get("x-oauth-scopes") or "")
+    headers = {name.lower(): str(value) for name, value in identity.headers.items()}
+    stated = headers.get("x-oauth-scopes", "")
     granted = {scope.strip() for scope in stated.split(",")} if stated else set(scopes_of())
     lacking = set(scopes_of()) - granted
     needed = set(SCOPES) - OPTIONAL_SCOPES
@@ -74,13 +75,18 @@ def check_bot_token(settings: Settings) -> Installation:
         optional_scopes=tuple(sorted(lacking - needed)),
         team_id=str(identity.get("team_id", "")),
         bot_user_id=str(identity.get("user_id", "")),
-        clock_skew_seconds=_skew(str(identity.headers.get("date") or "")),
+        clock_skew_seconds=_skew(headers.get("date", "")),
     )
 
 
 def check_app_token(settings: Settings) -> None:
     """Ask Slack whether a line can be opened with the app token; raises SlackSetupError."""
-    _ask(settings, "SLACK_APP_TOKEN", settings.slack_app_token, "apps.connections.open")
+    ask_for_line(settings)
+
+
+def ask_for_line(settings: Settings) -> str:
+    """Ask Slack for the address of a line; raises SlackSetupError."""
+    return str(_ask(settings, "SLACK_APP_TOKEN", settings.slack_app_token, "apps.connections.open").get("url") or "")
 
 
 def require_tokens(settings: Settings) -> None:

@@ -19,6 +19,8 @@ class SlackDouble:
     replies: Mapping[str, Mapping[str, Any]]
     scopes: str = ""
     url: str = ""
+    date: str = ""
+    """What Slack's clock says; the real time where it is empty."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     sent: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, token and body of each call."""
@@ -45,6 +47,9 @@ def slack_double(replies: Mapping[str, Mapping[str, Any]], scopes: str = "") -> 
                 self.send_header("x-oauth-scopes", double.scopes)
             self.end_headers()
             self.wfile.write(body)
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return double.date or super().date_time_string(timestamp)
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

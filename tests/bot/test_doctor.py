@@ -8,8 +8,10 @@ import pytest
 
 from bot.database import open_database
 from bot.doctor import Check, Report, examine
-from bot.settings import Settings
-from bot.slack.manifest import SCOPES
+from bot.inbox import Inbox, Received
+from bot.playground.process import start_playground
+from bot.settings import Settings, write_slack_file
+from bot.slack.manifest import scopes_of
 from knowledge.database import writing
 from knowledge.embed import Embedder
 from knowledge.tables import generation
@@ -119,20 +121,117 @@ def test_an_index_file_that_is_missing_is_mentioned_and_mends_itself(tmp_path: P
     assert "rebuilt at the next start" in found.detail
 
 
-def test_slack_is_asked_only_where_tokens_are_set(tmp_path: Path) -> None:
-    replies: dict[str, dict[str, object]] = {
-        "auth.test": {"ok": True, "team": "Acme", "user": "lore"},
-        "apps.connections.open": {"ok": True},
-    }
-    tokens = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
-    with slack_double(replies, scopes=",".join(SCOPES)) as slack:
-        assert check(look(tmp_path, {**tokens, "SLACK_API_URL": slack.url}), "slack").detail == "lore in Acme"
-    with slack_double(replies, scopes="chat:write") as slack:
-        found = check(look(tmp_path, {**tokens, "SLACK_API_URL": slack.url}), "slack")
-    assert not found.ok
-    assert "reactions:read" in found.detail
-    assert "reinstall" in found.next_step
-    assert "not set" in check(look(tmp_path, {"SLACK_APP_TOKEN": "xapp-1"}), "slack").detail
+TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
+REPLIES: dict[str, dict[str, object]] = {
+    "auth.test": {"ok": True, "team": "Acme", "team_id": "T1", "user": "lore", "user_id": "UBOT"},
+    "apps.connections.open": {"ok": True, "url": "ws://127.0.0.1:9/"},
+}
+ALL_SCOPES = ",".join(scopes_of())
+
+
+class TestSlack:
+    """M20: tokens, scopes, events, lines, secrets, the clock and who may read what is secret."""
+
+    def test_without_tokens_nobody_is_asked(self, tmp_path: Path) -> None:
+        assert "the playground needs none" in check(look(tmp_path), "slack").detail
+        assert "not set" in check(look(tmp_path, {"SLACK_APP_TOKEN": "xapp-1"}), "slack").detail
+
+    def test_good_tokens_name_bot_and_team(self, tmp_path: Path) -> None:
+        with slack_double(REPLIES, scopes=ALL_SCOPES) as slack:
+            report = look(tmp_path, {**TOKENS, "SLACK_API_URL": slack.url})
+        assert check(report, "slack").detail == "lore in Acme"
+        assert check(report, "slack scopes").detail == f"all {len(scopes_of())} granted"
+        assert check(report, "clock").detail == "as Slack's"
+
+    def test_each_missing_scope_says_what_does_not_work_without_it(self, tmp_path: Path) -> None:
+        with slack_double(REPLIES, scopes="chat:write,files:read") as slack:
+            found = check(look(tmp_path, {**TOKENS, "SLACK_API_URL": slack.url}), "slack scopes")
+        assert not found.ok
+        assert "reactions:read (without it: no feedback by reaction)" in found.detail
+        assert "reinstall" in found.next_step
+
+    def test_an_optional_scope_is_named_and_no_fault(self, tmp_path: Path) -> None:
+        scopes = ",".join(set(scopes_of()) - {"files:read", "assistant:write"})
+        with slack_double(REPLIES, scopes=scopes) as slack:
+            found = check(look(tmp_path, {**TOKENS, "SLACK_API_URL": slack.url}), "slack scopes")
+        assert found.ok
+        assert "files:read (optional" in found.detail
+        assert "assistant:write (optional" in found.detail
+
+    def test_a_token_that_slack_refuses_is_named(self, tmp_path: Path) -> None:
+        refusing = REPLIES | {"auth.test": {"ok": False, "error": "token_revoked"}}
+        with slack_double(refusing) as slack:
+            found = check(look(tmp_path, {**TOKENS, "SLACK_API_URL": slack.url}), "slack")
+        assert not found.ok
+        assert "SLACK_BOT_TOKEN" in found.detail
+        assert "lorekeeper setup" in found.next_step
+
+    def test_a_line_that_does_not_open_is_told_from_a_token_that_is_refused(self, tmp_path: Path) -> None:
+        with slack_double(REPLIES) as slack:
+            found = check(look(tmp_path, {**TOKENS, "SLACK_API_URL": slack.url}), "slack connection")
+        assert not found.ok
+        assert "firewall" in found.next_step
+        refusing = REPLIES | {"apps.connections.open": {"ok": False, "error": "not_allowed_token_type"}}
+        with slack_double(refusing) as slack:
+            found = check(look(tmp_path, {**TOKENS, "SLACK_API_URL": slack.url}), "slack connection")
+        assert "SLACK_APP_TOKEN" in found.detail
+
+    def test_a_line_that_opens_is_greeted(self, tmp_path: Path) -> None:
+        with start_playground(port=0) as playground:
+            environment = {
+                "SLACK_BOT_TOKEN": playground.bot_token,
+                "SLACK_APP_TOKEN": playground.app_token,
+                "SLACK_API_URL": playground.api_url,
+            }
+            found = check(look(tmp_path, environment), "slack connection")
+        assert found.ok, found
+        assert "Slack greets" in found.detail
+
+    def test_events_are_judged_by_what_arrived(self, tmp_path: Path) -> None:
+        with slack_double(REPLIES) as slack:
+            environment = {**TOKENS, "SLACK_API_URL": slack.url}
+            before = check(look(tmp_path, environment), "slack events")
+            assert "arrived so far: none" in before.detail
+            assert "Event Subscriptions" in before.next_step
+            engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
+            Inbox(engine).put(Received(event_id="Ev1", kind="question", team="T1", channel="D1", ts="1.0"))
+            engine.dispose()
+            after = check(look(tmp_path, environment), "slack events")
+        assert "arrived so far: message.im; not yet: app_home_opened" in after.detail
+        assert after.next_step == ""
+
+    def test_http_mode_needs_a_signing_secret_and_a_clock(self, tmp_path: Path) -> None:
+        (tmp_path / "lorekeeper.toml").write_text('[slack]\nmode = "http"\n', encoding="utf-8")
+        with slack_double(REPLIES, scopes=ALL_SCOPES) as slack:
+            environment = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_API_URL": slack.url}
+            assert "SLACK_SIGNING_SECRET is not set" in check(look(tmp_path, environment), "slack").detail
+            assert not check(look(tmp_path, environment), "signing secret").ok
+            environment["SLACK_SIGNING_SECRET"] = "xoxb-not-a-signing-secret"
+            assert not check(look(tmp_path, environment), "signing secret").ok
+            environment["SLACK_SIGNING_SECRET"] = "8f742231b10e8888abcd99"
+            assert check(look(tmp_path, environment), "signing secret").ok
+            assert check(look(tmp_path, environment), "clock").ok
+            slack.date = "Fri, 20 Nov 2020 10:00:00 GMT"
+            late = check(look(tmp_path, environment), "clock")
+        assert not late.ok
+        assert "ahead of Slack's" in late.detail
+
+    def test_several_workspaces_need_a_public_address_and_a_private_key(self, tmp_path: Path) -> None:
+        (tmp_path / "lorekeeper.toml").write_text('[slack]\nmode = "http"\n', encoding="utf-8")
+        environment = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s", "SLACK_SIGNING_SECRET": "8f742231b10e88"}
+        report = look(tmp_path, environment)
+        assert "slack.public_url" in check(report, "slack").next_step
+        assert check(report, "token key").ok
+        (tmp_path / "token.key").chmod(0o644)
+        found = check(look(tmp_path, environment), "token key")
+        assert not found.ok
+        assert found.next_step.startswith("chmod 600")
+
+    def test_tokens_that_others_may_read_are_found(self, tmp_path: Path) -> None:
+        write_slack_file(tmp_path / "slack.env", {"SLACK_APP_TOKEN": "xapp-1"})
+        assert check(look(tmp_path), "slack.env").ok
+        (tmp_path / "slack.env").chmod(0o640)
+        assert not check(look(tmp_path), "slack.env").ok
 
 
 def test_the_command_prints_a_report_and_ends_with_one_where_something_is_wrong(
