@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -45,8 +46,14 @@ def documents(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def playground(documents: Path) -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, documents=[documents]) as process:
+def manifest() -> dict[str, Any] | None:
+    """The manifest of the installed app; tests of one app have their own. Without one all is allowed."""
+    return None
+
+
+@pytest.fixture
+def playground(documents: Path, manifest: dict[str, Any] | None) -> Iterator[PlaygroundProcess]:
+    with start_playground(port=0, documents=[documents], manifest=manifest) as process:
         yield process
 
 

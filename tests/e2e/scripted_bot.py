@@ -5,181 +5,28 @@ It knows nothing of Lorekeeper; tests of the page use it so that they need no mo
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack, App, Respond
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
-Block = dict[str, Any]
-
-ANSWER = (
-    "Expense reports are due on the fifth working day of the month. Attach a receipt to everything above 20 euros, "
-    "and name the project it belongs to."
+from tests.e2e.scripted_views import (
+    ANSWER,
+    PICTURE,
+    PROMPTS,
+    answer_blocks,
+    form_view,
+    home_view,
+    kitchen_blocks,
+    settings_view,
+    table_block,
 )
-
-
-def _text(text: str, **style: bool) -> Block:
-    return {"type": "text", "text": text} | ({"style": style} if style else {})
-
-
-def _section(*elements: Block) -> Block:
-    return {"type": "rich_text_section", "elements": list(elements)}
-
-
-def _list(style: str, *items: str, indent: int = 0) -> Block:
-    return {
-        "type": "rich_text_list",
-        "style": style,
-        "indent": indent,
-        "elements": [_section(_text(i)) for i in items],
-    }
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text}
-
-
-def _mrkdwn(text: str) -> Block:
-    return {"type": "mrkdwn", "text": text}
-
-
-def answer_blocks(link: str, receipt: str = "") -> list[Block]:
-    """A finished answer: text with a citation, its source, and the feedback buttons."""
-    words, rest = ANSWER.split(". ", 1)
-    notes = [{"type": "context", "elements": [_plain(receipt)]}] if receipt else []
-    feedback = {
-        "type": "feedback_buttons",
-        "action_id": "feedback",
-        "positive_button": {"text": _plain("Good answer"), "value": "good"},
-        "negative_button": {"text": _plain("Bad answer"), "value": "bad"},
-    }
-    return [
-        {
-            "type": "rich_text",
-            "elements": [
-                _section(_text(f"{words} "), {"type": "link", "url": link, "text": "[1]"}, _text(f". {rest}"))
-            ],
-        },
-        {"type": "context", "elements": [_mrkdwn(f"*Sources*\n1. <{link}|Expenses › Deadlines>")]},
-        *notes,
-        {"type": "context_actions", "elements": [feedback]},
-    ]
-
-
-def kitchen_blocks() -> list[Block]:
-    """One of every block that the page draws."""
-    cite = {"type": "link", "url": "https://example.org/guide", "text": "the guide"}
-    rich = [
-        _section(
-            _text("Bold", bold=True),
-            _text(", "),
-            _text("italic", italic=True),
-            _text(", "),
-            _text("gone", strike=True),
-            _text(", "),
-            _text("code()", code=True),
-            _text(", "),
-            cite,
-            _text(", "),
-            {"type": "emoji", "name": "tada"},
-            _text(" "),
-            {"type": "user", "user_id": "U0BENORTIZ"},
-            _text(" "),
-            {"type": "channel", "channel_id": "C0HELP"},
-            _text(" "),
-            {"type": "broadcast", "range": "here"},
-        ),
-        _list("ordered", "First step", "Second step"),
-        _list("bullet", "a detail of the second", "another detail", indent=1),
-        _list("ordered", "deeper", indent=2),
-        {"type": "rich_text_quote", "elements": [_text("Well begun is half done.")]},
-        {"type": "rich_text_preformatted", "elements": [_text("lorekeeper sync --json\n<b>not bold</b>")]},
-    ]
-    button = {"type": "button", "text": _plain("Delete all"), "action_id": "delete", "style": "danger", "value": "all"}
-    confirm = {
-        "title": _plain("Really?"),
-        "text": _plain("All of it goes."),
-        "confirm": _plain("Yes, delete"),
-        "deny": _plain("Keep"),
-    }
-    table = "## Formats\n\n| Format | Reader |\n|---|---|\n| PDF | pypdf |\n| DOCX | *mammoth* |\n\n- one\n  - two\n"
-    return [
-        {"type": "header", "text": _plain("Kitchen sink")},
-        {"type": "rich_text", "elements": rich},
-        {"type": "divider"},
-        {
-            "type": "section",
-            "text": _mrkdwn(
-                "*bold* _it_ ~no~ `x &lt; y` <https://example.org/?a=1&amp;b=2|a link> :wave: <@U0ADAPARK>\n"
-                "&gt; quoted <javascript:alert(1)|not a link>\n• one\n• two\n```\ncode <https://example.org|example.org>\n```"
-            ),
-            "accessory": {"type": "button", "text": _plain("Details"), "action_id": "details", "value": "d"},
-        },
-        {"type": "section", "fields": [_mrkdwn("*Owner*\nAda"), _mrkdwn("*Due*\nFriday")]},
-        {"type": "markdown", "text": table},
-        {
-            "type": "actions",
-            "elements": [
-                {
-                    "type": "button",
-                    "text": _plain("Approve"),
-                    "action_id": "approve",
-                    "style": "primary",
-                    "value": "yes",
-                },
-                button | {"confirm": confirm},
-            ],
-        },
-        {"type": "context", "elements": [_mrkdwn("Edited *today* by <@U0CHLOELIND>"), _plain("v1.2")]},
-    ]
-
-
-def form_view() -> Block:
-    """The form behind a thumbs down."""
-    reasons = [("wrong", "It is wrong"), ("outdated", "It is outdated"), ("other", "Something else")]
-    options = [{"text": _plain(label), "value": value} for value, label in reasons]
-    radio = {"type": "radio_buttons", "action_id": "reason", "options": options}
-    text = {
-        "type": "plain_text_input",
-        "action_id": "better",
-        "multiline": True,
-        "placeholder": _plain("What should it say?"),
-    }
-    return {
-        "type": "modal",
-        "callback_id": "bad_answer",
-        "title": _plain("What was wrong?"),
-        "submit": _plain("Send"),
-        "close": _plain("Cancel"),
-        "blocks": [
-            {"type": "input", "block_id": "reason", "label": _plain("Reason"), "element": radio},
-            {
-                "type": "input",
-                "block_id": "better",
-                "label": _plain("A better answer"),
-                "element": text,
-                "optional": True,
-            },
-        ],
-    }
-
-
-def home_view() -> Block:
-    """A home page."""
-    return {
-        "type": "home",
-        "blocks": [
-            {"type": "header", "text": _plain("Hello 👋")},
-            {"type": "section", "text": _plain("I answer from your team's documents.")},
-            {"type": "divider"},
-            {"type": "rich_text", "elements": [_section(_text("Handbook", bold=True))]},
-            {"type": "context", "elements": [_plain("890 documents · read 5 minutes ago · next in 55 minutes")]},
-        ],
-    }
 
 
 class ScriptedBot:
@@ -189,16 +36,30 @@ class ScriptedBot:
         self.link = link
         self.pause = pause
         self.votes: list[str] = []
+        self.seen: list[Any] = []
+        self.stopped: set[str] = set()
+        self.picture = ""
         self.app = App(client=client, request_verification_enabled=False)
         self.app.event("app_mention")(self.on_mention)
         self.app.event("message")(self.on_message)
         self.app.event("reaction_added")(self.on_reaction)
         self.app.event("reaction_removed")(lambda: None)
         self.app.event("app_home_opened")(self.on_home)
+        self.app.event("app_context_changed")(self.on_context)
+        self.app.event("agent_session_stopped")(self.on_stop)
+        self.app.event("assistant_thread_started")(self.on_assistant_thread)
+        self.app.event("assistant_thread_context_changed")(lambda: None)
         self.app.action("feedback")(self.on_feedback)
+        self.app.action("settings")(self.on_settings)
         self.app.view("bad_answer")(self.on_form)
-        for action in ("details", "approve", "delete"):
+        self.app.view("settings")(self.on_settings_form)
+        self.app.command("/lore")(self.on_command)
+        self.app.shortcut("answer_this")(self.on_message_shortcut)
+        self.app.shortcut("ask_lorekeeper")(self.on_settings)
+        for action in ("details", "approve", "delete", "forget"):
             self.app.action(action)(lambda ack: ack())
+        for action in ("language", "more", "experts"):
+            self.app.action(action)(self.on_choice)
 
     def on_mention(self, event: dict[str, Any], client: WebClient) -> None:
         """Answer in a thread."""
@@ -206,7 +67,11 @@ class ScriptedBot:
 
     def on_message(self, event: dict[str, Any], client: WebClient) -> None:
         """Answer direct messages, and follow-ups in threads."""
-        if event.get("subtype") or event.get("bot_id") or "<@U0LOREKEEPER>" in event.get("text", ""):
+        if (
+            event.get("subtype") not in (None, "file_share")
+            or event.get("bot_id")
+            or "<@U0LOREKEEPER>" in event.get("text", "")
+        ):
             return
         if event["channel_type"] == "im" or "thread_ts" in event:
             self.answer(client, event)
@@ -216,8 +81,21 @@ class ScriptedBot:
         channel, thread = event["channel"], event.get("thread_ts", event["ts"])
         client.assistant_threads_setStatus(channel_id=channel, thread_ts=thread, status="is searching the documents…")
         time.sleep(self.pause * 4)
+        if event.get("files"):
+            names = ", ".join(f"{file['name']} ({file['size']} bytes)" for file in event["files"])
+            client.chat_postMessage(channel=channel, thread_ts=thread, text=f"I have {names}.")
+            return
         if "kitchen" in event["text"]:
             client.chat_postMessage(channel=channel, thread_ts=thread, text="Kitchen sink", blocks=kitchen_blocks())
+            return
+        if "picture" in event["text"]:
+            self.send_picture(client, channel, thread)
+            return
+        if "plan" in event["text"]:
+            self.show_plan(client, channel, thread, event["user"])
+            return
+        if "stop" in event["text"]:
+            self.work_until_stopped(client, channel, thread, event["user"])
             return
         if "native" in event["text"]:
             self.stream(client, channel, thread, event["user"])
@@ -238,6 +116,94 @@ class ScriptedBot:
             time.sleep(self.pause / 4)
             client.chat_appendStream(channel=channel, ts=stream["ts"], markdown_text=f"{word} ")
         client.chat_stopStream(channel=channel, ts=stream["ts"], blocks=answer_blocks(self.link)[1:])
+
+    def work_until_stopped(self, client: WebClient, channel: str, thread: str, user: str) -> None:
+        """Say that it works, and write until somebody presses Stop."""
+        self._session(client, channel, thread, "processing", title="The fifth working day")
+        stream = client.chat_startStream(
+            channel=channel, thread_ts=thread, recipient_user_id=user, recipient_team_id="T0PLAYGROUND"
+        )
+        text = ""
+        for word in (ANSWER + " ").split(" ") * 20:
+            time.sleep(self.pause)
+            if thread in self.stopped:
+                break
+            with contextlib.suppress(SlackApiError):
+                client.chat_appendStream(channel=channel, ts=stream["ts"], markdown_text=f"{word} ")
+                text += f"{word} "
+        client.chat_stopStream(channel=channel, ts=stream["ts"])
+        client.chat_update(channel=channel, ts=stream["ts"], text=f"{text}… (stopped)")
+        self._session(client, channel, thread, "active")
+
+    def show_plan(self, client: WebClient, channel: str, thread: str, user: str) -> None:
+        """Stream the steps of a plan, and then the answer."""
+        steps = [("read", "Read the question"), ("search", "Search the handbook"), ("write", "Write the answer")]
+        stream = client.chat_startStream(
+            channel=channel, thread_ts=thread, recipient_user_id=user, recipient_team_id="T0PLAYGROUND"
+        )
+        ts = stream["ts"]
+        client.chat_appendStream(channel=channel, ts=ts, chunks=[{"type": "plan_update", "title": "Looking it up"}])
+        for at in range(len(steps) + 1):
+            states = ["complete"] * at + ["in_progress"] + ["pending"] * len(steps)
+            chunks = [
+                {"type": "task_update", "id": name, "title": title, "status": states[number]}
+                for number, (name, title) in enumerate(steps)
+            ]
+            chunks[1]["details"] = "12 passages, 3 of them fit"
+            chunks[1]["sources"] = [{"type": "url", "url": self.link, "text": "Expenses"}]
+            client.chat_appendStream(channel=channel, ts=ts, chunks=chunks)
+            time.sleep(self.pause * 2)
+        client.chat_stopStream(channel=channel, ts=ts, markdown_text=ANSWER, blocks=[table_block()])
+
+    def send_picture(self, client: WebClient, channel: str, thread: str) -> None:
+        """Send a picture into the thread, and show it on the home page from then on."""
+        sent = client.files_upload_v2(
+            channel=channel, thread_ts=thread, content=PICTURE, filename="answers.png", initial_comment="Answers a week"
+        )
+        self.picture = sent["files"][0]["id"]
+
+    def _session(self, client: WebClient, channel: str, thread: str, status: str, **more: str) -> None:
+        arguments = {"channel_id": channel, "thread_ts": thread, "status": status, **more}
+        client.api_call("agents.sessions.setStatus", json=arguments)
+
+    def on_stop(self, event: dict[str, Any]) -> None:
+        """Stop working in a thread."""
+        self.stopped.add(event["thread_ts"])
+
+    def on_context(self, event: dict[str, Any]) -> None:
+        """Note what somebody looks at."""
+        self.seen.append([entity["value"] for entity in event["context"].get("entities", [])])
+
+    def on_assistant_thread(self, event: dict[str, Any], client: WebClient) -> None:
+        """Suggest questions in a new thread of the older container."""
+        thread = event["assistant_thread"]
+        client.assistant_threads_setSuggestedPrompts(
+            channel_id=thread["channel_id"], thread_ts=thread["thread_ts"], title="Ask away", prompts=PROMPTS
+        )
+
+    def on_command(self, ack: Ack, command: dict[str, Any]) -> None:
+        """Answer a command to the one who gave it."""
+        ack(text=f"*{command['command']}* heard: {command['text'] or 'nothing'}")
+
+    def on_message_shortcut(self, ack: Ack, shortcut: dict[str, Any], respond: Respond) -> None:
+        """Answer a message that somebody pointed at."""
+        ack()
+        respond(text=f"About “{shortcut['message']['text']}”: {ANSWER}")
+
+    def on_settings(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        """Open the form with every input."""
+        ack()
+        client.views_open(trigger_id=body["trigger_id"], view=settings_view())
+
+    def on_settings_form(self, ack: Ack, view: dict[str, Any]) -> None:
+        """Note everything that was entered."""
+        ack()
+        self.seen.append({name: next(iter(entered.values())) for name, entered in view["state"]["values"].items()})
+
+    def on_choice(self, ack: Ack, body: dict[str, Any]) -> None:
+        """Note what was chosen."""
+        ack()
+        self.seen.append(body["actions"][0])
 
     def on_reaction(self, event: dict[str, Any], client: WebClient) -> None:
         """Say thanks to the one who reacted."""
@@ -274,14 +240,9 @@ class ScriptedBot:
     def on_home(self, event: dict[str, Any], client: WebClient) -> None:
         """Publish the home page; suggest questions on the messages tab."""
         if event["tab"] == "home":
-            client.views_publish(user_id=event["user"], view=home_view())
+            client.views_publish(user_id=event["user"], view=home_view(self.picture))
             return
-        prompts = [
-            {"title": "Expenses", "message": "When are expense reports due?"},
-            {"title": "Holidays", "message": "How many days of leave do I have?"},
-            {"title": "Security", "message": "How do I report a lost laptop?"},
-        ]
-        client.assistant_threads_setSuggestedPrompts(channel_id=event["channel"], prompts=prompts)
+        client.assistant_threads_setSuggestedPrompts(channel_id=event["channel"], prompts=PROMPTS)
 
 
 @contextmanager

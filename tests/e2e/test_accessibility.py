@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.e2e.scripted_bot import ScriptedBot
+from tests.e2e.scripted_views import MANIFEST
 from tests.e2e.test_page import message, say, thread
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    return MANIFEST
 
 
 def _channel(page: Page) -> None:

@@ -5,17 +5,25 @@ What people see and do is found by role and name, so that these tests also say t
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from bot.playground.process import PlaygroundProcess
-from tests.e2e.scripted_bot import ANSWER, ScriptedBot
+from tests.e2e.scripted_bot import ScriptedBot
+from tests.e2e.scripted_views import ANSWER, MANIFEST
 
 pytestmark = pytest.mark.slow
 
 HOSTILE = (
     "<img src=x onerror=alert(1)> <script>alert(2)</script> &lt;b&gt; javascript:alert(3) [x](javascript:alert(4))"
 )
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    return MANIFEST
 
 
 def say(page: Page, text: str, field: str = "Message #general") -> None:

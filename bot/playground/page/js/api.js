@@ -13,8 +13,11 @@ const SENTENCES = {
   invalid_name: "This name cannot be used. Letters, digits, - and _ are fine.",
   file_too_large: "This file is too large. Files of up to 20 MB can be sent.",
   session_not_processing: "There is nothing to stop any more.",
-  command_not_found: "The bot does not know this command.",
-  restricted_action: "A guest cannot do this.",
+  unknown_command: "The bot does not know this command.",
+  command_not_in_threads: "Commands cannot be used in threads. Use it in the channel.",
+  unknown_shortcut: "The bot does not know this shortcut.",
+  channel_not_shared: "People from another organisation can only be in shared channels. Share this one first.",
+  too_many_users: "A group message has nine people at most, the bot included.",
 };
 
 /** The actions of the page protocol, each as a function, in the name of the store's person. */

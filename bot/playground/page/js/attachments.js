@@ -4,7 +4,7 @@ import { el, icon, iconButton, refill } from "./dom.js";
 import { fileSize } from "./files.js";
 import { toast } from "./toast.js";
 
-const LARGEST_BYTES = 20 * 1024 * 1024;
+const LARGEST_BYTES = 20_000_000;
 const MOST_FILES = 10; // as Slack has it
 
 /** Chips of the chosen files; `onChange` hears of every change. */

@@ -3,7 +3,6 @@
 import { el, icon } from "./dom.js";
 
 const WHITE_CONTRAST = 4.6; // the guidelines ask for 4.5
-const GUESTS = { single: "Guest in one channel", multi: "Guest in several channels" };
 const COLORS = ["#2f7d6b", "#9a5b2c", "#5a5fb0", "#a34a6a", "#4b7a2f", "#7a4fa0", "#2c6f9a"];
 
 /** An avatar of `size` "small", "normal" or "large". */
@@ -20,7 +19,7 @@ export function avatar(user, size = "normal") {
 export function userBadges(user) {
   return [
     user.is_bot && el("span", { class: "badge" }, "APP"),
-    user.guest && el("span", { class: "badge badge-guest", title: GUESTS[user.guest] ?? "Guest" }, "GUEST"),
+    user.guest && el("span", { class: "badge badge-guest", title: user.guest === "single" ? "Guest in one channel" : "Guest in several channels" }, "GUEST"),
     user.external && el("span", { class: "badge badge-external", title: "From another organisation" }, "EXTERNAL"),
   ].filter(Boolean);
 }

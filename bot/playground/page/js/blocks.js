@@ -55,7 +55,7 @@ function inputBlock(block, ctx) {
   const grouped = ["radio_buttons", "checkboxes"].includes(block.element?.type);
   const node = control(block.element, block, { ...ctx, inputId: id, describedBy: `${id}-note`, invalid: Boolean(error) });
   const label = [textObject(block.label, ctx.names), block.optional && el("span", { class: "optional" }, " (optional)")];
-  return el(grouped ? "fieldset" : "div", { class: `block block-input${error ? " has-error" : ""}` },
+  return el(grouped ? "fieldset" : "div", { class: `block block-input${error ? " has-error" : ""}`, dataset: { block: block.block_id } },
     grouped ? el("legend", { class: "input-label" }, label) : el("label", { class: "input-label", for: id }, label),
     node,
     el("div", { class: "input-note", id: `${id}-note`, role: error ? "alert" : undefined },

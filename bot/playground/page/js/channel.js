@@ -20,6 +20,7 @@ export function mountChannel(root, app) {
   composer.listen(panel);
   root.append(head, banner, panel, home.node);
 
+  const ask = (text) => composer.ask(text);
   const current = () => store.channels.get(store.current);
 
   function source() {
@@ -44,7 +45,7 @@ export function mountChannel(root, app) {
     const channel = current();
     if (!channel) return;
     drawChannelHead(head, app, channel);
-    drawIntro(intro, app, channel);
+    drawIntro(intro, app, channel, ask);
     drawSuggestions();
     drawAbout();
   }
@@ -92,7 +93,7 @@ export function mountChannel(root, app) {
   store.on("status", ({ channel }) => channel === store.current && list.refresh());
   store.on("messages", ({ channel }) => {
     if (channel !== store.current) return;
-    drawIntro(intro, app, current());
+    drawIntro(intro, app, current(), ask);
     drawSuggestions();
     list.refresh();
   });

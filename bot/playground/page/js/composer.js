@@ -24,7 +24,7 @@ export class Composer {
     });
     this.completion = new Completion(app, this.field, { place: () => this.place, onChange: () => this.changed() });
     this.attachments = new Attachments(() => this.drawReady());
-    this.suggestions = createSuggestions((text) => this.app.api.say({ ...this.target(), text }).catch(() => {}));
+    this.suggestions = createSuggestions((text) => this.ask(text));
     this.tip = el("div", { class: "composer-tip", hidden: true });
     this.about = el("div", { class: "composer-about", hidden: true });
     this.shortcutButton = iconButton("bolt", "Shortcuts", (event) => openShortcuts(app, event.currentTarget, this), {
@@ -135,6 +135,12 @@ export class Composer {
     } catch {
       this.restore(sentFrom, { text: text.trim(), files });
     }
+  }
+
+  /** Send a suggested text at once, and be ready for what comes next. */
+  ask(text) {
+    this.app.api.say({ ...this.target(), text }).catch(() => {});
+    this.focus();
   }
 
   async post(typed, files) {

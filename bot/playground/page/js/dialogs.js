@@ -1,6 +1,7 @@
 // Modal dialogs on the browser's own <dialog>: it keeps the focus inside and closes on Escape.
 
 import { el, focusAgain, iconButton } from "./dom.js";
+import { keepToasts } from "./toast.js";
 
 let number = 0;
 
@@ -28,6 +29,7 @@ export function openDialog({ title, body, footer, onCancel, onClose, className =
   const opener = document.activeElement;
   const close = () => {
     node.close();
+    keepToasts();
     node.remove();
     onClose?.();
     if (opener) focusAgain(opener);

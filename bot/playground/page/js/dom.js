@@ -99,6 +99,7 @@ const ICONS = {
   sliders: "M4 8h9M17 8h3M15 5.5v5M4 16h3M11 16h9M9 13.5v5",
   slash: "M15.5 4.5l-7 15",
   exit: "M10 4.5H5.5v15H10M10 12h9.5M15.5 8l4 4-4 4",
+  spin: "M12 4.5a7.5 7.5 0 1 1-7.5 7.5",
   circle: "M12 4.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15z",
   bug: "M8 9.5h8v6a4 4 0 0 1-8 0zM9.5 9.5a2.5 2.5 0 0 1 5 0M4 8l4 2.5M20 8l-4 2.5M3.5 14H8M16 14h4.5M4.5 20L8 17M19.5 20L16 17",
 };
@@ -111,6 +112,7 @@ export function icon(name, className = "icon") {
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS(SVG, "path");
   path.setAttribute("d", ICONS[name]);
+  if (name === "more") path.setAttribute("stroke-width", "3"); // three dots are only as large as the line is wide
   svg.append(path);
   return svg;
 }

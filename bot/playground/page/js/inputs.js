@@ -42,7 +42,7 @@ function common(part, block, ctx) {
   return {
     class: "field-control", id: ctx.inputId, placeholder: part.placeholder?.text,
     "aria-label": ctx.inputId ? undefined : part.placeholder?.text ?? part.action_id,
-    "aria-describedby": ctx.describedBy, "aria-invalid": ctx.invalid, autofocus: Boolean(part.focus_on_load),
+    "aria-describedby": ctx.describedBy, "aria-invalid": ctx.invalid || undefined, autofocus: Boolean(part.focus_on_load),
     dataset: { focus: focusKey(part, block, ctx), block: block.block_id },
   };
 }

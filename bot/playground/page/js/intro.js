@@ -9,9 +9,10 @@ const GENERAL_PROMPTS = [
 ];
 const MOST_PROMPTS = 4;
 
-export function drawIntro(intro, { store, api }, channel) {
+/** `ask(text)` sends a suggested question. */
+export function drawIntro(intro, { store, api }, channel, ask) {
   const bot = store.bot();
-  const empty = store.roots(channel.id).length === 0;
+  const empty = store.roots(channel.id).every((message) => message.ephemeral);
   const withBot = store.botHere(channel.id);
   const invitable = !withBot && bot && !store.isConversation(channel.id);
   refill(intro,
@@ -22,8 +23,26 @@ export function drawIntro(intro, { store, api }, channel) {
       type: "button", class: "button button-primary", dataset: { focus: "invite" },
       onclick: () => api.invite({ channel: channel.id, invitee: bot.id }).catch(() => {}),
     }, `Invite ${bot.real_name}`),
-    withBot && empty && cards(store, api, channel));
+    withBot && empty && cards(store, channel, ask));
   intro.classList.toggle("intro-empty", empty);
+}
+
+/** The beginning of a thread in the older container. */
+export function drawContainerIntro(intro, { store }, given, ask) {
+  refill(intro,
+    el("span", { class: "intro-icon" }, icon("book")),
+    el("h3", {}, `Ask ${store.bot()?.real_name ?? "the bot"}`),
+    given.prompts.length > 0 && [
+      given.title && el("p", { class: "prompts-title" }, given.title),
+      promptCards(given.prompts, ask),
+    ]);
+}
+
+function promptCards(prompts, ask) {
+  return el("div", { class: "prompts", role: "group", "aria-label": "Suggested questions" },
+    prompts.slice(0, MOST_PROMPTS).map((prompt) => el("button", {
+      type: "button", class: "prompt-card", onclick: () => ask(prompt.message),
+    }, el("strong", {}, prompt.title), prompt.message !== prompt.title && el("span", {}, prompt.message))));
 }
 
 function headline(store, channel) {
@@ -45,16 +64,12 @@ function about(store, channel) {
   return notes.filter(Boolean).join(" ");
 }
 
-function cards(store, api, channel) {
+function cards(store, channel, ask) {
   const given = store.promptsOf(channel.id);
   const prompts = given.prompts.length ? given.prompts : GENERAL_PROMPTS;
   const mention = store.isBotDirect(channel.id) ? "" : `<@${store.bot().id}> `;
   return [
     given.title && el("p", { class: "prompts-title" }, given.title),
-    el("div", { class: "prompts", role: "group", "aria-label": "Suggested questions" },
-      prompts.slice(0, MOST_PROMPTS).map((prompt) => el("button", {
-        type: "button", class: "prompt-card",
-        onclick: () => api.say({ channel: channel.id, text: mention + prompt.message }).catch(() => {}),
-      }, el("strong", {}, prompt.title), prompt.message !== prompt.title && el("span", {}, prompt.message)))),
+    promptCards(prompts, (message) => ask(mention + message)),
   ];
 }

@@ -111,9 +111,14 @@ function followOwnQuestion({ channel, added, message }) {
   if (question?.user === store.me && recent) store.openThread(channel, message.thread_ts);
 }
 
-/** Slack tells an app when somebody looks at its pages. */
-function tellHome() {
-  if (store.isBotDirect(store.current)) app.api.openHome(store.tab).catch(() => {});
+/** Slack tells an app when somebody looks at its pages; the older container answers with the thread to write in. */
+async function tellHome() {
+  const { current, tab } = store;
+  if (!store.isBotDirect(current)) return;
+  const { thread_ts: threadTs } = await app.api.openHome(tab).catch(() => ({}));
+  if (!threadTs || store.current !== current || store.tab !== tab) return;
+  store.openThread(current, threadTs);
+  document.querySelector("#thread textarea")?.focus();
 }
 
 /** Slack tells an agent which channel somebody looks at; in its own conversation one asks about the channel before. */
@@ -126,6 +131,7 @@ function tellContext() {
 function lookAt(channel) {
   if (store.viewing === channel) return;
   store.viewing = channel;
+  app.api.lookAt(channel).catch(() => {});
   store.emit("viewing");
 }
 

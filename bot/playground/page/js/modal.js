@@ -24,6 +24,7 @@ export function mountModals({ store, api }) {
     });
     // The browser's own complaints would come in a bubble and in another language than the bot's.
     entry.dialog.node.querySelector("form").noValidate = true;
+    for (const type of ["input", "change"]) entry.body.addEventListener(type, (event) => forgive(entry, event.target));
     stack.push(entry);
     draw(entry);
     entry.body.querySelector("[autofocus], input, textarea, select")?.focus();
@@ -63,9 +64,9 @@ export function mountModals({ store, api }) {
   function showErrors({ view, errors }) {
     const entry = stack.find((each) => each.view.id === view?.id) ?? top();
     if (!entry) return;
-    entry.errors = errors ?? {};
+    entry.errors = { ...errors };
     draw(entry);
-    entry.body.querySelector("[aria-invalid=true]")?.focus();
+    entry.body.querySelector(".has-error :is(input, textarea, select)")?.focus();
   }
 
   async function submit(entry) {
@@ -81,6 +82,16 @@ export function mountModals({ store, api }) {
     } finally {
       button.removeAttribute("aria-busy");
     }
+  }
+
+  /** A complaint goes as soon as somebody does something about it. */
+  function forgive(entry, control) {
+    const block = control.closest(".has-error");
+    if (!block) return;
+    delete entry.errors[block.dataset.block];
+    block.classList.remove("has-error");
+    block.querySelector(".input-note").textContent = "";
+    block.querySelector("[aria-invalid]")?.removeAttribute("aria-invalid");
   }
 
   function cancel(entry) {

@@ -1,7 +1,7 @@
 // The small form that adds a person to the workspace.
 
 import { el } from "./dom.js";
-import { toast } from "./toast.js";
+import { announce } from "./toast.js";
 
 const KINDS = {
   member: ["Member", {}],
@@ -29,7 +29,7 @@ export function createPersonForm({ api }) {
     const made = await api.createPerson({ name: given, ...KINDS[kind.value][1] }).then(() => true, () => false);
     if (!made) return;
     name.value = "";
-    toast(`${given} is here now. Invite them to a channel.`);
+    announce(`${given} is here now.`);
     name.focus();
   }
 

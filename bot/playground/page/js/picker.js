@@ -41,12 +41,15 @@ export function createPicker({ offered, chosen, multiple, most, label, placehold
     const before = keys;
     keys = next;
     draw();
+    node.dispatchEvent(new Event("change", { bubbles: true }));
     if ((await onChange(next.map(find))) !== false) return;
     keys = before;
     draw();
   }
 
-  const isOpen = () => input.getAttribute("aria-expanded") === "true";
+  function isOpen() {
+    return input.getAttribute("aria-expanded") === "true";
+  }
 
   function open(wanted) {
     const text = wanted.trim().toLowerCase();

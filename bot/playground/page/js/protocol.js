@@ -71,7 +71,8 @@ const HANDLERS = {
     store.emit("home");
   },
   channel(store, { channel }) {
-    store.channels.set(channel.id, channel);
+    if (channel.members.includes(store.me)) store.channels.set(channel.id, channel);
+    else store.forgetChannel(channel.id);
     store.emit("channels", channel);
   },
   bot(store, { connected }) {

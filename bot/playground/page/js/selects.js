@@ -55,7 +55,7 @@ function select(part, block, ctx, { noun, offered, keyOf = (value) => value, fal
     offered, multiple, label, most: part.max_selected_items,
     chosen: [start ?? []].flat().map(keyOf),
     placeholder: part.placeholder?.text ?? "Choose…",
-    field: { id: ctx.inputId, "aria-describedby": ctx.describedBy, "aria-invalid": ctx.invalid, autofocus: Boolean(part.focus_on_load),
+    field: { id: ctx.inputId, "aria-describedby": ctx.describedBy, "aria-invalid": ctx.invalid || undefined, autofocus: Boolean(part.focus_on_load),
       "aria-label": ctx.inputId ? undefined : label, dataset: { focus: focusKey(part, block, ctx) } },
     onChange: (options) => {
       const values = options.map((option) => option.value);

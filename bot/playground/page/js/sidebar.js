@@ -58,7 +58,7 @@ export function mountSidebar(root, app) {
   }
 
   function choosePerson(anchor) {
-    const people = [...store.users.values()].filter((user) => !user.is_bot);
+    const people = [...store.users.values()].filter((user) => !user.is_bot && !user.deleted);
     openMenu(anchor, "Act as", people.map((user) => ({
       label: user.real_name, note: store.userNote(user), picture: avatar(user, "small"),
       checked: user.id === store.me, run: () => app.actAs(user.id),

@@ -1,6 +1,7 @@
 // What the page knows: the workspace as the server told it, and where this person is looking.
 // Views subscribe by topic; nothing here touches the DOM or the network.
 
+const GUESTS = { single: "guest in one channel", multi: "guest in several channels" };
 const GROWING_MS = 4000; // a bot that streams by chat.update sends at least one edit in this time
 const STATUS_MS = 120_000; // Slack clears a status after two minutes without a message
 
@@ -92,7 +93,7 @@ export class Store {
   /** Who a person is, in a few words below their name. */
   userNote(user) {
     if (user.is_bot) return "app";
-    const kinds = [user.is_admin && "admin", user.guest && "guest", user.external && "from another organisation"];
+    const kinds = [user.is_admin && "admin", GUESTS[user.guest], user.external && "from another organisation", user.deleted && "deactivated"];
     return kinds.filter(Boolean).join(", ") || `@${user.name}`;
   }
 
@@ -153,9 +154,11 @@ export class Store {
   /** True while the text of a message is still coming in: streamed, just changed, or announced by a status. */
   isLive(channelId, message) {
     if (message.streaming !== undefined) return Boolean(message.streaming);
+    const threadTs = message.thread_ts ?? message.ts;
+    const session = this.session(channelId, threadTs);
+    if (session && session.status !== "processing") return false;
     if (this.growing.get(message.ts) > Date.now()) return true;
     if (!this.user(message.user).is_bot || message.ephemeral || isFinished(message)) return false;
-    const threadTs = message.thread_ts ?? message.ts;
     return Boolean(this.status(channelId, threadTs)) && this.replies(channelId, threadTs).at(-1)?.ts === message.ts;
   }
 
@@ -183,6 +186,14 @@ export class Store {
     if (!this.thread) return;
     this.thread = null;
     this.emit("thread");
+  }
+
+  /** One has left it: nothing of it stays, and one looks at another. */
+  forgetChannel(channelId) {
+    this.channels.delete(channelId);
+    this.messages.delete(channelId);
+    this.unread.delete(channelId);
+    if (this.current === channelId) this.openChannel([...this.channels.keys()][0]);
   }
 
   clearTraffic() {
@@ -217,6 +228,11 @@ export class Store {
 
 /** How long a message that has just changed counts as growing, for whoever wants to look again afterwards. */
 export const GROWTH_ENDS_MS = GROWING_MS + 50;
+
+/** The root of a thread in the older assistant's container: a title, not a message. */
+export function isContainer(message) {
+  return message?.subtype === "assistant_app_thread";
+}
 
 export function isReply(message) {
   return Boolean(message.thread_ts && message.thread_ts !== message.ts);

@@ -6,7 +6,7 @@ import { markdown } from "./markdown.js";
 import { richText } from "./richtext.js";
 
 const STATES = {
-  pending: ["circle", "to do"], in_progress: ["auto", "in progress"], complete: ["check", "done"], error: ["close", "failed"],
+  pending: ["circle", "to do"], in_progress: ["spin", "in progress"], complete: ["check", "done"], error: ["close", "failed"],
 };
 
 export function planBlock(block, names) {

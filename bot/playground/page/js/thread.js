@@ -2,12 +2,15 @@
 
 import { Composer } from "./composer.js";
 import { el, iconButton } from "./dom.js";
+import { drawContainerIntro } from "./intro.js";
 import { MessageList } from "./messagelist.js";
+import { isContainer } from "./store.js";
 
 export function mountThread(root, app) {
   const { store } = app;
   const name = el("h2", {});
   const where = el("span", { class: "topic" });
+  const intro = el("div", { class: "intro" });
   const list = new MessageList(app, source, { inThread: true });
   const composer = new Composer(app);
   composer.onEdit = (ts) => list.rows.get(ts)?.edit();
@@ -23,6 +26,7 @@ export function mountThread(root, app) {
     const { channel, ts } = store.thread;
     const first = store.message(channel, ts);
     const replies = store.replies(channel, ts);
+    if (isContainer(first)) return { channel, threadTs: ts, messages: replies, intro };
     const count = store.countedReplies(channel, ts).length;
     return {
       channel, threadTs: ts, messages: first ? [first, ...replies] : replies,
@@ -36,32 +40,43 @@ export function mountThread(root, app) {
     if (!store.thread) return;
     const { channel, ts } = store.thread;
     drawHead();
+    drawSuggestions();
     list.show("Thread");
     composer.setPlace({ channel, threadTs: ts, label: "Reply in thread", placeholder: "Reply…" });
-    drawSuggestions();
   }
 
   /** The bot may give its work in a thread a title. */
   function drawHead() {
     if (!store.thread) return;
     const { channel, ts } = store.thread;
-    name.textContent = store.session(channel, ts)?.title || "Thread";
+    const root = store.message(channel, ts);
+    name.textContent = store.session(channel, ts)?.title || (isContainer(root) && root.text) || "Thread";
     where.textContent = store.channelTitle(channel);
   }
 
+  /** A thread of the older container begins with suggestions; elsewhere they are chips. */
   function drawSuggestions() {
     if (!store.thread) return;
-    const given = store.prompts.get(`${store.thread.channel}:${store.thread.ts}`);
-    composer.suggestions.show(given?.prompts ?? [], given?.title);
+    const { channel, ts } = store.thread;
+    const given = store.prompts.get(`${channel}:${ts}`) ?? { prompts: [], title: "" };
+    const empty = !store.replies(channel, ts).length;
+    const large = isContainer(store.message(channel, ts)) && empty;
+    composer.suggestions.show(large ? [] : given.prompts, given.title);
+    drawContainerIntro(intro, app, empty ? given : { prompts: [] }, (text) => composer.ask(text));
   }
 
-  const refresh = ({ channel }) => store.thread?.channel === channel && list.refresh();
+  const refresh = ({ channel }) => {
+    if (store.thread?.channel !== channel) return;
+    drawHead();
+    drawSuggestions();
+    list.refresh();
+  };
   store.on("thread", show);
   store.on("place", show);
   store.on("snapshot", show);
   store.on("messages", refresh);
   store.on("status", refresh);
-  store.on("session", drawHead);
+  store.on("session", refresh);
   store.on("prompts", drawSuggestions);
   root.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) store.closeThread();

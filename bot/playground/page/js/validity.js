@@ -14,7 +14,7 @@ export function fieldErrors({ view, form, body }) {
   const errors = {};
   for (const block of view.blocks ?? []) {
     if (block.type !== "input") continue;
-    const field = [...body.querySelectorAll("[data-block]")].find((each) => each.dataset.block === block.block_id);
+    const field = [...body.querySelectorAll(".field-control[data-block]")].find((each) => each.dataset.block === block.block_id);
     const problem = problemOf(field) || (!block.optional && !isFilled(form.get(block, block.element)) && "Please complete this required field.");
     if (problem) errors[block.block_id] = problem;
   }
