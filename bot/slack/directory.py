@@ -55,6 +55,12 @@ class Directory:
         """Tell whether somebody is a bot, as far as Slack says so."""
         return bool(self._ask("users.info", "user", user).get("is_bot"))
 
+    def name_of(self, user: str, *, at_once: bool = False) -> str:
+        """What people call somebody; the id where Slack does not say, or was not asked yet and there is no time."""
+        told = self._known.get(("users.info", user), (0.0, {}))[1] if at_once else self._ask("users.info", "user", user)
+        profile = told.get("profile") or {}
+        return str(profile.get("display_name") or told.get("real_name") or told.get("name") or user)
+
     def is_member(self, channel: str) -> bool:
         """Tell whether the bot is in a channel; no where Slack does not say."""
         told = self._ask("conversations.info", "channel", channel)

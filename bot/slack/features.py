@@ -74,6 +74,7 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
     from bot.slack.commands import Commands
     from bot.slack.greet import Greeter
     from bot.slack.home import HomePage
+    from bot.slack.shortcuts import Shortcuts
     from bot.slack.votes import Votes
 
     return (
@@ -83,4 +84,5 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
         ChannelConfig(parts=parts),
         Greeter(parts),
         Commands(parts=parts),
+        Shortcuts(parts),
     )

@@ -173,6 +173,15 @@ def is_external(body: Body) -> bool:
     return bool(body.get("is_ext_shared_channel")) or bool(home and author and home != author)
 
 
+def is_persons_message(message: Body, bot_user_id: str) -> bool:
+    """Tell whether a person wrote this message; notices about joining and the like are nobody's words."""
+    return (
+        _string(message, "subtype") in _QUESTION_SUBTYPES
+        and bool(_string(message, "user"))
+        and not _is_a_bot(message, bot_user_id)
+    )
+
+
 def plain_text(slack_text: str, bot_user_id: str) -> str:
     """Turn Slack's markup into the words that a person reads, without the mention of the bot."""
     mention = rf"<@{re.escape(bot_user_id)}(?:\|[^<>]*)?>"

@@ -422,3 +422,96 @@ CHANNEL_FORM_CHANNEL = "… or a channel"
 CHANNEL_FORM_CHANNEL_CHOOSE = "Choose a channel"
 CHANNEL_FORM_ESCALATE_HINT = "Choose one of the two, or none."
 CHANNEL_FORM_ESCALATE_ONE = "Please choose a person or a channel, not both."
+
+# Shortcuts
+SHORTCUT_NOT_A_MEMBER = "I'm not in this conversation. Invite me first, then I can read it."
+SHORTCUT_NO_WORDS = "There are no words in that message that I could answer."
+SHORTCUT_KNOWN = "I have been asked that message already; my answer is in its thread, or on its way."
+SHORTCUT_ANSWERING = "I'm answering in the thread."
+SHORTCUT_UNREADABLE = "Slack didn't let me read that thread just now. Please try again in a minute."
+SUMMARY_TITLE = "*What was said in this thread*"
+SUMMARY_QUOTES_TITLE = "*The messages that say most in this thread*"
+SUMMARY_EMPTY = "There is nothing in this thread that I could sum up."
+SAVE_TITLE = "Save as knowledge"
+SAVE_SEND = "Suggest"
+SAVE_CANCEL = "Cancel"
+SAVE_NOTE_TITLE = "Title"
+SAVE_NOTE_TEXT = "What should I know?"
+SAVE_NOTE_HINT = "An admin reviews it before I use it."
+SAVE_DONE = "Thank you. An admin reviews “{title}” before I use it."
+SAVE_KNOWN = "This message was saved before, and an admin has decided about it already."
+ASK_TITLE = "Ask Lorekeeper"
+ASK_SEND = "Ask"
+ASK_QUESTION = "Your question"
+ASK_HINT = "The answer comes as a direct message."
+ASK_NO_QUESTION = "Please write a question."
+
+
+# The home page: one person's own settings and data
+HOME_FOR_ADMINS = "For admins"
+HOME_BACK = "Back to my page"
+SETTINGS_TITLE = "How I answer you"
+SETTINGS_LANGUAGE_AS_ASKED = "In the language of the question"
+SETTINGS_LENGTHS = {"short": "Short answers", "normal": "Normal answers", "detailed": "Detailed answers"}
+SETTINGS_SWITCHES = {
+    "memory": ("Remember my conversations", "Off: my words are removed a day after a thread went quiet"),
+    "tuning": ("My words may be used for tuning", "Off until you switch it on; you can switch it off again"),
+}
+SETTINGS_TUNING_NOTICE = (
+    "Votes count whatever is set here. Your own words are used for tuning only where you allow it and this bot's "
+    "operator has switched that on; they stay on this team's own machine."
+)
+SETTINGS_SAVED = "✅ Saved."
+SETTINGS_NOT_SAVED = "⚠️ That was not saved. Please choose again."
+DATA_TITLE = "Your data"
+DATA_INTRODUCTION = "What I keep about you: your questions, my answers to you, your votes and these settings."
+DATA_SEE = "See it"
+DATA_EXPORT = "Export it"
+DATA_DELETE = "Delete it"
+DATA_KEPT = "This is what I keep about you:"
+DATA_NOTHING = "I keep nothing about you."
+DATA_LAST_QUESTIONS = "What you asked last:"
+DATA_EXPORT_FILE = "What Lorekeeper keeps about you"
+DATA_EXPORTED = "✅ I sent you a file with all of it as a direct message."
+DATA_EXPORT_FAILED = "⚠️ I could not send you the file just now. Please try again in a minute."
+DATA_DELETE_TITLE = "Delete your data"
+DATA_DELETE_QUESTION = (
+    "I remove your questions, my answers to you, your votes and corrections, and these settings, for ever. Messages in "
+    "Slack stay: you can delete your own there. Questions that wait are withdrawn."
+)
+DATA_DELETE_CONFIRM = "Delete all"
+DATA_DELETED = "It is gone. Removed:"
+DATA_DELETED_NOTE = "How long answers took stays, without words and without your name."
+DATA_KINDS = {
+    "turns": ("thing that was said", "things that were said"),
+    "answers": ("answer", "answers"),
+    "citations": ("citation", "citations"),
+    "feedback": ("vote", "votes"),
+    "votes": ("vote", "votes"),
+    "corrections": ("correction", "corrections"),
+    "inbox": ("event", "events"),
+    "questions_waiting": ("question that waited", "questions that waited"),
+    "revisions": ("earlier text of an answer", "earlier texts of answers"),
+    "answer_revision": ("earlier text of an answer", "earlier texts of answers"),
+    "approved": ("standing answer", "standing answers"),
+    "curated": ("standing answer", "standing answers"),
+    "notes": ("saved note", "saved notes"),
+    "saved_note": ("saved note", "saved notes"),
+    "settings": ("setting", "settings"),
+    "person": ("setting", "settings"),
+    "answer_part": ("further message of an answer", "further messages of answers"),
+    "channel": ("channel whose settings you changed", "channels whose settings you changed"),
+    "left_thread": ("thread that you sent me out of", "threads that you sent me out of"),
+    "escalation": ("request for a person", "requests for a person"),
+}
+
+
+def data_count(kind: str, count: int) -> str:
+    """Count rows of one kind that are kept of a person."""
+    one, many = DATA_KINDS.get(kind, (f"entry of {kind}", f"entries of {kind}"))
+    return f"1 {one}" if count == 1 else f"{count:,} {many}"
+
+
+def export_by_operator(user: str) -> str:
+    """Say how a person gets their data where the bot may send no files."""
+    return f"⚠️ I may not send files here. Whoever runs me can write it all into one with: lorekeeper export {user}"

@@ -1,0 +1,298 @@
+"""Shortcuts: answer this message, sum this thread up, save it as knowledge, and ask from anywhere.
+
+A shortcut is kept in the inbox before it is acknowledged; a form opens at once, as its trigger lives three seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slack_bolt import Ack, App
+
+from bot.channels import load_channel
+from bot.errors import SlackRefusedError, SlackSilentError
+from bot.inbox import Kind, Lease, Received
+from bot.notes import Note, suggest_note
+from bot.slack import words
+from bot.slack.commands import ask_directly, put_question
+from bot.slack.features import TeamParts
+from bot.slack.gate import SlackGate
+from bot.slack.inert import inert
+from bot.slack.intake import storable
+from bot.slack.limits import PLAIN_TEXT_INPUT, TEXT_OBJECT, shorten
+from bot.slack.parse import attached_files, plain_text
+from bot.slack.render import Block, RenderedMessage
+from bot.slack.reply import ReplyTo, lines, reply
+from bot.slack.thread import Said, permalink, read_thread, with_names
+from bot.summary import Remark, Summary, summarise
+from bot.turn import AttachedFile, ChannelKind, Incoming
+from knowledge.audience import EVERYONE, channel_audience, person_audience
+from models.generator import GenerationOptions
+
+logger = logging.getLogger(__name__)
+
+ANSWER_SHORTCUT, SUMMARY_SHORTCUT = "answer_this", "summarise_thread"
+SAVE_SHORTCUT, ASK_SHORTCUT = "save_as_knowledge", "ask_lorekeeper"
+SAVE_CALLBACK, ASK_CALLBACK = "save_as_knowledge_form", "ask_lorekeeper_form"
+_TITLE, _TEXT, _QUESTION = "title", "text", "question"
+_LONGEST_TITLE, _LONGEST_PREFILLED_TITLE = 150, 80
+_SUMMARY_TOKENS = 260
+
+
+class Shortcuts:
+    """Takes shortcuts; thread-safe."""
+
+    def __init__(self, parts: TeamParts) -> None:
+        self._parts = parts
+        profiles = parts.memberships.profiles
+        self._gate = SlackGate(team=parts.team, engine=parts.engine, profiles=profiles, rules=parts.gate)
+
+    def listen(self, app: App) -> None:
+        """Connect the shortcuts and their forms."""
+        for name in (ANSWER_SHORTCUT, SUMMARY_SHORTCUT):
+            app.shortcut(name)(self._on_message)
+        app.shortcut(SAVE_SHORTCUT)(self._on_save)
+        app.shortcut(ASK_SHORTCUT)(self._on_ask)
+        app.view(SAVE_CALLBACK)(self._on_saved)
+        app.view(ASK_CALLBACK)(self._on_asked)
+
+    def works(self) -> dict[Kind, Callable[[Lease], None]]:
+        """What was asked for waits in the inbox."""
+        return {"shortcut": lambda lease: self.work(lease.payload)}
+
+    def work(self, payload: Mapping[str, Any]) -> None:
+        """Do what one row asks for, and say what came of it."""
+        to = ReplyTo(**payload["to"])
+        match payload["shortcut"]:
+            case "answer_this":
+                self._answer(to, payload)
+            case "summarise_thread":
+                self._say(to, self._summary(to, payload))
+            case "save_as_knowledge":
+                self._save(to, payload)
+            case "ask_lorekeeper":
+                ask_directly(self._parts, to.user, str(payload["text"]))
+
+    # Bolt reads the names of a listener's parameters.
+
+    def _on_message(self, ack: Ack, body: dict[str, Any]) -> None:
+        message = body["message"]
+        ts = str(message.get("ts") or body.get("message_ts") or "")
+        payload = {
+            "shortcut": body["callback_id"],
+            "to": _reply_to(body).as_payload(),
+            "channel": str(body["channel"]["id"]),
+            "ts": ts,
+            "thread_ts": str(message.get("thread_ts") or ""),
+            "text": storable(str(message.get("text") or "")),
+            "files": [_as_json(file) for file in attached_files(message)],
+        }
+        self._keep(f"shortcut:{body['trigger_id']}", _reply_to(body).user, payload)
+        ack()
+
+    def _on_save(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        message = body["message"]
+        text = with_names(self._parts, str(message.get("text") or ""), at_once=True)
+        place = {"channel": str(body["channel"]["id"]), "ts": str(message["ts"])}
+        meta = json.dumps(place | _reply_to(body).as_payload())
+        self._open(body, save_form(text, meta))
+
+    def _on_ask(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        self._open(body, ask_form())
+
+    def _on_saved(self, ack: Ack, body: dict[str, Any]) -> None:
+        view = body["view"]
+        meta = json.loads(view["private_metadata"])
+        to = ReplyTo(user=str(body["user"]["id"]), response_url=meta["response_url"])
+        payload = {
+            "shortcut": SAVE_SHORTCUT,
+            "to": to.as_payload(),
+            "channel": meta["channel"],
+            "ts": meta["ts"],
+            "title": storable(_value(view, _TITLE)),
+            "text": storable(_value(view, _TEXT)),
+        }
+        self._keep(f"shortcut:{view['id']}", to.user, payload)
+        ack()
+
+    def _on_asked(self, ack: Ack, body: dict[str, Any]) -> None:
+        view, to = body["view"], ReplyTo(user=str(body["user"]["id"]))
+        question = storable(_value(view, _QUESTION))
+        if not question:
+            ack(response_action="errors", errors={_QUESTION: words.ASK_NO_QUESTION})
+            return
+        payload = {"shortcut": ASK_SHORTCUT, "to": to.as_payload(), "text": question}
+        self._keep(f"shortcut:{view['id']}", to.user, payload)
+        ack()
+
+    def _answer(self, to: ReplyTo, payload: Mapping[str, Any]) -> None:
+        """Answer a message in its thread, for all who read there; where the bot is not, in a direct message."""
+        question = plain_text(str(payload["text"]), self._parts.bot_user_id)
+        if not question:
+            self._say(to, lines(words.SHORTCUT_NO_WORDS))
+            return
+        channel, ts, thread_ts = (str(payload[key]) for key in ("channel", "ts", "thread_ts"))
+        if not self._parts.directory.is_member(channel):
+            self._say(to, lines(words.COMMAND_ASKING_DIRECTLY))
+            ask_directly(self._parts, to.user, question)
+            return
+        incoming = Incoming(
+            team=self._parts.team,
+            channel=channel,
+            channel_kind=self._kind(channel),
+            user=to.user,
+            ts=ts,
+            thread_ts=thread_ts if thread_ts and thread_ts != ts else None,
+            text=question,
+            mentioned=True,
+            files=tuple(AttachedFile(**file) for file in payload["files"]),
+        )
+        is_new = put_question(self._parts, incoming)
+        self._say(to, lines(words.SHORTCUT_ANSWERING if is_new else words.SHORTCUT_KNOWN))
+
+    def _summary(self, to: ReplyTo, payload: Mapping[str, Any]) -> RenderedMessage:
+        channel, root = str(payload["channel"]), str(payload["thread_ts"] or payload["ts"])
+        if not self._parts.directory.is_member(channel):
+            return lines(words.SHORTCUT_NOT_A_MEMBER)
+        if refusal := self._refusal(to.user, channel, root):
+            return lines(refusal)
+        try:
+            said = read_thread(self._parts, channel, root)
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("the thread %s in %s cannot be read: %s", root, channel, error)
+            return lines(words.SHORTCUT_UNREADABLE)
+        if not said:
+            return lines(words.SUMMARY_EMPTY)
+        tools = self._parts.equipment
+        summary = summarise(
+            _remarks(said), tools.generator, tools.embedder, GenerationOptions(max_tokens=_SUMMARY_TOKENS)
+        )
+        return summary_message(summary)
+
+    def _refusal(self, user: str, channel: str, root: str) -> str:
+        """Why this person gets nothing here; who may not be answered may not have the thread read, either."""
+        incoming = Incoming(
+            team=self._parts.team,
+            channel=channel,
+            channel_kind=self._kind(channel),
+            user=user,
+            ts=root,
+            thread_ts=None,
+            text="",
+            mentioned=True,
+            visibility="ephemeral",
+        )
+        refusal = self._gate(incoming, load_channel(self._parts.engine, self._parts.team, channel))
+        return refusal.text if refusal else ""
+
+    def _save(self, to: ReplyTo, payload: Mapping[str, Any]) -> None:
+        channel, ts = str(payload["channel"]), str(payload["ts"])
+        if refusal := self._refusal(to.user, channel, ts):
+            self._say(to, lines(refusal))
+            return
+        note = Note(
+            team=self._parts.team,
+            channel=channel,
+            ts=ts,
+            user=to.user,
+            title=str(payload["title"]),
+            text=str(payload["text"]),
+            permalink=permalink(self._parts, channel, ts),
+            audience=self._audience(channel, to.user),
+        )
+        if suggest_note(self._parts.engine, note):
+            self._say(to, lines(words.SAVE_DONE.format(title=inert(note.title))))
+        else:
+            self._say(to, lines(words.SAVE_KNOWN))
+
+    def _audience(self, channel: str, user: str) -> str:
+        """Who could read the message: the whole workspace only where Slack says that the channel is public."""
+        kind = self._kind(channel)
+        if kind == "im":
+            return person_audience(user)
+        return EVERYONE if kind == "public" else channel_audience(channel)
+
+    def _kind(self, channel: str) -> ChannelKind:
+        return "im" if channel.startswith("D") else self._parts.directory.kind_of(channel)
+
+    def _keep(self, event_id: str, user: str, payload: dict[str, Any]) -> None:
+        row = Received(event_id=event_id, kind="shortcut", team=self._parts.team, user=user, payload=payload)
+        self._parts.inbox.put(row)
+
+    def _say(self, to: ReplyTo, message: RenderedMessage) -> None:
+        reply(self._parts.delivery, to, message)
+
+    def _open(self, body: Mapping[str, Any], view: Block) -> None:
+        try:
+            self._parts.delivery.call("views.open", wait_seconds=0.0, trigger_id=str(body["trigger_id"]), view=view)
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("the form of %s did not open: %s", body.get("callback_id"), error)
+            self._say(_reply_to(body), lines(words.COMMAND_NOT_KEPT))
+
+
+def summary_message(summary: Summary) -> RenderedMessage:
+    """What the person who asked is shown; names and words in it mention and link nothing."""
+    if summary.sentences:
+        return lines(words.SUMMARY_TITLE, *(f"• {inert(sentence)}" for sentence in summary.sentences))
+    quotes = [f"• {inert(quote.name)}: {inert(shorten(quote.text, TEXT_OBJECT // 5))}" for quote in summary.quotes]
+    return lines(words.SUMMARY_QUOTES_TITLE, *quotes)
+
+
+def save_form(text: str, meta: str) -> Block:
+    """The form for a note, filled with what the message says."""
+    title = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return {
+        "type": "modal",
+        "callback_id": SAVE_CALLBACK,
+        "private_metadata": meta,
+        "title": {"type": "plain_text", "text": words.SAVE_TITLE},
+        "submit": {"type": "plain_text", "text": words.SAVE_SEND},
+        "close": {"type": "plain_text", "text": words.SAVE_CANCEL},
+        "blocks": [
+            _input(_TITLE, words.SAVE_NOTE_TITLE, shorten(title, _LONGEST_PREFILLED_TITLE), most=_LONGEST_TITLE),
+            _input(_TEXT, words.SAVE_NOTE_TEXT, text, words.SAVE_NOTE_HINT, multiline=True),
+        ],
+    }
+
+
+def ask_form() -> Block:
+    """The form for a question from anywhere."""
+    return {
+        "type": "modal",
+        "callback_id": ASK_CALLBACK,
+        "title": {"type": "plain_text", "text": words.ASK_TITLE},
+        "submit": {"type": "plain_text", "text": words.ASK_SEND},
+        "close": {"type": "plain_text", "text": words.SAVE_CANCEL},
+        "blocks": [_input(_QUESTION, words.ASK_QUESTION, "", words.ASK_HINT, multiline=True)],
+    }
+
+
+def _input(
+    name: str, label: str, value: str, hint: str = "", *, multiline: bool = False, most: int = PLAIN_TEXT_INPUT
+) -> Block:
+    element = {"type": "plain_text_input", "action_id": name, "multiline": multiline, "max_length": most}
+    if value:
+        element["initial_value"] = shorten(value, most)
+    block = {"type": "input", "block_id": name, "label": {"type": "plain_text", "text": label}, "element": element}
+    return block | ({"hint": {"type": "plain_text", "text": hint}} if hint else {})
+
+
+def _value(view: Mapping[str, Any], name: str) -> str:
+    return str(view["state"]["values"].get(name, {}).get(name, {}).get("value") or "").strip()
+
+
+def _remarks(said: tuple[Said, ...]) -> list[Remark]:
+    return [Remark(name=one.name, text=one.text) for one in said]
+
+
+def _reply_to(body: Mapping[str, Any]) -> ReplyTo:
+    return ReplyTo(user=str(body["user"]["id"]), response_url=str(body.get("response_url") or ""))
+
+
+def _as_json(file: AttachedFile) -> dict[str, Any]:
+    return {"id": file.id, "name": storable(file.name), "mimetype": file.mimetype, "size": file.size, "url": file.url}
