@@ -58,11 +58,12 @@ def equipped(application: Application) -> Iterator[Equipment]:
 def scheduling(application: Application) -> Iterator[None]:
     """Read sources again at their intervals while the block runs."""
     from bot.jobs import Schedule
+    from bot.memory import memory_job
     from bot.sync import sync_jobs
 
     stopping = threading.Event()
     try:
-        with Schedule(application.engine, lambda: sync_jobs(application, stopping)):
+        with Schedule(application.engine, lambda: (*sync_jobs(application, stopping), memory_job(application.engine))):
             yield
             stopping.set()
     finally:

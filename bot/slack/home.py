@@ -1,54 +1,133 @@
-"""The bot's home page in Slack: what it knows, how fresh that is, and how to ask.
+"""The bot's home page in Slack: what it knows, how fresh that is, how to ask, and what each person may set there.
 
-`load_home` reads the rows, `home_view` builds the view from them. A person sees only sources they may read.
+`load_home` reads the rows, `home_view` builds the view from them. A person sees only sources they may read; admins can
+turn the page over, see `bot.slack.home_admin`.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
-from slack_bolt import App
+from slack_bolt import Ack, App
 
+from bot import privacy
+from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease
-from bot.slack import words
+from bot.people import Preferences, load_preferences, save_preferences
+from bot.slack import home_person, words
+from bot.slack.admins import admins_of
+from bot.slack.channel_config import open_view
 from bot.slack.features import TeamParts
-from bot.slack.inert import clean
-from bot.slack.limits import BLOCKS_OF_VIEW, HEADER, TEXT_OBJECT, shorten
+from bot.slack.limits import BLOCKS_OF_VIEW
 from bot.slack.parse import HomeOpened
 from bot.slack.render import Block, note_block
+from bot.slack.upload import upload
+from bot.slack.view_parts import DIVIDER, bullets, button, header, one_line, paragraph, section, text
 from knowledge import tables
 from knowledge.audience import Audience
 from knowledge.database import reading
 
-# A header, what the bot is, how to ask and the last lines take the rest of the view.
-_MOST_SOURCES = (BLOCKS_OF_VIEW - 20) // 2
+logger = logging.getLogger(__name__)
+
+ADMIN_ACTION: Final = "home_admin"
+PERSON_ACTION: Final = "home_person"
+# What is not about sources takes about twenty-five blocks.
+_MOST_SOURCES = (BLOCKS_OF_VIEW - 30) // 2
 _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class HomePage:
-    """Publishes the home page when somebody opens it."""
+    """Publishes the home page when somebody opens it, and takes what they do there."""
 
     parts: TeamParts
 
     def listen(self, app: App) -> None:
-        """The page has no buttons."""
+        """Connect what stands on a person's own side of the page."""
+        for action in (home_person.LANGUAGE_ACTION, home_person.LENGTH_ACTION, home_person.SWITCHES_ACTION):
+            app.action(action)(self._on_change)
+        app.action(home_person.SEE_ACTION)(self._on_see)
+        app.action(home_person.EXPORT_ACTION)(self._on_export)
+        app.action(home_person.DELETE_ACTION)(self._on_delete)
+        app.view(home_person.DELETE_CALLBACK)(self._on_delete_confirmed)
+        app.action(PERSON_ACTION)(self._on_turn_back)
 
     def works(self) -> dict[Kind, Callable[[Lease], None]]:
         """Visits wait in the inbox."""
         return {"home": lambda lease: self.publish(HomeOpened(**lease.payload).user)}
 
-    def publish(self, user: str) -> None:
-        """Show one person the page as it is now."""
+    # Bolt reads the names of a listener's parameters.
+
+    def _on_change(self, ack: Ack, body: dict[str, Any]) -> None:
+        user = _user(body)
+        before = load_preferences(self.parts.engine, self.parts.team, user)
+        after = home_person.changed(before, body["actions"][0])
+        if after is not None:
+            save_preferences(self.parts.engine, self.parts.team, user, after)
+        ack()
+        self.publish(user, notice=words.SETTINGS_NOT_SAVED if after is None else words.SETTINGS_SAVED)
+
+    def _on_see(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        view = home_person.data_view(load_own_data(self.parts.engine, _user(body)))
+        open_view(self.parts, str(body["trigger_id"]), view)
+
+    def _on_export(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        user = _user(body)
+        self.publish(user, notice=self.export(user))
+
+    def _on_delete(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        open_view(self.parts, str(body["trigger_id"]), home_person.delete_form())
+
+    def _on_delete_confirmed(self, ack: Ack, body: dict[str, Any]) -> None:
+        user = _user(body)
+        removed = privacy.forget(self.parts.engine, user)
+        ack(response_action="update", view=home_person.deleted_view(asdict(removed)))
+        self.publish(user)
+
+    def _on_turn_back(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        self.publish(_user(body))
+
+    def publish(self, user: str, *, notice: str = "") -> None:
+        """Show one person the page as it is now, with the confirmation of what they just did."""
         parts = self.parts
         audience = Audience.of_person(user, parts.memberships.channels_of(user))
         content = load_home(parts.engine, audience, version=parts.version(), next_runs=parts.next_runs())
-        view = home_view(content, now=datetime.now(UTC))
-        parts.delivery.repeat("views.publish", patience_seconds=10.0, user_id=user, view=view)
+        content = replace(
+            content,
+            preferences=load_preferences(parts.engine, parts.team, user),
+            notice=notice,
+            for_admin=admins_of(parts).is_admin(user),
+        )
+        publish_home(parts, user, home_view(content, now=datetime.now(UTC)))
+
+    def export(self, user: str) -> str:
+        """Send a person everything that is kept about them; returns what to tell them."""
+        content = json.dumps(privacy.export(self.parts.engine, user), ensure_ascii=False, indent=2).encode()
+        name = f"lorekeeper-{user}.json"
+        try:
+            upload(self.parts.client, name=name, content=content, title=words.DATA_EXPORT_FILE, to=user)
+        except SlackRefusedError as error:
+            logger.warning("the data of %s could not be sent: %s", user, error)
+            return words.export_by_operator(user)
+        except SlackSilentError as error:
+            logger.warning("the data of %s could not be sent: %s", user, error)
+            return words.DATA_EXPORT_FAILED
+        return words.DATA_EXPORTED
+
+
+def publish_home(parts: TeamParts, user: str, view: Block) -> None:
+    """Put a view on a person's home page; raises where Slack refuses or stays silent."""
+    parts.delivery.repeat("views.publish", patience_seconds=10.0, user_id=user, view=view)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +151,10 @@ class HomeContent:
 
     sources: tuple[HomeSource, ...]
     version: str
+    preferences: Preferences = field(default_factory=Preferences)
+    notice: str = ""
+    """What became of what the person just did here."""
+    for_admin: bool = False
 
 
 def load_home(engine: sa.Engine, audience: Audience, *, version: str, next_runs: Mapping[str, datetime]) -> HomeContent:
@@ -87,15 +170,17 @@ def load_home(engine: sa.Engine, audience: Audience, *, version: str, next_runs:
 def home_view(content: HomeContent, *, now: datetime) -> Block:
     """Build the view for `views.publish`."""
     blocks = [
-        _header(f"{words.HOME_GREETING} 👋"),
-        _section(words.HOME_INTRODUCTION),
-        {"type": "divider"},
-        _header(words.HOME_HOW_TITLE),
-        _bullets(words.HOME_HOW),
-        {"type": "divider"},
-        _header(words.HOME_SOURCES_TITLE),
-        *_source_blocks(content.sources, now),
-        {"type": "divider"},
+        *([note_block(content.notice)] if content.notice else []),
+        header(f"{words.HOME_GREETING} 👋"),
+        section(words.HOME_INTRODUCTION, button(words.HOME_FOR_ADMINS, ADMIN_ACTION) if content.for_admin else None),
+        header(words.HOME_HOW_TITLE),
+        bullets(words.HOME_HOW),
+        dict(DIVIDER),
+        header(words.HOME_SOURCES_TITLE),
+        *source_blocks(content.sources, now),
+        dict(DIVIDER),
+        *home_person.settings_blocks(content.preferences),
+        dict(DIVIDER),
         note_block(words.model_line(content.version)),
     ]
     return {"type": "home", "blocks": blocks}
@@ -122,16 +207,22 @@ def _load_source(
     )
 
 
-def _source_blocks(sources: tuple[HomeSource, ...], now: datetime) -> list[Block]:
+def load_own_data(engine: sa.Engine, user: str) -> home_person.OwnData:
+    """Count what is kept about one person, and read what they asked last."""
+    kept = privacy.export(engine, user)
+    asked = [str(turn["text"]) for turn in kept["turns"] if turn["role"] == "user"]
+    counts = {kind: len(rows) for kind, rows in kept.items() if isinstance(rows, list)}
+    return home_person.OwnData(counts=counts, questions=asked[::-1])
+
+
+def source_blocks(sources: tuple[HomeSource, ...], now: datetime) -> list[Block]:
+    """List sources with how fresh they are."""
     if not sources:
-        return [_section(words.HOME_NO_SOURCES)]
+        return [section(words.HOME_NO_SOURCES)]
     blocks: list[Block] = []
     for source in sources[:_MOST_SOURCES]:
-        name = " ".join(clean(source.name).split())
-        blocks += [
-            _bold(shorten(name, _LONGEST_NAME) or words.UNTITLED),
-            note_block(_state(source, now)),
-        ]
+        name = one_line(source.name, _LONGEST_NAME) or words.UNTITLED
+        blocks += [paragraph(text(name, bold=True)), note_block(_state(source, now))]
     if len(sources) > _MOST_SOURCES:
         blocks.append(note_block(words.HOME_MORE_SOURCES.format(count=len(sources) - _MOST_SOURCES)))
     return blocks
@@ -154,23 +245,5 @@ def _state(source: HomeSource, now: datetime) -> str:
     return " · ".join(parts)
 
 
-def _header(text: str) -> Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": shorten(text, HEADER), "emoji": True}}
-
-
-def _section(text: str) -> Block:
-    return {
-        "type": "section",
-        "text": {"type": "plain_text", "text": shorten(text, TEXT_OBJECT), "emoji": True},
-    }
-
-
-def _bold(text: str) -> Block:
-    run: dict[str, Any] = {"type": "text", "text": text, "style": {"bold": True}}
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [run]}]}
-
-
-def _bullets(lines: tuple[str, ...]) -> Block:
-    items = [{"type": "rich_text_section", "elements": [{"type": "text", "text": line}]} for line in lines]
-    listing = {"type": "rich_text_list", "style": "bullet", "indent": 0, "elements": items}
-    return {"type": "rich_text", "elements": [listing]}
+def _user(body: Mapping[str, Any]) -> str:
+    return str(body["user"]["id"])

@@ -121,7 +121,7 @@ def test_a_home_page_with_many_evil_sources_keeps_to_the_limits_and_stays_inert(
     View(**view).validate_json()
     playground.home_view(view)
     assert len(view["blocks"]) <= 100
-    assert "and 260 more" in said(view["blocks"])
+    assert "and 265 more" in said(view["blocks"])
     found = read_message({"text": "", "blocks": [block for block in view["blocks"] if block["type"] != "rich_text"]})
     assert (found.links, found.mentions, found.hidden) == ([], [], [])
 
