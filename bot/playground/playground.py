@@ -14,7 +14,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bot.playground import events
-from bot.playground.delivery import SocketMode
 from bot.playground.faults import Faults
 from bot.playground.features import Features, Surface
 from bot.playground.files import Files
@@ -25,6 +24,7 @@ from bot.playground.options import PlaygroundOptions, Tokens
 from bot.playground.pages import Pages
 from bot.playground.scopes import event_subscription
 from bot.playground.sessions import Sessions
+from bot.playground.socket_mode import SocketMode
 from bot.playground.state_file import load_workspace, save_workspace
 from bot.playground.streams import Streams
 from bot.playground.text import links, mentions
