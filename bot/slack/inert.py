@@ -49,6 +49,7 @@ _OPENERS = "([{<\"'“‘«*_~`—–-"
 _CLOSERS = ")]}>\"'”’».,;:!?…*_~`—–-"
 
 _BREAKABLE = re.compile(rf"(?<=\S)[{_DOT}](?=\S)|[{_COLON}](?=\S)")
+_MARKUP = re.compile(r"[`~<>&\[\]()!@#|*_\\]")
 BROADCAST = re.compile(r"[@\uff20\ufe6b](?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
 _CITABLE_URL = re.compile(r"https?://[^\s<>|\"`\\^{}\x00-\x20\x7f-\x9f\u2000-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+")
 _LONGEST_URL = 3_000
@@ -105,6 +106,12 @@ def _break(token: re.Match[str]) -> str:
 def break_address(word: str) -> str:
     """Break every place of a word that makes an address of it."""
     if not word.isascii():
-        word = unicodedata.normalize("NFKC", word)
+        word = "".join(map(_folded, word))
     # The usual way to write a dangerous address: https[:]//evil[.]example. Readable, and inert everywhere.
     return _BREAKABLE.sub(lambda match: f"[{match.group()}]", word)
+
+
+def _folded(sign: str) -> str:
+    """What a linker takes a sign for; never one that marks something up."""
+    folded = unicodedata.normalize("NFKC", sign)
+    return sign if _MARKUP.search(folded) else folded

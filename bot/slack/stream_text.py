@@ -12,9 +12,14 @@ from collections.abc import Iterator
 
 from bot.slack.inert import BROADCAST, break_address, clean, linkish
 
+# Scripts without spaces between their words: there, every sign is a word that is complete.
+_SPACELESS = "\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+_SAME_WORD = f"(?!(?<=[{_SPACELESS}])(?=[{_SPACELESS}]))"
 # A word, with complete code spans and escaped signs in it.
-_UNIT = re.compile(r"(?:[^\s`\\]|\\[^\s`]|\\$|`[^`\n]+`(?!`))+")
-_WORD = re.compile(r"\S+")
+_PART = r"(?:[^\s`\\]|\\[^\s`]|\\$|`[^`\n]+`(?!`))"
+_UNIT = re.compile(f"{_PART}(?:{_SAME_WORD}{_PART})*")
+_WORD = re.compile(f"\\S(?:{_SAME_WORD}\\S)*")
+_COMPLETE = re.compile(f"[ \\t\\n]|[{_SPACELESS}](?=[{_SPACELESS}])")
 _SPACE = re.compile(r"\s+")
 _SPAN = re.compile(r"(`[^`\n]+`)")
 _FENCE = re.compile(r" {0,3}(`{3,})([^`\n]*)")
@@ -33,7 +38,6 @@ _LANGUAGE = re.compile(r"^\s+|[^\w+#-].*", re.DOTALL)
 _NAME = re.compile(r"([(\"'“‘]*)(\w[\w/-]*(?:\.[\w/-]*\w)+)([.,;:!?)\"'”’]*)", re.ASCII)
 # Longer than this no code span is waited for.
 _LONGEST_SPAN = 400
-_LONGEST_WORD = 2_000
 
 
 class InertMarkdown:
@@ -48,17 +52,18 @@ class InertMarkdown:
 
     def feed(self, text: str, *, last: bool = False) -> str:
         """Take more of the text; returns what can be appended now, and with `last` all that is left."""
+        searched = max(0, len(self._rest) - 1)
         self._rest += text
-        ready = len(self._rest) if last else self._boundary()
+        ready = len(self._rest) if last else self._boundary(searched)
         whole, self._rest = self._rest[:ready], self._rest[ready:]
         cleaned = clean(whole)
         self.altered |= cleaned != whole.replace("\r\n", "\n")
         return self._consume(cleaned, last=last)
 
-    def _boundary(self) -> int:
-        # Cleaning looks at neighbours: only what stands before a space has all of them.
-        spaces = [match.end() for match in re.finditer(r"[ \t\n]", self._rest)]
-        return spaces[-1] if spaces else (len(self._rest) if len(self._rest) > _LONGEST_WORD else 0)
+    def _boundary(self, start: int) -> int:
+        # Cleaning looks at neighbours: only a complete word has all of them.
+        ends = [match.end() for match in _COMPLETE.finditer(self._rest, start)]
+        return ends[-1] if ends else 0
 
     def _consume(self, text: str, *, last: bool) -> str:
         done: list[str] = []
@@ -119,7 +124,7 @@ class InertMarkdown:
         match = _UNIT.match(text, start)
         unit = match.group() if match else ""
         end = start + len(unit)
-        if end == len(text) or text[end].isspace():
+        if end == len(text) or text[end] not in "`\\":
             return unit
         line_is_complete = "\n" in text[end:] or last
         if (
@@ -147,8 +152,7 @@ class InertMarkdown:
 
     def _plain(self, word: str, *, alone: bool) -> str:
         safe = _TILDES.sub(lambda match: f"\\{match.group()}" if not self._line.strip() else match.group(), word)
-        safe = _ENTITY.sub("＆", _OPENING.sub("‹", safe))
-        safe = BROADCAST.sub("[@]", _LINK.sub("] ", safe))
+        safe = _muted(safe)
         if linkish(word) or linkish(_MARKS.sub("", word)):
             named = _NAME.fullmatch(word) if alone else None
             if named and not word.lower().startswith("www"):
@@ -168,7 +172,7 @@ class InertMarkdown:
 
     def _break(self, word: str) -> str:
         self.altered = True
-        return break_address(word)
+        return _muted(break_address(word))
 
     def _follow(self, raw: str) -> None:
         """Keep track of the line: what was taken is where the next unit stands."""
@@ -199,6 +203,12 @@ def _starts(text: str) -> Iterator[str]:
             if not before or kind != before.lstrip()[:1] or kind == "#":
                 yield line
         before = line.strip()
+
+
+def _muted(word: str) -> str:
+    """Break what opens a control sequence, a tag, an entity, a link's address, or calls everybody."""
+    safe = _ENTITY.sub("＆", _OPENING.sub("‹", word))
+    return BROADCAST.sub("[@]", _LINK.sub("] ", safe))
 
 
 def _word(text: str, start: int) -> str:
