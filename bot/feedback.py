@@ -46,12 +46,13 @@ class Feedback:
 
 def find_answer(engine: sa.Engine, channel: str, message_ts: str) -> int | None:
     """Find the answer that a message of ours shows, wholly or in part; None where it shows none."""
-    answer, part = tables.answer, tables.answer_part
+    answer, part, copy = tables.answer, tables.answer_part, tables.answer_copy
     own = sa.select(answer.c.id).where(answer.c.channel == channel, answer.c.message_ts == message_ts)
     further = sa.select(part.c.answer_id).where(part.c.channel == channel, part.c.message_ts == message_ts)
+    copied = sa.select(copy.c.answer_id).where(copy.c.channel == channel, copy.c.message_ts == message_ts)
     with reading(engine) as connection:
-        found: int | None = connection.scalar(own)
-        return found if found is not None else connection.scalar(further)
+        found: int | None = connection.scalar(sa.union_all(own, further, copied).limit(1))
+        return found
 
 
 def record_vote(engine: sa.Engine, answer_id: int, user: str, vote: Vote, via: Via) -> bool:

@@ -100,13 +100,16 @@ def _is_open(connection: sa.Connection, team: str, channel: str, ts: str) -> boo
 def _messages(
     connection: sa.Connection, ids: Sequence[int], answers: Sequence[sa.Row[tuple[object, ...]]]
 ) -> tuple[tuple[str, str], ...]:
-    part, escalation = tables.answer_part, tables.escalation
+    part, copy, escalation = tables.answer_part, tables.answer_copy, tables.escalation
     own = [(row.channel, row.message_ts) for row in answers if row.message_ts]
     parts = connection.execute(sa.select(part.c.channel, part.c.message_ts).where(part.c.answer_id.in_(ids))).all()
+    copies = connection.execute(sa.select(copy.c.channel, copy.c.message_ts).where(copy.c.answer_id.in_(ids))).all()
     asked = connection.execute(
         sa.select(escalation.c.message_channel, escalation.c.message_ts).where(escalation.c.answer_id.in_(ids))
     ).all()
-    further = [(str(channel), str(message_ts)) for channel, message_ts in (*parts, *asked) if channel and message_ts]
+    further = [
+        (str(channel), str(message_ts)) for channel, message_ts in (*parts, *copies, *asked) if channel and message_ts
+    ]
     return tuple(dict.fromkeys([*own, *further]))
 
 

@@ -133,6 +133,8 @@ class SlackSettings:
     """Ids of the channels that the bot answers in; empty for all that it is in. Nothing in Slack widens this."""
     admins: list[Annotated[str, Field(pattern="^[UW][A-Z0-9]+$")]] = Field(default_factory=list)
     """Ids of people who may change the bot's settings in Slack, besides the workspace's admins and owners."""
+    escalate_to: Annotated[str, Field(pattern="^([UWCG][A-Z0-9]+)?$")] = ""
+    """Id of the person or channel that is asked where an answer does not do; a channel's own settings come first."""
     questions_per_minute: Annotated[int, Field(ge=0, le=10_000)] = 10
     """The most that one person may ask in a minute; 0 for no limit."""
     questions_per_day: Annotated[int, Field(ge=0, le=1_000_000)] = 200

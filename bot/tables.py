@@ -136,6 +136,21 @@ answer_part = sa.Table(
     sa.Index("answer_part_message", "channel", "message_ts"),
 )
 
+# Where an answer that only its asker saw was put as well. `kind`: shared (with the channel) | kept (in the asker's
+# direct messages). A row without a ts: it is about to be posted.
+answer_copy = sa.Table(
+    "answer_copy",
+    metadata,
+    _answer_key(primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("part", sa.Integer, primary_key=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("message_ts", sa.Text),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Index("answer_copy_message", "channel", "message_ts"),
+)
+
 # `kind`: cited | nearest (what came closest, where the answer abstained).
 citation = sa.Table(
     "citation",

@@ -109,6 +109,18 @@ def load_why(engine: sa.Engine, answer_id: int, audience: Audience) -> Why | Non
     )
 
 
+def may_all_be_read(engine: sa.Engine, answer_id: int, audience: Audience) -> bool:
+    """Tell whether all documents that an answer looked at may be read by this audience now."""
+    with reading(engine) as connection:
+        passages = connection.scalar(sa.select(tables.answer.c.passages).where(tables.answer.c.id == answer_id)) or ()
+        found = _Found(
+            citations=(),
+            documents=_documents(connection, {str(passage["uri"]) for passage in passages}),
+            chunks=_chunks(connection, {int(passage["chunk_id"]) for passage in passages}),
+        )
+    return all(audience.may_read(one.audience) for passage in passages for one in found.documents_of(passage))
+
+
 def reason_of(cosine: float, word_score: float) -> Reason:
     """Say what spoke for a passage."""
     by_meaning, by_words = cosine >= _MEANING_FROM, word_score >= _WORDS_FROM

@@ -85,6 +85,7 @@ def slack_options(settings: Settings, bot_token: Secret, app_token: Secret, api_
         workers=slack.workers,
         update_seconds=slack.update_seconds,
         admins=frozenset(slack.admins),
+        escalate_to=slack.escalate_to,
         gate=GateRules(channels=frozenset(slack.channels), limits=limits),
         home=settings.home,
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from bot.answer import Answering
 from bot.slack.admins import admins_of
 from bot.slack.answer_actions import AnswerActions
+from bot.slack.escalate import Escalations
 from bot.slack.features import Feature, TeamParts
 from bot.slack.forget import DeletedQuestions
+from bot.slack.share import Sharing
 
 
 def answer_features(parts: TeamParts) -> tuple[Feature, ...]:
@@ -15,13 +17,15 @@ def answer_features(parts: TeamParts) -> tuple[Feature, ...]:
     threshold = None if answering is None else answering.options.minimum_support
 
     admins = admins_of(parts)
+    escalations = Escalations(parts=parts, is_admin=admins.is_admin)
     return (
         AnswerActions(
             parts=parts,
             is_admin=admins.is_admin,
             threshold=threshold,
             may_approve=False,
-            presses={},
+            presses={**Sharing(parts=parts).presses(), **escalations.presses()},
         ),
+        escalations,
         DeletedQuestions(parts=parts),
     )

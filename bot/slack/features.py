@@ -50,6 +50,8 @@ class TeamParts:
     """When each source, by id, is read next."""
     admins: frozenset[str] = frozenset()
     """People whom the settings name as admins, besides the workspace's own."""
+    escalate_to: str = ""
+    """The person or channel that is asked where a channel's own settings name nobody."""
     gate: GateRules = field(default_factory=GateRules)
     """What the settings say about who is answered where."""
     equipment: Equipment = field(default_factory=Equipment)

@@ -26,6 +26,7 @@ from bot.slack.parse import (
     AssistantThread,
     DeletedMessage,
     EditedMessage,
+    HelpWanted,
     HomeOpened,
     LeaveRequest,
     Overheard,
@@ -83,6 +84,8 @@ class Intake:
                 self._edit(event_id, edited)
             case ReactionChange() as change:
                 self._keep(event_id, "reaction", change)
+            case HelpWanted() as wanted:
+                self._want_help(event_id, wanted)
             case HomeOpened() as opened:
                 self._keep(event_id, "home", opened)
                 self._greet(f"{event_id}:greeting", opened.team, opened.user, what=opened.tab, channel=opened.channel)
@@ -233,6 +236,18 @@ class Intake:
                 ts=deleted.ts,
                 user=deleted.user,
                 payload=asdict(deleted),
+            )
+        )
+
+    def _want_help(self, event_id: str, wanted: HelpWanted) -> None:
+        self.inbox.put(
+            Received(
+                event_id=event_id,
+                kind="press",
+                team=wanted.team,
+                channel=wanted.channel,
+                user=wanted.user,
+                payload={"press": "help_wanted", **asdict(wanted)},
             )
         )
 

@@ -46,6 +46,16 @@ class ReactionChange:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HelpWanted:
+    """An :sos: was put on a message: a person is asked for."""
+
+    team: str
+    channel: str
+    message_ts: str
+    user: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EditedMessage:
     """A person changed the words of a message; previews and other decoration are no edits."""
 
@@ -125,6 +135,7 @@ Parsed = (
     | LeaveRequest
     | Overheard
     | ReactionChange
+    | HelpWanted
     | EditedMessage
     | DeletedMessage
     | HomeOpened
@@ -254,7 +265,7 @@ def attached_files(message: Body) -> tuple[AttachedFile, ...]:
     found = []
     for file in listed if isinstance(listed, list) else ():
         told = _mapping(file)
-        url = _string(told, "url_private_download") or _string(told, "url_private")
+        url = _string(told, "url_private") or _string(told, "url_private_download")
         size = told.get("size")
         found.append(
             AttachedFile(
@@ -299,16 +310,20 @@ def _deleted(before: Body, team: str, channel: str, ts: str, bot_user_id: str) -
     return DeletedMessage(team=team, channel=channel, ts=ts, user=_string(before, "user"))
 
 
-def _reaction(event: Body, team: str, bot_user_id: str) -> ReactionChange | None:
+def _reaction(event: Body, team: str, bot_user_id: str) -> ReactionChange | HelpWanted | None:
     item = _mapping(event.get("item"))
     name, _, tone = _string(event, "reaction").partition("::")
     vote = _VOTES.get(name) if not tone or tone.startswith("skin-tone-") else None
     user, channel, ts = _string(event, "user"), _string(item, "channel"), _string(item, "ts")
     ours = _string(event, "item_user") in ("", bot_user_id)
-    if vote is None or _string(item, "type") != "message" or not (user and channel and ts and ours):
+    wants_help = name == "sos" and _string(event, "type") == "reaction_added"
+    known = vote is not None or wants_help
+    if not known or _string(item, "type") != "message" or not (user and channel and ts and ours):
         return None
     if user == bot_user_id:
         return None
+    if vote is None:
+        return HelpWanted(team=team, channel=channel, message_ts=ts, user=user)
     added = _string(event, "type") == "reaction_added"
     return ReactionChange(team=team, channel=channel, message_ts=ts, user=user, vote=vote, added=added)
 

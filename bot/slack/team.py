@@ -31,6 +31,7 @@ from bot.sending import Sending
 from bot.slack import words
 from bot.slack.answer_menu import menu_blocks
 from bot.slack.briefing import Briefing
+from bot.slack.context import context_gatherer
 from bot.slack.deliver import Delivery, Place
 from bot.slack.directory import Directory
 from bot.slack.features import Feature, TeamParts, build_features
@@ -60,6 +61,7 @@ class TeamOptions:
     lease_seconds: float = LEASE_SECONDS
     settle_seconds: float = 2.0
     admins: frozenset[str] = frozenset()
+    escalate_to: str = ""
     gate: GateRules = field(default_factory=GateRules)
     home: Path | None = None
 
@@ -107,6 +109,7 @@ class TeamBot:
             version=version,
             next_runs=next_runs,
             admins=options.admins,
+            escalate_to=options.escalate_to,
             gate=options.gate,
             equipment=equipment,
             home=options.home,
@@ -227,7 +230,8 @@ class TeamBot:
 def build_briefing(parts: TeamParts) -> Briefing:
     """Who may be answered, for whom, and with what beside the library."""
     gate = SlackGate(team=parts.team, engine=parts.engine, profiles=parts.memberships.profiles, rules=parts.gate)
-    return Briefing(engine=parts.engine, memberships=parts.memberships, gate=gate)
+    context = context_gatherer(parts)
+    return Briefing(engine=parts.engine, memberships=parts.memberships, gate=gate, context=context)
 
 
 def build_bolt_app(

@@ -133,7 +133,7 @@ class Votes:
         saved = load_saved(self.engine, answer_id)
         if answered is None or saved.answer is None:
             return
-        if answered.message_ts is None:
+        if answered.message_ts is None or answered.visibility == "ephemeral":
             # What only one person sees cannot be updated: the receipt stands beside it.
             whisper_at(self.delivery, body, receipt_message(receipt(vote)))
             return

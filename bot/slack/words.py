@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 # While it works
@@ -110,6 +110,30 @@ CURATE_OPEN = "Approve as the standing answer"
 
 # A deleted question
 FORGOT_DONE = "You deleted your question, and all that came of it is gone now, here and in my memory."
+
+# Shared, kept, asked of a person
+SHARED = "Shared with everybody here."
+SHARED_ALREADY = "That answer is shared already."
+SHARE_PRIVATE = (
+    "I can't share that one: it stands on documents that not everybody in this channel may read. "
+    "You can keep it for yourself instead."
+)
+NOT_YOUR_ANSWER = "Only the person who asked can do that."
+KEPT = "Kept: you'll find it in our direct messages."
+KEPT_ALREADY = "You have it in our direct messages already."
+SOMETHING_WRONG = "Sorry, that didn't work. Please try again in a moment."
+NOBODY_TO_ASK = (
+    "Nobody is named yet who could help here. An admin can name a person or a channel in the settings of this channel, "
+    "or with slack.escalate_to in my settings file."
+)
+ASKED_ALREADY = "I have asked a person about this already."
+ASKED_A_PERSON = "Done: I asked for a person to help."
+ESCALATION_ASKS = " was asked to help with this question"
+ESCALATION_WANTS = " would like a person's help with this question"
+ESCALATION_RESOLVE = "Resolve"
+ESCALATION_THREAD = "Go to the conversation"
+ESCALATION_NO_QUESTION = "(the question is not kept any more)"
+ESCALATION_NOT_YOURS = "Only who asked, who was asked, or an admin can resolve this."
 
 
 def failed(reference: str) -> str:
@@ -230,6 +254,16 @@ def forgot(removed: Mapping[str, int]) -> str:
     }
     parts = [f"{count} {names[name][count != 1]}" for name, count in removed.items() if count]
     return f"You deleted your question, so this went with it: {', '.join(parts)}." if parts else FORGOT_DONE
+
+
+def shared(question: str) -> str:
+    """Introduce an answer that was shared."""
+    return f"Shared. The question was: {question}" if question else "Shared."
+
+
+def resolved(name: str) -> str:
+    """Say by whom a request for a person was resolved."""
+    return f"✅ Resolved by {name}" if name else "✅ Resolved"
 
 
 def _ago(span: timedelta) -> str:
@@ -515,3 +549,18 @@ def data_count(kind: str, count: int) -> str:
 def export_by_operator(user: str) -> str:
     """Say how a person gets their data where the bot may send no files."""
     return f"⚠️ I may not send files here. Whoever runs me can write it all into one with: lorekeeper export {user}"
+
+# What lies on the table
+CONTEXT_THREAD = "This thread"
+CONTEXT_CHANNEL = "This channel"
+
+
+def unread_files(names: Sequence[str]) -> str:
+    """Say which attachments could not be read."""
+    listed = ", ".join(f"“{name}”" for name in names)
+    return f"I couldn't read {listed}, so my answer does without. I can read text, Markdown, HTML, PDF and Word files."
+
+
+def too_many_files(read: int) -> str:
+    """Say that only the first attachments were read."""
+    return f"I read the first {read} files only."
