@@ -15,7 +15,7 @@ from slack_bolt import Ack, App
 from bot.channels import load_channel
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease, Received
-from bot.notes import Note, suggest_note
+from bot.note_suggestions import Note, suggest_note
 from bot.slack import words
 from bot.slack.commands import ask_directly, put_question
 from bot.slack.features import TeamParts
@@ -26,7 +26,7 @@ from bot.slack.limits import PLAIN_TEXT_INPUT, TEXT_OBJECT, shorten
 from bot.slack.parse import attached_files, plain_text
 from bot.slack.render import Block, RenderedMessage
 from bot.slack.reply import ReplyTo, lines, reply
-from bot.slack.thread import Said, permalink, read_thread, with_names
+from bot.slack.thread import permalink, read_thread, with_names
 from bot.summary import Remark, Summary, summarise
 from bot.turn import AttachedFile, ChannelKind, Incoming
 from knowledge.audience import EVERYONE, channel_audience, person_audience
@@ -166,12 +166,11 @@ class Shortcuts:
         except (SlackSilentError, SlackRefusedError) as error:
             logger.warning("the thread %s in %s cannot be read: %s", root, channel, error)
             return lines(words.SHORTCUT_UNREADABLE)
-        if not said:
+        remarks = [Remark(name=one.name, text=one.text) for one in said if one.text]
+        if not remarks:
             return lines(words.SUMMARY_EMPTY)
         tools = self._parts.equipment
-        summary = summarise(
-            _remarks(said), tools.generator, tools.embedder, GenerationOptions(max_tokens=_SUMMARY_TOKENS)
-        )
+        summary = summarise(remarks, tools.generator, tools.embedder, GenerationOptions(max_tokens=_SUMMARY_TOKENS))
         return summary_message(summary)
 
     def _refusal(self, user: str, channel: str, root: str) -> str:
@@ -284,10 +283,6 @@ def _input(
 
 def _value(view: Mapping[str, Any], name: str) -> str:
     return str(view["state"]["values"].get(name, {}).get(name, {}).get("value") or "").strip()
-
-
-def _remarks(said: tuple[Said, ...]) -> list[Remark]:
-    return [Remark(name=one.name, text=one.text) for one in said]
 
 
 def _reply_to(body: Mapping[str, Any]) -> ReplyTo:

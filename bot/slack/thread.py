@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.slack.features import TeamParts
-from bot.slack.parse import is_persons_message, plain_text
+from bot.slack.parse import attached_files, is_persons_message, plain_text
+from bot.turn import AttachedFile
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Said:
     ts: str
     text: str = field(repr=False)
     """Plain text; people in it by their names."""
+    files: tuple[AttachedFile, ...] = ()
 
 
 def read_thread(parts: TeamParts, channel: str, thread_ts: str) -> tuple[Said, ...]:
@@ -94,8 +96,9 @@ def _said(parts: TeamParts, channel: str, messages: Iterable[Mapping[str, Any]])
         user, ts = str(message.get("user") or ""), str(message.get("ts") or "")
         if not is_persons_message(message, parts.bot_user_id) or _is_foreign(parts, message, user, shared=shared):
             continue
-        if text := with_names(parts, str(message.get("text") or "")):
-            found.append(Said(user=user, name=parts.directory.name_of(user), ts=ts, text=text))
+        text, files = with_names(parts, str(message.get("text") or "")), attached_files(message)
+        if text or files:
+            found.append(Said(user=user, name=parts.directory.name_of(user), ts=ts, text=text, files=files))
     return tuple(found)
 
 
