@@ -47,6 +47,7 @@ def _prepare(arguments: argparse.Namespace) -> tuple[Playground, socket.socket]:
         faults=json.loads(arguments.faults),
         features=json.loads(arguments.features),
         surface=arguments.surface,
+        events_url=arguments.events_url,
         manifest=read_manifest(arguments.manifest) if arguments.manifest else None,
     )
     listener = listen(options)
@@ -63,6 +64,8 @@ def _announce(playground: Playground) -> None:
             "bot_token": playground.tokens.bot,
             "app_token": playground.tokens.app,
             "signing_secret": playground.tokens.signing_secret,
+            "client_id": playground.tokens.client_id,
+            "client_secret": playground.tokens.client_secret,
         }
     )
 
@@ -83,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--faults", default="{}", help="JSON of switches for what goes wrong")
     parser.add_argument("--features", default="{}", help="JSON of switches for what the workspace lacks")
     parser.add_argument("--surface", choices=("agent", "assistant"), default="agent", help="the bot's messages tab")
+    parser.add_argument("--events-url", help="POST events here instead of using Socket Mode")
     parser.add_argument("--manifest", type=Path, help="JSON manifest of the app; without one, all is allowed")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when the parent process does")
     return parser

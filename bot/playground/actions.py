@@ -162,6 +162,17 @@ async def features(playground: Playground, body: Body) -> JSON:
     return playground.change_features(settings, surface)
 
 
+async def uninstall(playground: Playground, body: Body) -> JSON:
+    """Uninstall the app."""
+    del body
+    playground.installation.end()
+    return {}
+
+
+# What reaches nobody where the app is not installed.
+NEEDS_THE_APP = frozenset(
+    {block_action, block_suggestion, view_submit, app_actions.slash, app_actions.shortcut, app_actions.stop_session}
+)
 ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "say": say,
     "edit": edit,
@@ -188,6 +199,7 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "clear_traffic": clear_traffic,
     "faults": faults,
     "features": features,
+    "uninstall": uninstall,
 }
 
 

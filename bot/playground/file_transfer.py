@@ -25,7 +25,7 @@ async def download(request: Request, playground: Playground) -> Response:
     content = playground.files.content(file_id)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     known = scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), playground.tokens.bot.encode())
-    allowed = known and playground.app.may("files:read")
+    allowed = known and playground.installation.is_there and playground.app.may("files:read")
     if not allowed or file is None or content is None or not playground.files.is_visible_to_bot(file):
         playground.ledger.add("file", "download", "refused", request={"file": file_id})
         return RedirectResponse(f"{playground.url}?{urlencode({'redir': request.url.path})}", status_code=302)

@@ -31,6 +31,7 @@ class InstalledApp:
         self.is_described = manifest is not None
         oauth = _part(manifest or {}, "oauth_config", dict)
         self.scopes: list[str] = [str(scope) for scope in _part(_part(oauth, "scopes", dict), "bot", list)]
+        self.redirect_urls = tuple(str(url) for url in _part(oauth, "redirect_urls", list))
         subscriptions = _part(_part(manifest or {}, "settings", dict), "event_subscriptions", dict)
         self.events = frozenset(str(event) for event in _part(subscriptions, "bot_events", list))
         features = _part(manifest or {}, "features", dict)
@@ -55,6 +56,10 @@ class InstalledApp:
     def may(self, scope: str) -> bool:
         """Tell whether the bot's token has a scope; without a manifest it has all."""
         return not self.is_described or scope in self.scopes
+
+    def may_redirect_to(self, address: str) -> bool:
+        """Tell whether an installation may lead there; without a manifest it may lead anywhere."""
+        return not self.is_described or any(address.startswith(known) for known in self.redirect_urls)
 
     def find_command(self, name: str) -> JSON | None:
         """Find a slash command; without a manifest there is every command."""

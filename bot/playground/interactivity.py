@@ -106,7 +106,7 @@ class Interactivity:
             **content,
             actions=[sent],
         )
-        return await self._playground.socket.send_interaction(payload, accepts_response=False)
+        return await self._playground.delivery.send_interaction(payload, accepts_response=False)
 
     async def suggest(self, user: str, container: JSON, action: JSON, typed: str) -> JSON:
         """Ask the app for the options of an external select; gives its `options` or `option_groups`."""
@@ -118,7 +118,7 @@ class Interactivity:
         content.pop("response_url", None)
         named = {"block_id": action["block_id"], "action_id": action["action_id"], "value": typed}
         payload = interaction("block_suggestion", user=workspace.users[user], workspace=workspace, **content, **named)
-        answer = await self._playground.socket.send_interaction(payload, accepts_response=True)
+        answer = await self._playground.delivery.send_interaction(payload, accepts_response=True)
         if not answer.received:
             raise ApiError("operation_timed_out")
         return {key: value for key, value in (answer.payload or {}).items() if key in ("options", "option_groups")}
@@ -140,7 +140,7 @@ class Interactivity:
             view=copy.deepcopy(view.body),
             response_urls=[],
         )
-        answer = await self._playground.socket.send_interaction(payload, accepts_response=True)
+        answer = await self._playground.delivery.send_interaction(payload, accepts_response=True)
         if not answer.received:
             raise ApiError("operation_timed_out")
         return self._apply(user, view, answer.payload or {})
@@ -159,7 +159,7 @@ class Interactivity:
             view=copy.deepcopy(view.body),
             is_cleared=False,
         )
-        await self._playground.socket.send_interaction(payload, accepts_response=False)
+        await self._playground.delivery.send_interaction(payload, accepts_response=False)
 
     async def slash(self, user: str, channel: Channel, command: str, text: str) -> tuple[ResponseUrl, JSON | None]:
         """Send a slash command; gives where answers go, and what the app's acknowledgement says, if anything."""
@@ -180,7 +180,7 @@ class Interactivity:
             "response_url": address,
             "trigger_id": self.rights.new_trigger(user, from_modal=False),
         }
-        answer = await self._playground.socket.send_command(payload)
+        answer = await self._playground.delivery.send_command(payload)
         if not answer.received:
             raise ApiError("operation_timed_out")
         return target, answer.payload
@@ -203,7 +203,7 @@ class Interactivity:
             }
         kind = "shortcut" if place is None else "message_action"
         payload = interaction(kind, user=workspace.users[user], workspace=workspace, **content)
-        answer = await self._playground.socket.send_interaction(payload, accepts_response=False)
+        answer = await self._playground.delivery.send_interaction(payload, accepts_response=False)
         if not answer.received:
             raise ApiError("operation_timed_out")
 

@@ -15,11 +15,13 @@ HANDSHAKE_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """The three secrets of an app; random for each start unless given."""
+    """What an app has to prove itself with; random for each start unless given."""
 
     bot: str = field(repr=False)
     app: str = field(repr=False)
     signing_secret: str = field(repr=False)
+    client_id: str
+    client_secret: str = field(repr=False)
 
     @classmethod
     def create(cls, *, bot: str | None = None, app: str | None = None) -> Tokens:
@@ -28,6 +30,8 @@ class Tokens:
             bot=bot or f"xoxb-playground-{secrets.token_hex(16)}",
             app=app or f"xapp-1-A0PLAYGROUND-{secrets.token_hex(16)}",
             signing_secret=secrets.token_hex(16),
+            client_id=f"{secrets.randbelow(10**12):012}.{secrets.randbelow(10**12):012}",
+            client_secret=secrets.token_hex(16),
         )
 
 
@@ -51,5 +55,7 @@ class PlaygroundOptions:
     """Switches for what the workspace lacks, as the page's own dialog sets them."""
     surface: Surface = "agent"
     """How people see the bot's direct message: the agent's surface, or the older assistant's container."""
+    events_url: str | None = None
+    """Where events go over HTTP; None delivers them over Socket Mode."""
     manifest: Mapping[str, Any] | None = field(default=None, repr=False)
     """The app that is installed; without one, every event is delivered and every call is allowed."""

@@ -14,9 +14,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bot.playground import events
+from bot.playground.delivery import Delivery
 from bot.playground.faults import Faults
 from bot.playground.features import Features, Surface
 from bot.playground.files import Files
+from bot.playground.http_delivery import HttpDelivery
+from bot.playground.installation import Installation
 from bot.playground.installed_app import InstalledApp
 from bot.playground.interactivity import Interactivity
 from bot.playground.ledger import Entry, Ledger
@@ -66,6 +69,8 @@ class Playground:
         self.socket = SocketMode(
             ledger=self.ledger, faults=self.faults, ack_seconds=options.ack_seconds, time_scale=options.time_scale
         )
+        self.delivery: Delivery = self._http_delivery(options.events_url) if options.events_url else self.socket
+        self.installation = Installation(self)
         self.interactivity = Interactivity(self)
         self.sessions = Sessions(self)
         self.streams = Streams(self)
@@ -80,9 +85,30 @@ class Playground:
         self._save_timer: asyncio.TimerHandle | None = None
         self._saving: asyncio.Task[None] | None = None
 
+    def begin(self) -> None:
+        """Begin what needs the server's loop."""
+        if isinstance(self.delivery, HttpDelivery):
+            self.delivery.begin()
+
+    def _http_delivery(self, url: str) -> HttpDelivery:
+        return HttpDelivery(
+            ledger=self.ledger,
+            faults=self.faults,
+            ack_seconds=self.options.ack_seconds,
+            time_scale=self.options.time_scale,
+            url=url,
+            signing_secret=self.tokens.signing_secret,
+            when_changed=self.bot_connection_changed,
+        )
+
+    @property
+    def bot_is_here(self) -> bool:
+        """Whether the app is installed and can be told of events."""
+        return self.installation.is_there and self.delivery.connected
+
     async def stop(self) -> None:
         """End deliveries and write the state a last time."""
-        await self.socket.stop()
+        await self.delivery.stop()
         for timer in self._status_timers.values():
             timer.cancel()
         if self._save_timer is not None:
@@ -292,16 +318,16 @@ class Playground:
 
     def emit(self, event: JSON) -> None:
         """Send an event to the app."""
-        if not self.app.hears(event_subscription(event)):
+        if not self.installation.is_there or not self.app.hears(event_subscription(event)):
             return
         channel = self.workspace.channels.get(events.channel_of(event))
         shared = channel is not None and channel.shared
         callback = events.event_callback(copy.deepcopy(event), now=self.workspace.now(), shared=shared)
-        self.socket.send_event(callback)
+        self.delivery.send_event(callback)
 
     def bot_connection_changed(self) -> None:
         """Tell the pages whether the bot is there."""
-        self.pages.to_all({"type": "bot", "connected": self.socket.connected})
+        self.pages.to_all({"type": "bot", "connected": self.bot_is_here})
 
     def changed(self) -> None:
         """Note that the state is to be written soon."""

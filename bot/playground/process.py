@@ -28,6 +28,8 @@ class PlaygroundProcess:
     bot_token: str = field(repr=False)
     app_token: str = field(repr=False)
     signing_secret: str = field(repr=False)
+    client_id: str
+    client_secret: str = field(repr=False)
     process: subprocess.Popen[str] = field(repr=False)
 
     def __enter__(self) -> PlaygroundProcess:
@@ -64,6 +66,7 @@ def start_playground(
     faults: Mapping[str, Any] | None = None,
     features: Mapping[str, Any] | None = None,
     surface: str = "agent",
+    events_url: str | None = None,
     manifest: Mapping[str, Any] | None = None,
 ) -> PlaygroundProcess:
     """Start a playground and wait until it answers; raises PortInUseError, or SettingsError for a broken state file."""
@@ -83,6 +86,7 @@ def start_playground(
     command += [] if state is None else ["--state", str(state.absolute())]
     for documents_folder in documents:
         command += ["--documents", str(documents_folder.absolute())]
+    command += [] if events_url is None else ["--events-url", events_url]
     command += [] if bot_token is None else ["--bot-token", bot_token]
     command += [] if app_token is None else ["--app-token", app_token]
     with tempfile.TemporaryDirectory(prefix="playground-") as folder:

@@ -16,8 +16,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bot.playground import file_transfer, web_api
-from bot.playground.actions import ACTIONS
+from bot.playground import file_transfer, oauth_page, web_api
+from bot.playground.actions import ACTIONS, NEEDS_THE_APP
 from bot.playground.documents import show_document
 from bot.playground.errors import ApiError
 from bot.playground.guard import Guard
@@ -36,6 +36,7 @@ def build_server(playground: Playground) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        playground.begin()
         yield
         await playground.stop()
 
@@ -46,6 +47,7 @@ def build_server(playground: Playground) -> ASGIApp:
         Mount("/static", StaticFiles(directory=PAGE_FOLDER, check_dir=False)),
         Route("/document", surface.document),
         Route("/api/{method:path}", surface.method, methods=["GET", "POST"]),
+        Route("/oauth/v2/authorize", surface.authorize, methods=["GET"]),
         Route("/files-pri/{team_and_file}/{name:path}", surface.download, methods=["GET"]),
         Route("/upload/v1/{key}", surface.upload, methods=["POST"]),
         Route("/playground/file/{file}", surface.file, methods=["GET"]),
@@ -80,6 +82,9 @@ class _Surface:
     async def response_url(self, request: Request) -> Response:
         return await answer_response_url(request, self._playground)
 
+    async def authorize(self, request: Request) -> Response:
+        return await oauth_page.authorize(request, self._playground)
+
     async def download(self, request: Request) -> Response:
         return await file_transfer.download(request, self._playground)
 
@@ -107,6 +112,8 @@ class _Surface:
             body = read_json(await request.body())
             if not isinstance(body, dict):
                 raise ApiError("json_not_object")
+            if act in NEEDS_THE_APP and not self._playground.installation.is_there:
+                raise ApiError("app_not_installed")
             return JSONResponse({"ok": True, **await act(self._playground, body)})
         except ValueError:
             return JSONResponse({"ok": False, "error": "invalid_json"}, status_code=400)

@@ -32,7 +32,7 @@ def snapshot(playground: Playground, user: str) -> JSON:
         "messages": messages,
         "home": workspace.homes.get(user),
         "views": playground.interactivity.open_views(user),
-        "bot_connected": playground.socket.connected,
+        "bot_connected": playground.bot_is_here,
         "statuses": [item for (channel, _), item in playground.statuses.items() if channel in visible],
         "prompts": [item for channel, item in playground.prompts.items() if channel in visible],
         "features": playground.features.settings.model_dump(),

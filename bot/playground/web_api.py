@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hmac
 import time
 from collections.abc import Mapping
@@ -22,7 +23,8 @@ from bot.playground.strict_json import read_json
 from bot.playground.workspace import JSON
 
 APP_TOKEN_METHODS = frozenset({"apps.connections.open"})
-OPEN_METHODS = frozenset({"api.test"})
+OPEN_METHODS = frozenset({"api.test", "oauth.v2.access"})
+_SECRETS = frozenset({"client_secret", "code", "access_token"})
 MOST_BODY_BYTES = 4_000_000
 
 
@@ -54,8 +56,8 @@ async def call(request: Request, playground: Playground) -> Response:
         name,
         "ok" if body["ok"] else body["error"],
         ms=(time.monotonic() - started) * 1000,
-        request=dict(received.arguments),
-        response=body,
+        request=_without_secrets(received.arguments),
+        response=_without_secrets(body),
         http_status=status,
         unknown_arguments=unknown_arguments(known, received.arguments) if known else [],
     )
@@ -86,6 +88,7 @@ def _check_token(playground: Playground, name: str, token: str | None) -> None:
         right, other = other, right
     if hmac.compare_digest(token.encode(), other.encode()):
         raise ApiError("not_allowed_token_type")
+    playground.installation.check_token(token)
     if not hmac.compare_digest(token.encode(), right.encode()):
         raise ApiError("invalid_auth")
 
@@ -116,7 +119,22 @@ async def _receive(request: Request, method: Method | None) -> Received:
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         token = bearer.strip()
+    if scheme.lower() == "basic":
+        raw |= _from_basic(bearer)
     return Received(token=token, arguments=raw)
+
+
+def _from_basic(credentials: str) -> dict[str, Any]:
+    """Read the client's id and secret, as an app sends them for its token."""
+    try:
+        name, _, secret = base64.b64decode(credentials, validate=True).decode().partition(":")
+    except ValueError as error:
+        raise ApiError("invalid_auth") from error
+    return {"client_id": name, "client_secret": secret}
+
+
+def _without_secrets(values: Mapping[str, Any]) -> JSON:
+    return {key: "(hidden)" if key in _SECRETS else value for key, value in values.items()}
 
 
 def _from_json(body: bytes) -> dict[str, Any]:

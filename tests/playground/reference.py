@@ -42,7 +42,7 @@ def argument_names(name: str) -> frozenset[str]:
 
 def required_arguments(name: str) -> frozenset[str]:
     """List what a method cannot do without, besides the token."""
-    return frozenset(method(name)["args"].get("required", [])) - {"token"}
+    return frozenset(method(name)["args"].get("required") or []) - {"token"}
 
 
 def problems(entry: dict[str, Any]) -> list[str]:

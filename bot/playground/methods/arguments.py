@@ -11,7 +11,7 @@ from bot.playground.strict_json import read_json
 
 _FLAGS = frozenset(
     "as_user exclude_archived exclude_muted full include_all_metadata include_locale include_num_members inclusive "
-    "link_names mrkdwn prevent_creation reply_broadcast return_im unfurl_links unfurl_media".split()
+    "link_names mrkdwn prevent_creation reply_broadcast return_im test unfurl_links unfurl_media".split()
 )
 _NUMBERS = frozenset({"limit", "count", "page", "length"})
 _STRUCTURES = frozenset(
@@ -107,6 +107,13 @@ METHODS: Mapping[str, Method] = {
     "reactions.add": Method("t3", required="name timestamp channel"),
     "reactions.remove": Method("t2", required="name", optional="file file_comment channel timestamp"),
     "reactions.get": Method("t3", optional="channel file file_comment full timestamp", takes_json=False),
+    "oauth.v2.access": Method(
+        "t5",
+        optional="client_id client_secret code code_verifier redirect_uri grant_type refresh_token assertion",
+        takes_json=False,
+    ),
+    "auth.revoke": Method("t3", optional="test", takes_json=False),
+    "apps.uninstall": Method("t1", required="client_id client_secret", takes_json=False),
     "files.info": Method("t4", required="file", optional="count cursor limit page", takes_json=False),
     "files.getUploadURLExternal": Method(
         "t4", required="length filename", optional="snippet_type alt_txt", takes_json=False
