@@ -32,6 +32,7 @@ _NAMES_NOTHING = frozenset(
     }
 )  # fmt: skip
 _NUMBERING = re.compile(r"^\s*(?:[\divxIVX]{1,4}[.)]|\d+(?:\.\d+)+)\s+")
+_HEADING = re.compile(r"^#{2,6} +(.+)$", re.MULTILINE)
 _MARKS = re.compile(r"[*_`#\[\]<>|\\]+")
 
 
@@ -66,16 +67,24 @@ def known_sources(engine: sa.Engine, audience: Audience) -> tuple[KnownSource, .
 
 
 def suggest(engine: sa.Engine, audience: Audience, *, most: int = MOST_SUGGESTIONS) -> tuple[str, ...]:
-    """Up to `most` questions: the newest documents first, the sources by turns, one question of each document."""
-    source_turns: dict[str, list[str]] = {}
+    """Up to `most` questions: the newest documents first, the sources by turns, one question of each document.
+
+    Where there are fewer documents than that, each is asked more.
+    """
+    of_documents = list(_questions_by_document(engine, audience))
     known: set[str] = set()
-    for source_id, questions in _questions_by_document(engine, audience):
-        question = next((one for one in questions if one.casefold() not in known), None)
-        if question is not None:
-            known.add(question.casefold())
-            source_turns.setdefault(source_id, []).append(question)
-    by_turns = (question for round_ in zip_longest(*source_turns.values()) for question in round_ if question)
-    return tuple(by_turns)[:most]
+    found: list[str] = []
+    while len(found) < most:
+        source_turns: dict[str, list[str]] = {}
+        for source_id, questions in of_documents:
+            question = next((one for one in questions if one.casefold() not in known), None)
+            if question is not None:
+                known.add(question.casefold())
+                source_turns.setdefault(source_id, []).append(question)
+        if not source_turns:
+            break
+        found += [question for round_ in zip_longest(*source_turns.values()) for question in round_ if question]
+    return tuple(found[:most])
 
 
 def _questions_by_document(engine: sa.Engine, audience: Audience) -> Iterator[tuple[str, list[str]]]:
@@ -88,14 +97,16 @@ def _questions_by_document(engine: sa.Engine, audience: Audience) -> Iterator[tu
     )
     with reading(engine) as connection:
         documents = connection.execute(newest).all()
-        headers = connection.execute(
-            sa.select(chunk.c.document_id, chunk.c.header)
+        chunks = connection.execute(
+            sa.select(chunk.c.document_id, chunk.c.header, chunk.c.text)
             .where(chunk.c.document_id.in_([row.id for row in documents]), sa.func.length(chunk.c.text) >= _LEAST_TEXT)
             .order_by(chunk.c.document_id, chunk.c.ordinal)
         ).all()
     of_document: dict[int, list[str]] = {}
-    for row in headers:
-        of_document.setdefault(row.document_id, []).append(row.header)
+    for row in chunks:
+        # A short document is one chunk, with its headings inside.
+        inside = [f"{row.header} > {heading}" for heading in _HEADING.findall(row.text)]
+        of_document.setdefault(row.document_id, []).extend([row.header, *inside])
     for row in documents:
         if row.id in of_document:
             yield row.source_id, _questions(row.title, of_document[row.id])

@@ -55,13 +55,13 @@ def add(
 
 def test_a_heading_that_is_a_question_is_asked_as_it_is(engine: sa.Engine) -> None:
     add(engine, "handbook", "Expenses", ["Limits", "How do I claim a taxi?"])
-    assert suggest(engine, Audience.everyone()) == ("How do I claim a taxi?",)
+    assert suggest(engine, Audience.everyone())[0] == "How do I claim a taxi?"
 
 
 def test_other_headings_become_questions_about_their_document(engine: sa.Engine) -> None:
     add(engine, "handbook", "Handbook", ["Introduction", "2.1 Parental leave", "3. HR systems"])
     add(engine, "wiki", "On call", days_old=1)
-    assert suggest(engine, Audience.everyone()) == (
+    assert suggest(engine, Audience.everyone(), most=2) == (
         "What does “Handbook” say about parental leave?",
         "What can you tell me about On call?",
     )
@@ -104,3 +104,13 @@ def test_sources_are_counted_as_far_as_they_can_be_read(engine: sa.Engine) -> No
         connection.execute(sa.insert(tables.sync_run).values(finished_at=NOW + timedelta(days=1), error="gone", **run))
     (source,) = known_sources(engine, Audience.everyone())
     assert (source.documents, source.last_run) == (1, NOW)
+
+
+def test_few_documents_are_asked_more_also_about_the_headings_inside_a_chunk(engine: sa.Engine) -> None:
+    text = "Some words that fill the section up to a useful length, and then some more of them."
+    add(engine, "handbook", "Expenses", [], text=f"{text}\n\n## Who orders cards?\n\n{text}\n\n## Taxi rides\n\n{text}")
+    assert suggest(engine, Audience.everyone()) == (
+        "Who orders cards?",
+        "What does “Expenses” say about taxi rides?",
+        "What can you tell me about Expenses?",
+    )
