@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bot.cli.output import Report, progress_bar
+from bot.cli.output import Report, ask_person, progress_bar
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -52,6 +52,8 @@ class Invocation:
     build: Build = _build
     embedder: Callable[[Settings], Embedder] = _load_embedder
     """For commands that embed but do not search."""
+    ask: Callable[[str, bool], str] = ask_person
+    """Asks the person for a line; the second value tells whether it must not show."""
 
     def settings(self) -> Settings:
         """Read the settings of this call and make the data folder; raises SettingsError."""

@@ -70,6 +70,16 @@ def question_text(argument: str) -> str:
     return text
 
 
+def ask_person(text: str, hidden: bool) -> str:
+    """Ask on the terminal; what is hidden does not show while it is typed."""
+    if not sys.stdin.isatty():
+        line = sys.stdin.readline()
+        if not line:
+            raise click.Abort
+        return line.strip()
+    return str(click.prompt(text, default="", show_default=False, hide_input=hidden))
+
+
 def plain(text: str) -> str:
     """Text from elsewhere, without the characters that a terminal would obey or show in another order."""
     return "".join(one for one in text if one in "\n\t" or unicodedata.category(one) not in _UNSAFE)

@@ -21,6 +21,7 @@ from bot.cli.privacy import export, forget
 from bot.cli.purge_check import purge_check
 from bot.cli.run import run
 from bot.cli.search import search
+from bot.cli.setup import setup
 from bot.cli.sources import sources
 from bot.cli.sync import sync
 
@@ -53,6 +54,7 @@ def _log(verbose: bool) -> None:
 
 for _command in (
     playground,
+    setup,
     run,
     ask,
     search,

@@ -22,6 +22,7 @@ from bot.slack.credentials import (
     ask_for_line,
     check_bot_token,
     check_http_credentials,
+    require_signing_secret,
     require_tokens,
 )
 from bot.slack.manifest import EVENTS, scopes_of
@@ -64,7 +65,7 @@ def examine_slack(settings: Settings, engine: sa.Engine | None) -> Iterator[Find
         if not by_http:
             yield _line(settings)
     if by_http:
-        yield _signing_secret(settings)
+        yield _checked("signing secret", lambda: _signing_secret(settings))
     if settings.slack_client_id:
         yield _checked("token key", lambda: _key(settings))
     if (path := settings.home / SLACK_FILE).is_file():
@@ -170,16 +171,8 @@ def _line(settings: Settings) -> Finding:
 
 
 def _signing_secret(settings: Settings) -> Finding:
-    secret = settings.slack_signing_secret.reveal()
-    good = len(secret) >= 16 and not secret.startswith(("xox", "xapp"))
-    return Finding(
-        name="signing secret",
-        ok=good,
-        detail="set" if good else "not set" if not secret else "this is no signing secret",
-        next_step=""
-        if good
-        else "Copy it from the app's page Basic Information > App Credentials into SLACK_SIGNING_SECRET.",
-    )
+    require_signing_secret(settings)
+    return Finding(name="signing secret", ok=True, detail="set")
 
 
 def _key(settings: Settings) -> Finding:

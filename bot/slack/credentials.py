@@ -16,6 +16,8 @@ from bot.settings import Secret, Settings
 from bot.slack.manifest import OPTIONAL_SCOPES, SCOPES, scopes_of
 
 _SECONDS = 10
+# Slack's have 32 characters.
+_SHORTEST_SECRET = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +46,7 @@ def check_credentials(settings: Settings) -> Installation:
 
 def check_http_credentials(settings: Settings) -> Installation | None:
     """Check what HTTP mode needs; None where workspaces install the app by themselves. Raises SlackSetupError."""
-    if not settings.slack_signing_secret:
-        raise SlackSetupError(
-            "SLACK_SIGNING_SECRET is not set: without it nobody can tell Slack's requests from others'. It is on the "
-            "app's page Basic Information > App Credentials."
-        )
+    require_signing_secret(settings)
     if settings.slack_client_id:
         if not settings.slack_client_secret:
             raise SlackSetupError(
@@ -103,6 +101,18 @@ def require_bot_token(settings: Settings) -> None:
 def require_app_token(settings: Settings) -> None:
     """Raise SlackSetupError where the app token is not set or is one of another kind."""
     _require("SLACK_APP_TOKEN", settings.slack_app_token, "xapp-", "Basic Information > App-Level Tokens")
+
+
+def require_signing_secret(settings: Settings) -> None:
+    """Raise SlackSetupError where the signing secret is not set or is something else."""
+    where = "It is on the app's page Basic Information > App Credentials."
+    secret = settings.slack_signing_secret.reveal()
+    if not secret:
+        raise SlackSetupError(
+            f"SLACK_SIGNING_SECRET is not set: without it nobody can tell Slack's requests from others'. {where}"
+        )
+    if len(secret) < _SHORTEST_SECRET or secret.startswith(("xox", "xapp")):
+        raise SlackSetupError(f"SLACK_SIGNING_SECRET is no signing secret. {where}")
 
 
 def _skew(date: str) -> float:

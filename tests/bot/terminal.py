@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from bot.app import Application, Progress, build
@@ -42,18 +43,32 @@ class Terminal:
     capsys: pytest.CaptureFixture[str]
     reply: str = "Badges are issued by Maria Lopez."
     environment: Mapping[str, str] = field(default_factory=dict)
+    answers: list[str] = field(default_factory=list)
+    """What the person types when asked, line by line; then they end it."""
+    asked: list[tuple[str, bool]] = field(default_factory=list)
+    """What was asked, and whether the answer was hidden."""
     model: FakeEmbedder = field(default_factory=lambda: FakeEmbedder(dim=256))
 
     def type(self, *arguments: str) -> Shown:
         """Run one command."""
         self.capsys.readouterr()
         invocation = Invocation(
-            environment=self.environment, home=self.home, build=self._build, embedder=self._embedder
+            environment=self.environment,
+            home=self.home,
+            build=self._build,
+            embedder=self._embedder,
+            ask=self._ask,
         )
         code = execute(lorekeeper, arguments, invocation)
         shown = self.capsys.readouterr()
         assert "Traceback" not in shown.err
         return Shown(code=code, out=shown.out, err=shown.err)
+
+    def _ask(self, text: str, hidden: bool) -> str:
+        self.asked.append((text, hidden))
+        if not self.answers:
+            raise click.Abort
+        return self.answers.pop(0)
 
     def _embedder(self, _settings: Settings) -> Embedder:
         return self.model
