@@ -66,10 +66,12 @@ SCOPES = {
     "chat:write": "every answer",
     "commands": "/lore and the shortcuts in the message menu",
     "files:read": "reading files that are attached to a question",
+    "files:write": "the picture of feedback over time on the home page",
     "groups:history": "follow-ups in private channels",
     "groups:read": "knowing which private channels a person is in",
     "im:history": "questions in direct messages",
     "im:read": "telling a direct message from a channel",
+    "im:write": "writing to a person first, such as answering in private what was asked elsewhere",
     "mpim:history": "questions in group messages",
     "mpim:read": "knowing which group messages a person is in",
     "reactions:read": "feedback by reaction",
@@ -81,7 +83,7 @@ SURFACE_SCOPES: Mapping[Surface, Mapping[str, str]] = {
     "none": {},
 }
 # Whoever installs the app may leave these out; the bot works without them, minus what stands beside them above.
-OPTIONAL_SCOPES = frozenset({"files:read"})
+OPTIONAL_SCOPES = frozenset({"files:read", "files:write"})
 
 COMMAND = "/lore"
 _COMMANDS = (

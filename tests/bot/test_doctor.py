@@ -218,7 +218,11 @@ class TestSlack:
 
     def test_several_workspaces_need_a_public_address_and_a_private_key(self, tmp_path: Path) -> None:
         (tmp_path / "lorekeeper.toml").write_text('[slack]\nmode = "http"\n', encoding="utf-8")
-        environment = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s", "SLACK_SIGNING_SECRET": "8f742231b10e88"}
+        environment = {
+            "SLACK_CLIENT_ID": "1.2",
+            "SLACK_CLIENT_SECRET": "s",
+            "SLACK_SIGNING_SECRET": "8f742231b10e8888abcd",
+        }
         report = look(tmp_path, environment)
         assert "slack.public_url" in check(report, "slack").next_step
         assert check(report, "token key").ok
