@@ -103,7 +103,8 @@ class SlackBot:
         self._team.start()
         try:
             dispatcher = partial(dispatch, self._team.app)
-            self._connect(SocketMode(self._client, self._options.app_token.reveal(), dispatcher))
+            app_token = self._options.app_token.reveal()
+            self._connect(SocketMode(self._client, app_token, dispatcher, opened=self._team.catch_up))
         except BaseException:
             self.stop()
             raise

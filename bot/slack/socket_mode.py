@@ -12,6 +12,7 @@ import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 from slack_sdk import WebClient
@@ -43,10 +44,20 @@ class NotTakenError(Exception):
 class SocketMode:
     """The lines of one app; a context of threads that `start` and `stop` begin and end."""
 
-    def __init__(self, client: WebClient, app_token: str, handle: Handle, *, lines: int = LINES) -> None:
+    def __init__(
+        self,
+        client: WebClient,
+        app_token: str,
+        handle: Handle,
+        *,
+        opened: Callable[[datetime | None], None] = lambda _lost_at: None,
+        lines: int = LINES,
+    ) -> None:
         self._client = client
         self._app_token = app_token
         self._handle = handle
+        self._opened = opened
+        self._lost_at: datetime | None = None
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._open: set[ClientConnection] = set()
@@ -123,11 +134,16 @@ class SocketMode:
             finally:
                 with self._lock:
                     self._open.discard(line)
+                    if not self._open:
+                        self._lost_at = datetime.now(UTC)
 
     def _greeted(self, line: ClientConnection) -> None:
         with self._lock:
+            was_deaf = not self._open
             self._open.add(line)
         logger.info("a line to Slack is open")
+        if was_deaf:
+            self._opened(self._lost_at)
 
     def _take(self, line: ClientConnection, message: dict[str, Any]) -> None:
         request = SocketModeRequest.from_dict(message)

@@ -20,6 +20,7 @@ from slack_bolt import App, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot.composing import MOST_ATTEMPTS, Answering, Composing, doing
 from bot.conversation import seconds_of_answers
 from bot.equipment import Equipment
 from bot.errors import SlackRefusedError, SlackSilentError
@@ -30,6 +31,7 @@ from bot.runs import Runs
 from bot.sending import Sending
 from bot.slack import words
 from bot.slack.answer_menu import menu_blocks
+from bot.slack.back_fill import PAUSE_SECONDS, BackFill
 from bot.slack.briefing import Briefing
 from bot.slack.context import context_gatherer
 from bot.slack.deliver import Delivery, Place
@@ -40,7 +42,7 @@ from bot.slack.intake import Intake
 from bot.slack.live import Pace
 from bot.slack.membership import Memberships
 from bot.slack.stream import ROLL_SECONDS
-from bot.worker import MOST_ATTEMPTS, Answering, QuestionWorker, doing
+from bot.worker import QuestionWorker
 from knowledge.database import writing
 
 logger = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ class TeamOptions:
     roll_seconds: float = ROLL_SECONDS
     lease_seconds: float = LEASE_SECONDS
     settle_seconds: float = 2.0
+    look_back_seconds: float = PAUSE_SECONDS
+    """Between two reads while looking for missed questions."""
     admins: frozenset[str] = frozenset()
     escalate_to: str = ""
     gate: GateRules = field(default_factory=GateRules)
@@ -115,24 +119,31 @@ class TeamBot:
             home=options.home,
         )
         self._features = build_features(self._parts)
-        self._worker = QuestionWorker(
+        sending = Sending(
             engine=engine,
             inbox=self._inbox,
+            delivery=self._delivery,
+            link=link,
+            author=str(identity.bot_user_id),
+            tail=menu_blocks,
+            settle_seconds=options.settle_seconds,
+            at_edge=at_edge,
+        )
+        composing = Composing(
+            engine=engine,
             answering=answering,
-            sending=Sending(
-                engine=engine,
-                inbox=self._inbox,
-                delivery=self._delivery,
-                link=link,
-                author=str(identity.bot_user_id),
-                tail=menu_blocks,
-                settle_seconds=options.settle_seconds,
-                at_edge=at_edge,
-            ),
+            sending=sending,
             briefing=build_briefing(self._parts),
             pace=Pace(options.update_seconds, options.stream_seconds),
             runs=self._runs,
             roll_seconds=options.roll_seconds,
+        )
+        self._worker = QuestionWorker(
+            engine=engine,
+            inbox=self._inbox,
+            composing=composing,
+            sending=sending,
+            runs=self._runs,
             at_edge=at_edge,
         )
         self._intake = Intake(
@@ -146,13 +157,35 @@ class TeamBot:
         self._executor = ThreadPoolExecutor(max_workers=_INTERACTION_THREADS, thread_name_prefix="interaction")
         self.app = build_bolt_app(client, identity, self._executor, self._features, self.take)
         self._lanes = Lanes(self._inbox, self._lane_plan(options.workers), announce=self._announce, clear=self._clear)
+        self._back_fill = BackFill(
+            team=self._parts.team,
+            engine=engine,
+            intake=self._intake,
+            delivery=self._delivery,
+            stopping=self._stopping,
+            pause_seconds=options.look_back_seconds,
+        )
+        self._last_kept: datetime | None = None
         self._started = False
 
     def start(self) -> None:
         """Begin to answer: what waits from earlier first."""
         self._inbox.prune()
+        self._last_kept = self._back_fill.last_kept()
         self._lanes.start()
         self._started = True
+
+    def catch_up(self, since: datetime | None = None) -> None:
+        """Look, in the background, for questions that were asked since then, or since the last event before `start`."""
+        since = since or self._last_kept
+        if since is not None and not self._stopping.is_set():
+            threading.Thread(target=self._look_back, args=(since,), name="look-back", daemon=True).start()
+
+    def _look_back(self, since: datetime) -> None:
+        try:
+            self._back_fill.run(since)
+        except Exception:
+            logger.exception("looking for missed questions failed")
 
     def stop(self) -> None:
         """Take nothing more in and put unfinished questions back; within 15 s."""
@@ -185,7 +218,7 @@ class TeamBot:
         def work_light(lease: Lease) -> None:
             self._work_light(lease, works[lease.kind])
 
-        questions = Lane(name="answer", kinds=("question",), threads=workers, work=self._worker.work)
+        questions = Lane(name="answer", kinds=("question", "revision"), threads=workers, work=self._worker.work)
         # A sync or a summary takes minutes: votes and visits do not wait behind it.
         slow = tuple(kind for kind in works if kind in ("command", "shortcut"))
         light = tuple(kind for kind in works if kind not in slow)
