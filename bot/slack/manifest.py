@@ -177,10 +177,15 @@ def create_app_link(manifest: Mapping[str, Any]) -> str:
     return f"{CREATE_APP}?{urlencode({'new_app': '1', 'manifest_json': text})}"
 
 
-def public_address(text: str) -> str:
-    """A public base address without its slash at the end; raises MisuseError for one that Slack would not call."""
+def public_address(text: str, *, own_machine: bool = False) -> str:
+    """A public base address without its slash at the end; raises MisuseError for one that Slack would not call.
+
+    A browser's way back may also lead to this very machine, without https, with `own_machine`.
+    """
     address = text.strip().rstrip("/")
-    if not address.startswith("https://") or len(address) <= len("https://") or any(c in address for c in " ?#"):
+    here = own_machine and address.startswith(("http://127.0.0.1:", "http://localhost:"))
+    has_name = address.startswith("https://") and len(address) > len("https://")
+    if not (has_name or here) or any(one in address for one in " ?#&"):
         raise MisuseError(
             f"{text!r} is no address that Slack would call. Give the public one, such as https://lore.example.com"
         )

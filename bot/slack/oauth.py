@@ -108,7 +108,7 @@ def _build_flow(
             client_id=settings.slack_client_id,
             client_secret=settings.slack_client_secret.reveal(),
             scopes=sorted(scopes_of()),
-            redirect_uri=f"{public_address(public)}{REDIRECT_PATH}" if public else None,
+            redirect_uri=f"{public_address(public, own_machine=True)}{REDIRECT_PATH}" if public else None,
             install_path=INSTALL_PATH,
             install_page_rendering_enabled=False,
             redirect_uri_path=REDIRECT_PATH,
