@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from bot.errors import BotError
+from bot.playground.errors import ApiError
 from bot.playground.installed_app import read_manifest
 from bot.playground.options import PlaygroundOptions, Tokens
 from bot.playground.playground import Playground
@@ -25,6 +26,10 @@ def main() -> int:
         playground, listener = _prepare(arguments)
     except BotError as error:
         _write({"error": str(error), "kind": type(error).__name__})
+        return 1
+    except ApiError as error:
+        said = f"A switch for faults or features is not one: {'; '.join(error.messages)}"
+        _write({"error": said, "kind": "SettingsError"})
         return 1
     server = PlaygroundServer(playground, lambda: _announce(playground))
     if arguments.until_stdin_closes:
@@ -85,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--time-scale", type=float, default=1.0, help="speed of long waits; 60 makes a minute a second")
     parser.add_argument("--faults", default="{}", help="JSON of switches for what goes wrong")
     parser.add_argument("--features", default="{}", help="JSON of switches for what the workspace lacks")
-    parser.add_argument("--surface", choices=("agent", "assistant"), default="agent", help="the bot's messages tab")
+    parser.add_argument("--surface", choices=("agent", "assistant"), help="the bot's messages tab")
     parser.add_argument("--events-url", help="POST events here instead of using Socket Mode")
     parser.add_argument("--manifest", type=Path, help="JSON manifest of the app; without one, all is allowed")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end when the parent process does")

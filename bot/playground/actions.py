@@ -169,10 +169,9 @@ async def uninstall(playground: Playground, body: Body) -> JSON:
     return {}
 
 
-# What reaches nobody where the app is not installed.
-NEEDS_THE_APP = frozenset(
-    {block_action, block_suggestion, view_submit, app_actions.slash, app_actions.shortcut, app_actions.stop_session}
-)
+# What reaches nobody where the app has no interactivity, and what where it is not installed.
+NEEDS_INTERACTIVITY = frozenset({block_action, block_suggestion, view_submit, app_actions.shortcut})
+NEEDS_THE_APP = NEEDS_INTERACTIVITY | {app_actions.slash, app_actions.stop_session}
 ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "say": say,
     "edit": edit,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import SettingsError
+from bot.playground.features import Surface
 from bot.playground.workspace import JSON
 
 
@@ -34,6 +35,10 @@ class InstalledApp:
         self.redirect_urls = tuple(str(url) for url in _part(oauth, "redirect_urls", list))
         subscriptions = _part(_part(manifest or {}, "settings", dict), "event_subscriptions", dict)
         self.events = frozenset(str(event) for event in _part(subscriptions, "bot_events", list))
+        self.has_home_tab = self.is_interactive = self.has_surface = True
+        self.surface: Surface | None = None
+        if manifest is not None:
+            self._read_surfaces(manifest)
         features = _part(manifest or {}, "features", dict)
         self.commands: list[JSON] = [
             {
@@ -48,6 +53,17 @@ class InstalledApp:
             {key: str(shortcut.get(key, "")) for key in ("name", "type", "callback_id", "description")}
             for shortcut in _part(features, "shortcuts", list)
         ]
+
+    def _read_surfaces(self, manifest: Mapping[str, Any]) -> None:
+        features = _part(manifest, "features", dict)
+        tabs = _part(features, "app_home", dict)
+        self.has_home_tab = bool(tabs.get("home_tab_enabled", False))
+        self.is_interactive = bool(
+            _part(_part(manifest, "settings", dict), "interactivity", dict).get("is_enabled", False)
+        )
+        self.has_surface = "agent_view" in features or "assistant_view" in features
+        if self.has_surface:
+            self.surface = "agent" if "agent_view" in features else "assistant"
 
     def hears(self, event: str) -> bool:
         """Tell whether the app is subscribed to an event; without a manifest it is to every one."""

@@ -53,8 +53,9 @@ class PlaygroundOptions:
     faults: Mapping[str, Any] = field(default_factory=dict)
     features: Mapping[str, Any] = field(default_factory=dict)
     """Switches for what the workspace lacks, as the page's own dialog sets them."""
-    surface: Surface = "agent"
-    """How people see the bot's direct message: the agent's surface, or the older assistant's container."""
+    surface: Surface | None = None
+    """How people see the bot's direct message: the agent's surface, or the older assistant's container; None takes
+    what the manifest says, else the agent's."""
     events_url: str | None = None
     """Where events go over HTTP; None delivers them over Socket Mode."""
     manifest: Mapping[str, Any] | None = field(default=None, repr=False)

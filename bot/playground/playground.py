@@ -27,6 +27,7 @@ from bot.playground.options import PlaygroundOptions, Tokens
 from bot.playground.pages import Pages
 from bot.playground.scopes import event_subscription
 from bot.playground.sessions import Sessions
+from bot.playground.signs import Signs
 from bot.playground.socket_mode import SocketMode
 from bot.playground.state_file import load_workspace, save_workspace
 from bot.playground.streams import Streams
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 0.2
-STATUS_SECONDS = 120.0
 UNFURL_SECONDS = 1.0
 
 
@@ -65,7 +65,7 @@ class Playground:
         self.ledger = Ledger(self._show_traffic)
         self.faults = Faults(options.faults)
         self.features = Features(options.features)
-        self.surface: Surface = options.surface
+        self.surface: Surface = options.surface or self.app.surface or "agent"
         self.socket = SocketMode(
             ledger=self.ledger, faults=self.faults, ack_seconds=options.ack_seconds, time_scale=options.time_scale
         )
@@ -76,12 +76,10 @@ class Playground:
         self.streams = Streams(self)
         self.files = Files(self)
         self.viewing = Viewing(self)
+        self.signs = Signs(self)
         self.upload_tickets: dict[str, Ticket] = {}
-        self.statuses: dict[tuple[str, str], JSON] = {}
-        self.prompts: dict[str, JSON] = {}
         self.url = ""
         self.tickets: dict[str, float] = {}
-        self._status_timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._save_timer: asyncio.TimerHandle | None = None
         self._saving: asyncio.Task[None] | None = None
 
@@ -89,6 +87,7 @@ class Playground:
         """Begin what needs the server's loop."""
         if isinstance(self.delivery, HttpDelivery):
             self.delivery.begin()
+        self.streams.resume()
 
     def _http_delivery(self, url: str) -> HttpDelivery:
         return HttpDelivery(
@@ -109,8 +108,7 @@ class Playground:
     async def stop(self) -> None:
         """End deliveries and write the state a last time."""
         await self.delivery.stop()
-        for timer in self._status_timers.values():
-            timer.cancel()
+        self.signs.stop()
         if self._save_timer is not None:
             self._save_timer.cancel()
             self._save_timer = None
@@ -126,7 +124,7 @@ class Playground:
         self.show_message(channel, message)
         self._parent_to_pages(channel, message)
         if message["user"] == BOT_USER_ID:
-            self.set_status(channel, message.get("thread_ts") or message["ts"], "", [])
+            self.signs.set_status(channel, message.get("thread_ts") or message["ts"], "", [])
         if BOT_USER_ID in channel.members and not quietly:
             self._tell_of_message(channel, message)
         if unfurl:
@@ -270,30 +268,6 @@ class Playground:
         self.pages.to_user(user, {"type": "home", "view": view})
         self.changed()
 
-    def set_status(self, channel: Channel, thread_ts: str, status: str, loading_messages: list[str]) -> None:
-        """Show what the bot does; it goes by itself after two minutes, or when the bot posts there."""
-        key = (channel.id, thread_ts)
-        timer = self._status_timers.pop(key, None)
-        if timer is not None:
-            timer.cancel()
-        if not status and key not in self.statuses:
-            return
-        item = {
-            "type": "status",
-            "channel": channel.id,
-            "thread_ts": thread_ts,
-            "status": status,
-            "loading_messages": loading_messages,
-        }
-        if status:
-            self.statuses[key] = item
-            seconds = STATUS_SECONDS / self.socket.time_scale
-            loop = asyncio.get_running_loop()
-            self._status_timers[key] = loop.call_later(seconds, self.set_status, channel, thread_ts, "", [])
-        else:
-            self.statuses.pop(key, None)
-        self.pages.to_channel(channel, item)
-
     def change_features(self, settings: Mapping[str, Any], surface: Surface | None) -> JSON:
         """Switch what the workspace offers, and tell all pages."""
         self.features.change(settings)
@@ -301,18 +275,6 @@ class Playground:
         state: JSON = {"features": self.features.settings.model_dump(), "surface": self.surface}
         self.pages.to_all({"type": "features", **state})
         return state
-
-    def set_prompts(self, channel: Channel, thread_ts: str | None, title: str, prompts: list[JSON]) -> None:
-        """Suggest what to ask."""
-        item = {
-            "type": "prompts",
-            "channel": channel.id,
-            "thread_ts": thread_ts,
-            "title": title,
-            "prompts": prompts,
-        }
-        self.prompts[channel.id] = item
-        self.pages.to_channel(channel, item)
 
     # Telling
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from bot.errors import BotError, PortInUseError, SettingsError
 
@@ -65,7 +65,7 @@ def start_playground(
     time_scale: float = 1.0,
     faults: Mapping[str, Any] | None = None,
     features: Mapping[str, Any] | None = None,
-    surface: str = "agent",
+    surface: Literal["agent", "assistant"] | None = None,
     events_url: str | None = None,
     manifest: Mapping[str, Any] | None = None,
 ) -> PlaygroundProcess:
@@ -80,12 +80,11 @@ def start_playground(
         json.dumps(faults or {}),
         "--features",
         json.dumps(features or {}),
-        "--surface",
-        surface,
     ]
     command += [] if state is None else ["--state", str(state.absolute())]
     for documents_folder in documents:
         command += ["--documents", str(documents_folder.absolute())]
+    command += [] if surface is None else ["--surface", surface]
     command += [] if events_url is None else ["--events-url", events_url]
     command += [] if bot_token is None else ["--bot-token", bot_token]
     command += [] if app_token is None else ["--app-token", app_token]

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bot.playground import file_transfer, oauth_page, web_api
-from bot.playground.actions import ACTIONS, NEEDS_THE_APP
+from bot.playground.actions import ACTIONS, NEEDS_INTERACTIVITY, NEEDS_THE_APP
 from bot.playground.documents import show_document
 from bot.playground.errors import ApiError
 from bot.playground.guard import Guard
@@ -114,6 +114,8 @@ class _Surface:
                 raise ApiError("json_not_object")
             if act in NEEDS_THE_APP and not self._playground.installation.is_there:
                 raise ApiError("app_not_installed")
+            if act in NEEDS_INTERACTIVITY and not self._playground.app.is_interactive:
+                raise ApiError("app_not_interactive")
             return JSONResponse({"ok": True, **await act(self._playground, body)})
         except ValueError:
             return JSONResponse({"ok": False, "error": "invalid_json"}, status_code=400)

@@ -33,8 +33,8 @@ def snapshot(playground: Playground, user: str) -> JSON:
         "home": workspace.homes.get(user),
         "views": playground.interactivity.open_views(user),
         "bot_connected": playground.bot_is_here,
-        "statuses": [item for (channel, _), item in playground.statuses.items() if channel in visible],
-        "prompts": [item for channel, item in playground.prompts.items() if channel in visible],
+        "statuses": playground.signs.statuses_in(visible),
+        "prompts": playground.signs.prompts_in(visible),
         "features": playground.features.settings.model_dump(),
         "surface": playground.surface,
         "commands": [

@@ -24,8 +24,12 @@ class Streams:
         """Post a message that grows; it has no flags for previews, so its links are left alone."""
         self._open[channel.id, message["ts"]] = stream
         self._playground.post(channel, message, unfurl=False)
-        wait = STREAM_SECONDS / self._playground.socket.time_scale
-        asyncio.get_running_loop().call_later(wait + 0.01, self.find, channel, message["ts"])
+        self._end_later(channel, message["ts"])
+
+    def resume(self) -> None:
+        """Set the clocks of streams that were open before a restart."""
+        for channel_id, ts in list(self._open):
+            self._end_later(self._playground.workspace.channels[channel_id], ts)
 
     def find(self, channel: Channel, ts: str) -> Stream | None:
         """Find an open stream; one older than five minutes has ended by itself."""
@@ -55,3 +59,7 @@ class Streams:
         if stream.ts in channel.messages:
             self._playground.show_message(channel, channel.messages[stream.ts])
         self._playground.changed()
+
+    def _end_later(self, channel: Channel, ts: str) -> None:
+        wait = STREAM_SECONDS / self._playground.socket.time_scale
+        asyncio.get_running_loop().call_later(wait + 0.01, self.find, channel, ts)

@@ -24,12 +24,16 @@ class Viewing:
     @property
     def has_agent(self) -> bool:
         """Whether people see the agent's surface."""
-        return self._playground.surface == "agent" and self._playground.features.settings.agent
+        return self._playground.surface == "agent" and self._is_offered
 
     @property
     def has_container(self) -> bool:
         """Whether people see the assistant's container."""
-        return self._playground.surface == "assistant" and self._playground.features.settings.agent
+        return self._playground.surface == "assistant" and self._is_offered
+
+    @property
+    def _is_offered(self) -> bool:
+        return self._playground.features.settings.agent and self._playground.app.has_surface
 
     def look_at(self, user: str, channel: Channel | None) -> None:
         """Note what a person looks at; the app's own direct message is no news to the app."""

@@ -17,6 +17,7 @@ from tests.playground.site import ADA, ADA_DM, BEN, GENERAL, Listener, Site, err
 
 JSON = dict[str, Any]
 MANIFEST: JSON = {
+    "settings": {"interactivity": {"is_enabled": True}},
     "features": {
         "slash_commands": [
             {"command": "/lore", "description": "Ask", "usage_hint": "[question]"},

@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 from slack_sdk.errors import SlackApiError
 
+from bot.errors import SettingsError
 from bot.playground.methods.arguments import METHODS
 from bot.playground.options import Tokens
 from bot.playground.process import start_playground
 from bot.playground.scopes import scopes_of
 from tests.playground import reference
-from tests.playground.site import ADA, ADA_DM, GENERAL, PRIVATE, Listener, Site
+from tests.playground.site import ADA, ADA_DM, GENERAL, PRIVATE, Listener, Site, error_of
 
 
 def manifest(*, events: str = "", scopes: str = "") -> dict[str, Any]:
     """Make a manifest with these events and scopes."""
     return {
         "oauth_config": {"scopes": {"bot": scopes.split()}},
+        "features": {"agent_view": {"agent_description": "Answers"}, "app_home": {"home_tab_enabled": True}},
         "settings": {"event_subscriptions": {"bot_events": events.split()}},
     }
 
@@ -101,6 +103,28 @@ def test_a_process_takes_manifest_features_and_surface() -> None:
         assert (snapshot["features"]["streaming"], snapshot["surface"]) == (False, "assistant")
         assert refusal(site, "users.info", user=ADA)[0] == "missing_scope"
         site.http.close()
+
+
+def test_surfaces_and_tabs_are_those_of_the_manifest(start: Callable[..., Site]) -> None:
+    described = manifest(scopes="chat:write assistant:write", events="app_context_changed message.im")
+    prompts = {"channel_id": ADA_DM, "thread_ts": None, "prompts": [{"title": "a", "message": "b"}]}
+    shapes: list[dict[str, Any]] = [{}, {"assistant_view": {}}]
+    plain, older = (start(manifest=described | {"features": features}) for features in shapes)
+    for site, surface in ((plain, "agent"), (older, "assistant")):
+        with site.page(ADA) as page:
+            assert page.read()["surface"] == surface
+        with site.app_connection() as app:
+            site.act("context", user=ADA, channel=GENERAL)
+            assert events_of(app) == []
+        assert error_of(site.client().assistant_threads_setSuggestedPrompts, **prompts) == "not_agent_app"
+        view = {"type": "home", "blocks": []}
+        assert error_of(site.client().views_publish, user_id=ADA, view=view) == "not_enabled"
+    assert plain.try_to("shortcut", user=ADA, callback_id="ask")["error"] == "app_not_interactive"
+
+
+def test_a_broken_switch_is_named_at_start() -> None:
+    with pytest.raises(SettingsError, match="dancing"):
+        start_playground(port=0, features={"dancing": True})
 
 
 @pytest.mark.skipif(not reference.REFERENCE.exists(), reason=reference.MISSING)

@@ -28,7 +28,7 @@ def set_status(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
         raise ApiError(
             "invalid_arguments", "[ERROR] at most 10 items of 1 to 50 characters [json-pointer:/loading_messages]"
         )
-    playground.set_status(channel, thread_ts, arguments["status"], loading)
+    playground.signs.set_status(channel, thread_ts, arguments["status"], loading)
     return {}
 
 
@@ -41,10 +41,10 @@ def set_suggested_prompts(playground: Playground, arguments: Mapping[str, Any]) 
     if not all(isinstance(p, dict) and p.get("title") and p.get("message") for p in prompts):
         raise ApiError("invalid_arguments", "[ERROR] missing required field: title or message [json-pointer:/prompts]")
     thread_ts = _thread(channel, arguments["thread_ts"]) if "thread_ts" in arguments else None
-    if thread_ts is None and playground.surface != "agent":
+    if not playground.app.has_surface or (thread_ts is None and playground.surface != "agent"):
         # Only an agent has prompts for its whole messages tab; in the older container they belong to a thread.
         raise ApiError("not_agent_app")
-    playground.set_prompts(channel, thread_ts, arguments.get("title", ""), prompts)
+    playground.signs.set_prompts(channel, thread_ts, arguments.get("title", ""), prompts)
     return {}
 
 

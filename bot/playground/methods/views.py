@@ -39,6 +39,8 @@ def update(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
 
 def publish(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
     """views.publish."""
+    if not playground.app.has_home_tab:
+        raise ApiError("not_enabled")
     user = arguments["user_id"]
     if user not in playground.workspace.users or user == BOT_USER_ID:
         raise ApiError("invalid_arguments", "[ERROR] invalid `user_id`")
