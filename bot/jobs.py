@@ -93,6 +93,17 @@ def job_state(engine: sa.Engine, name: str, interval: timedelta, now: Callable[[
     )
 
 
+def run_soon(engine: sa.Engine, name: str) -> bool:
+    """Make a job due at the schedule's next tick; False where it is at work now, or due already."""
+    newest = sa.select(job_run.c.slot, job_run.c.finished_at).where(job_run.c.job == name)
+    with writing(engine) as connection:
+        row = connection.execute(newest.order_by(job_run.c.slot.desc()).limit(1)).one_or_none()
+        if row is None or row.finished_at is None:
+            return False
+        connection.execute(sa.delete(job_run).where(job_run.c.job == name, job_run.c.slot == row.slot))
+        return True
+
+
 class Schedule:
     """Runs jobs when they are due, in one background thread, until it is stopped.
 

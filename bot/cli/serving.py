@@ -59,11 +59,14 @@ def scheduling(application: Application) -> Iterator[None]:
     """Read sources again at their intervals while the block runs."""
     from bot.jobs import Schedule
     from bot.memory import memory_job
+    from bot.notes import notes_job
     from bot.sync import sync_jobs
 
     stopping = threading.Event()
     try:
-        with Schedule(application.engine, lambda: (*sync_jobs(application, stopping), memory_job(application.engine))):
+        # The short ones first: a reading may take long.
+        short = (memory_job(application.engine), notes_job(application.engine, application.settings.home))
+        with Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))):
             yield
             stopping.set()
     finally:

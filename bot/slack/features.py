@@ -76,6 +76,7 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
     from bot.slack.commands import Commands
     from bot.slack.greet import Greeter
     from bot.slack.home import HomePage
+    from bot.slack.home_admin_page import admin_page
     from bot.slack.shortcuts import Shortcuts
     from bot.slack.votes import Votes
 
@@ -83,6 +84,7 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
         *answer_features(parts),
         Votes(engine=parts.engine, delivery=parts.delivery, link=parts.link, is_bot=parts.directory.is_bot),
         HomePage(parts=parts),
+        admin_page(parts),
         ChannelConfig(parts=parts),
         Greeter(parts),
         Commands(parts=parts),

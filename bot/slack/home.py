@@ -20,7 +20,7 @@ from bot import privacy
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease
 from bot.people import Preferences, load_preferences, save_preferences
-from bot.slack import home_person, words
+from bot.slack import home_admin, home_person, words
 from bot.slack.admins import admins_of
 from bot.slack.channel_config import open_view
 from bot.slack.features import TeamParts
@@ -36,7 +36,6 @@ from knowledge.database import reading
 logger = logging.getLogger(__name__)
 
 ADMIN_ACTION: Final = "home_admin"
-PERSON_ACTION: Final = "home_person"
 # What is not about sources takes about twenty-five blocks.
 _MOST_SOURCES = (BLOCKS_OF_VIEW - 30) // 2
 _LONGEST_NAME = 200
@@ -56,7 +55,7 @@ class HomePage:
         app.action(home_person.EXPORT_ACTION)(self._on_export)
         app.action(home_person.DELETE_ACTION)(self._on_delete)
         app.view(home_person.DELETE_CALLBACK)(self._on_delete_confirmed)
-        app.action(PERSON_ACTION)(self._on_turn_back)
+        app.action(home_admin.PERSON_ACTION)(self._on_turn_back)
 
     def works(self) -> dict[Kind, Callable[[Lease], None]]:
         """Visits wait in the inbox."""
@@ -136,6 +135,7 @@ class HomeSource:
 
     name: str
     documents: int
+    id: str = ""
     unreadable: int = 0
     """Documents that could not be read; their names may be confidential and are the operator's business."""
     last_run: datetime | None = None
@@ -197,6 +197,7 @@ def _load_source(
     latest = connection.execute(runs.limit(1)).one_or_none()
     complete = runs.where(run.c.finished_at.is_not(None), run.c.error.is_(None)).limit(1)
     return HomeSource(
+        id=source_id,
         name=name,
         documents=connection.scalar(documents) or 0,
         unreadable=connection.scalar(failures) or 0,
@@ -222,13 +223,14 @@ def source_blocks(sources: tuple[HomeSource, ...], now: datetime) -> list[Block]
     blocks: list[Block] = []
     for source in sources[:_MOST_SOURCES]:
         name = one_line(source.name, _LONGEST_NAME) or words.UNTITLED
-        blocks += [paragraph(text(name, bold=True)), note_block(_state(source, now))]
+        blocks += [paragraph(text(name, bold=True)), note_block(state_of(source, now))]
     if len(sources) > _MOST_SOURCES:
         blocks.append(note_block(words.HOME_MORE_SOURCES.format(count=len(sources) - _MOST_SOURCES)))
     return blocks
 
 
-def _state(source: HomeSource, now: datetime) -> str:
+def state_of(source: HomeSource, now: datetime) -> str:
+    """Say how fresh a source is."""
     parts = [words.documents(source.documents)]
     if source.running:
         parts.append(words.HOME_READING_NOW)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bot.channels import ChannelSettings
+    from bot.overview import QueueState
 
 # While it works
 SEARCHING = "Searching…"
@@ -106,7 +111,6 @@ WHY_REASONS = {
 WHY_SOURCE_CHANGED = "the document was changed since"
 WHY_SOURCE_GONE = "the document is not there any more"
 WHY_NO_SYNC = "No source of these passages was read to the end yet."
-CURATE_OPEN = "Approve as the standing answer"
 
 # A deleted question
 FORGOT_DONE = "You deleted your question, and all that came of it is gone now, here and in my memory."
@@ -134,6 +138,26 @@ ESCALATION_RESOLVE = "Resolve"
 ESCALATION_THREAD = "Go to the conversation"
 ESCALATION_NO_QUESTION = "(the question is not kept any more)"
 ESCALATION_NOT_YOURS = "Only who asked, who was asked, or an admin can resolve this."
+
+# Standing answers
+CURATE_OPEN = "Approve as the standing answer"
+CURATE_TITLE = "Standing answer"
+CURATE_SEND = "Approve"
+CURATE_NOTE = (
+    "Where this question is asked again, in these or other words, this text comes first, marked with your name."
+)
+CURATE_QUESTION = "Question"
+CURATE_QUESTION_HINT = "Write it so that it can be understood by itself."
+CURATE_TEXT = "Answer"
+CURATE_TEXT_HINT = "[1] points to the first source. The answer rests as soon as one of its sources changes."
+CURATE_MISSING = "Please write something here."
+CURATE_NOT_NOW = "This answer can't be approved any more, or not by you."
+CURATE_SEVERAL_AUDIENCES = (
+    "This answer stands on documents of several groups of people, so there is nobody whom I could give it to again."
+)
+CURATE_TOO_LONG = "This answer is too long to be approved. Ask for a shorter one first."
+CURATE_DONE = "Approved. Where this is asked again, your answer comes first."
+APPROVED_BY_SOMEBODY = "Approved by an admin"
 
 
 def failed(reference: str) -> str:
@@ -266,6 +290,23 @@ def resolved(name: str) -> str:
     return f"✅ Resolved by {name}" if name else "✅ Resolved"
 
 
+def approved_as(name: str, when: datetime) -> str:
+    """Say who approved an answer and when, as it is kept and shown."""
+    return f"{name or 'an admin'} on {when.day} {when:%B %Y}"
+
+
+def approved(by: str) -> str:
+    """Mark an answer that a person approved; `by` is what `approved_as` made."""
+    return APPROVED_BY_SOMEBODY if by == "?" else f"✅ Approved by {by}"
+
+
+def curate_audience(audience: str) -> str:
+    """Say who will get a standing answer, by the document audience of what it stands on."""
+    kind = audience.partition(":")[0]
+    who = {"channel": "the members of the channel whose documents it stands on", "person": "you alone"}
+    return f"Who gets this answer: {who.get(kind, 'everybody in this workspace')}."
+
+
 def _ago(span: timedelta) -> str:
     text = _span(span)
     return f"{text} ago" if text else "just now"
@@ -318,8 +359,8 @@ GATE_UNKNOWN_PERSON = (
     "again in a minute; if it stays like this, an admin should check my permissions."
 )
 GATE_UNKNOWN_PLACE = (
-    "Slack doesn't tell me just now who reads along in this channel, so I'd rather not answer here. Please try again in "
-    "a minute, or write to me directly."
+    "Slack doesn't tell me just now who reads along in this channel, so I'd rather not answer here. Please try again "
+    "in a minute, or write to me directly."
 )
 
 
@@ -550,6 +591,7 @@ def export_by_operator(user: str) -> str:
     """Say how a person gets their data where the bot may send no files."""
     return f"⚠️ I may not send files here. Whoever runs me can write it all into one with: lorekeeper export {user}"
 
+
 # What lies on the table
 CONTEXT_THREAD = "This thread"
 CONTEXT_CHANNEL = "This channel"
@@ -564,3 +606,92 @@ def unread_files(names: Sequence[str]) -> str:
 def too_many_files(read: int) -> str:
     """Say that only the first attachments were read."""
     return f"I read the first {read} files only."
+
+
+# The home page: the admins' side
+GOOD_ANSWERS = "Good answers"
+BAD_ANSWERS = "Bad answers"
+ADMIN_TITLE = "For admins"
+ADMIN_GONE = "⚠️ That is not there any more, or somebody else was faster."
+ADMIN_SYNC_TITLE = "What I read"
+ADMIN_SYNC_NOW = "Read now"
+ADMIN_SYNC_SOON = "✅ It is read within the next seconds. Open this page again to see how it went."
+ADMIN_SYNC_FAILED = "Could not be read (lorekeeper sources list says why):"
+ADMIN_QUEUE_TITLE = "Questions"
+ADMIN_VOTES_TITLE = "What people think of my answers"
+ADMIN_QUESTIONS_TITLE = "Questions I did not answer well"
+ADMIN_NO_QUESTIONS = "None that I know of."
+ADMIN_WHY = {"abstained": "not found in my sources", "bad": "👎"}
+ADMIN_NOTES_TITLE = "Saved by the team, to review"
+ADMIN_NO_NOTES = "Nothing waits for a review."
+ADMIN_NOTE_BY = "Saved by"
+ADMIN_NOTE_APPROVE = "Approve"
+ADMIN_NOTE_REJECT = "Reject"
+ADMIN_NOTE_APPROVED = "✅ Approved: I read it now, and it counts from then on."
+ADMIN_NOTE_REJECTED = "✅ Rejected."
+ADMIN_NO_FOLDER = "⚠️ I could not write it down. Whoever runs me finds the reason in my log."
+ADMIN_CURATED_TITLE = "Standing answers"
+ADMIN_NO_CURATED = "None yet. Approve an answer from its menu, under “Why this answer?”."
+ADMIN_CURATED_REMOVE = "Remove"
+ADMIN_CURATED_QUESTION = "I answer this question from my sources again."
+ADMIN_CURATED_REMOVED = "✅ Removed."
+ADMIN_CHANNELS_TITLE = "Channels"
+ADMIN_CHANNEL_CHOOSE = "Choose a channel to configure"
+ADMIN_CHANNEL_EDIT = "Change"
+ADMIN_CHANGED_BY = "changed by"
+CHANNEL_FACTS = {
+    "disabled": "switched off",
+    "ephemeral": "answers for the asker alone",
+    "auto_answer": "answers unasked questions",
+    "allow_external": "open to others",
+}
+
+
+def ago(when: datetime, now: datetime) -> str:
+    """Say how long ago something was."""
+    return _ago(now - when)
+
+
+def admin_more_sources(unseen: int, hidden: int) -> str:
+    """Say how many sources are not listed, and why."""
+    if not unseen and not hidden:
+        return HOME_NO_SOURCES
+    parts = [HOME_MORE_SOURCES.format(count=unseen)] if unseen else []
+    parts += [f"{hidden:,} more that you may not read"] if hidden else []
+    return "; ".join(parts)
+
+
+def admin_queue(queue: QueueState, now: datetime) -> str:
+    """Say how the waiting line is, and how long answers take."""
+    parts = [f"{queue.waiting:,} waiting, {queue.working:,} being answered"]
+    parts += [f"the oldest arrived {_ago(now - queue.oldest)}"] if queue.oldest else []
+    if queue.median_seconds is not None:
+        parts.append(f"half of last week's answers took less than {queue.median_seconds:.1f} s")
+    return "; ".join(parts) + "."
+
+
+def admin_votes(good: int, bad: int) -> str:
+    """Sum up the votes of the last weeks; also said in place of the picture."""
+    if not good + bad:
+        return "No votes in the last eight weeks."
+    return f"In the last eight weeks: {good:,} × 👍 and {bad:,} × 👎, by week."
+
+
+def admin_hidden(count: int) -> str:
+    """Say how many are not shown."""
+    return f"{count:,} more from places that you may not read."
+
+
+def curated_facts(uses: int, *, stale: bool) -> str:
+    """Say how a standing answer is doing."""
+    used = "used once" if uses == 1 else f"used {uses:,} times"
+    return f"{used}; its documents changed since, so it is not used now" if stale else used
+
+
+def channel_facts(settings: ChannelSettings) -> str:
+    """Sum up a channel's settings."""
+    facts = [said for name, said in CHANNEL_FACTS.items() if getattr(settings, name)]
+    facts += [f"{len(settings.sources)} chosen sources"] if settings.sources is not None else []
+    facts += ["own instructions"] if settings.instructions else []
+    facts += ["a person to ask"] if settings.escalate_to else []
+    return ", ".join(facts) or "as everywhere"

@@ -1,0 +1,206 @@
+"""The other side of the home page, for admins: reading of sources, waiting line, votes, questions, notes, channels.
+
+Pure: what is known comes in, a view within Slack's limits goes out. Who may see which row was decided before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from bot.channels import ConfiguredChannel
+from bot.chart import votes_as_text
+from bot.curated import Curated
+from bot.notes import SavedNote
+from bot.overview import QueueState, Unanswered, WeekVotes
+from bot.slack import words
+from bot.slack.inert import clean
+from bot.slack.limits import BLOCKS_OF_VIEW, shorten
+from bot.slack.render import Block, note_block
+from bot.slack.view_parts import (
+    DIVIDER,
+    actions,
+    button,
+    confirmation,
+    header,
+    one_line,
+    paragraph,
+    person,
+    plain,
+    preformatted,
+    section,
+    text,
+)
+from bot.slack.view_parts import (
+    channel as channel_name,
+)
+
+PERSON_ACTION: Final = "home_person"
+SYNC_ACTION: Final = "home_sync"
+CHANNEL_ACTION: Final = "home_channel"
+CHANNEL_EDIT_ACTION: Final = "home_channel_edit"
+APPROVE_ACTION: Final = "home_note_approve"
+REJECT_ACTION: Final = "home_note_reject"
+CURATED_ACTION: Final = "home_curated_remove"
+# Together with headlines, notes and dividers below a view's hundred blocks.
+MOST_SOURCES, MOST_QUESTIONS, MOST_NOTES, MOST_CURATED, MOST_CHANNELS = 14, 10, 5, 8, 10
+_MOST_FAILURES = 5
+_LONGEST_LINE = 200
+_LONGEST_TEXT = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminSource:
+    """One source with how its reading goes."""
+
+    id: str
+    name: str
+    state: str
+    failures: tuple[str, ...] = ()
+    """Names of documents that could not be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminContent:
+    """Everything that this side of the page says."""
+
+    sources: Sequence[AdminSource]
+    hidden_sources: int
+    """Sources that this admin may not read."""
+    queue: QueueState
+    weeks: Sequence[WeekVotes]
+    picture: str = ""
+    """The id of the picture of `weeks`, where there is one."""
+    questions: Sequence[Unanswered] = ()
+    hidden_questions: int = 0
+    notes: Sequence[SavedNote] = ()
+    hidden_notes: int = 0
+    curated: Sequence[Curated] = ()
+    channels: Sequence[ConfiguredChannel] = ()
+    notice: str = ""
+
+
+def admin_view(content: AdminContent, *, now: datetime) -> Block:
+    """Build the view for `views.publish`."""
+    blocks = [
+        *([note_block(content.notice)] if content.notice else []),
+        header(words.ADMIN_TITLE),
+        actions(button(words.HOME_BACK, PERSON_ACTION)),
+        *_sources(content),
+        *_queue(content.queue, now),
+        *_votes(content),
+        *_questions(content, now),
+        *_notes(content),
+        *_curated(content.curated),
+        *_channels(content.channels, now),
+    ]
+    return {"type": "home", "blocks": blocks[:BLOCKS_OF_VIEW]}
+
+
+def _sources(content: AdminContent) -> list[Block]:
+    blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_SYNC_TITLE)]
+    shown = content.sources[:MOST_SOURCES]
+    for source in shown:
+        name = one_line(source.name, _LONGEST_LINE) or words.UNTITLED
+        blocks.append(section(f"{name}\n{source.state}", button(words.ADMIN_SYNC_NOW, SYNC_ACTION, source.id)))
+    failed = [one_line(name, _LONGEST_LINE) for source in shown for name in source.failures]
+    if failed:
+        rest = len(failed) - _MOST_FAILURES
+        lines = "\n".join(f"• {name}" for name in failed[:_MOST_FAILURES])
+        more = f"\n{words.HOME_MORE_SOURCES.format(count=rest)}" if rest > 0 else ""
+        blocks.append(note_block(f"{words.ADMIN_SYNC_FAILED}\n{lines}{more}"))
+    unseen = len(content.sources) - len(shown)
+    if unseen or content.hidden_sources or not content.sources:
+        blocks.append(note_block(words.admin_more_sources(unseen, content.hidden_sources)))
+    return blocks
+
+
+def _queue(queue: QueueState, now: datetime) -> list[Block]:
+    return [dict(DIVIDER), header(words.ADMIN_QUEUE_TITLE), section(words.admin_queue(queue, now))]
+
+
+def _votes(content: AdminContent) -> list[Block]:
+    blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_VOTES_TITLE)]
+    summary = words.admin_votes(sum(week.good for week in content.weeks), sum(week.bad for week in content.weeks))
+    if content.picture:
+        picture: Block = {"type": "image", "alt_text": summary, "slack_file": {"id": content.picture}}
+        blocks.append(picture)
+    return [*blocks, section(summary), preformatted(votes_as_text(content.weeks))]
+
+
+def without_picture(view: Block) -> Block:
+    """The same view where Slack does not take its picture."""
+    return {**view, "blocks": [block for block in view["blocks"] if block["type"] != "image"]}
+
+
+def _questions(content: AdminContent, now: datetime) -> list[Block]:
+    blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_QUESTIONS_TITLE)]
+    for question in content.questions[:MOST_QUESTIONS]:
+        said = one_line(question.question, _LONGEST_LINE) or words.UNTITLED
+        why = f"{words.ADMIN_WHY[question.why]} · {words.ago(question.asked_at, now)} · "
+        blocks.append(paragraph(text(f"{said}\n", bold=True), text(why), channel_name(question.channel)))
+    if not content.questions:
+        blocks.append(note_block(words.ADMIN_NO_QUESTIONS))
+    if content.hidden_questions:
+        blocks.append(note_block(words.admin_hidden(content.hidden_questions)))
+    return blocks
+
+
+def _notes(content: AdminContent) -> list[Block]:
+    blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_NOTES_TITLE)]
+    for note in content.notes[:MOST_NOTES]:
+        title = one_line(note.title, _LONGEST_LINE) or words.UNTITLED
+        said = shorten(clean(note.text).strip(), _LONGEST_TEXT)
+        origin = (text(f"\n{words.ADMIN_NOTE_BY} "), person(note.user), text(" · "), channel_name(note.channel))
+        blocks.append(paragraph(text(f"{title}\n", bold=True), text(said), *origin))
+        blocks.append(
+            actions(
+                button(words.ADMIN_NOTE_APPROVE, APPROVE_ACTION, str(note.id), style="primary"),
+                button(words.ADMIN_NOTE_REJECT, REJECT_ACTION, str(note.id)),
+            )
+        )
+    rest = len(content.notes) - MOST_NOTES
+    if rest > 0:
+        blocks.append(note_block(words.HOME_MORE_SOURCES.format(count=rest)))
+    if not content.notes:
+        blocks.append(note_block(words.ADMIN_NO_NOTES))
+    if content.hidden_notes:
+        blocks.append(note_block(words.admin_hidden(content.hidden_notes)))
+    return blocks
+
+
+def _curated(entries: Sequence[Curated]) -> list[Block]:
+    blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_CURATED_TITLE)]
+    asked = confirmation(
+        words.ADMIN_CURATED_REMOVE, words.ADMIN_CURATED_QUESTION, words.ADMIN_CURATED_REMOVE, words.FORM_CANCEL
+    )
+    for entry in entries[:MOST_CURATED]:
+        said = one_line(entry.question, _LONGEST_LINE) or words.UNTITLED
+        remove = button(words.ADMIN_CURATED_REMOVE, CURATED_ACTION, str(entry.id), confirm=asked)
+        blocks.append(section(f"{said}\n{words.curated_facts(entry.uses, stale=entry.stale)}", remove))
+    rest = len(entries) - MOST_CURATED
+    if rest > 0:
+        blocks.append(note_block(words.HOME_MORE_SOURCES.format(count=rest)))
+    if not entries:
+        blocks.append(note_block(words.ADMIN_NO_CURATED))
+    return blocks
+
+
+def _channels(channels: Sequence[ConfiguredChannel], now: datetime) -> list[Block]:
+    pick: Block = {
+        "type": "conversations_select",
+        "action_id": CHANNEL_ACTION,
+        "placeholder": plain(words.ADMIN_CHANNEL_CHOOSE, 150),
+        "filter": {"include": ["public", "private"]},
+    }
+    blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_CHANNELS_TITLE), actions(pick)]
+    for one in channels[:MOST_CHANNELS]:
+        when = words.ago(one.changed_at, now) if one.changed_at else ""
+        facts = [text(f"  {words.channel_facts(one.settings)} · {words.ADMIN_CHANGED_BY} ")]
+        facts += [person(one.changed_by)] if one.changed_by else [text("?")]
+        blocks.append(paragraph(channel_name(one.channel), *facts, text(f" {when}")))
+        blocks.append(actions(button(words.ADMIN_CHANNEL_EDIT, CHANNEL_EDIT_ACTION, one.channel)))
+    rest = len(channels) - MOST_CHANNELS
+    return [*blocks, *([note_block(words.HOME_MORE_SOURCES.format(count=rest))] if rest > 0 else [])]

@@ -1,0 +1,267 @@
+"""Shows admins the other side of the home page, and does what they press there; who they are is asked at every step."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import unquote
+
+import sqlalchemy as sa
+from slack_bolt import Ack, App
+
+from bot.channels import list_channels
+from bot.chart import draw_votes
+from bot.curated import Curated, list_curated, remove_curated
+from bot.errors import BotError, SlackRefusedError, SlackSilentError
+from bot.inbox import Kind, Lease
+from bot.jobs import run_soon
+from bot.memory import people_without_memory
+from bot.notes import SavedNote, approve_note, pending_notes, reject_note
+from bot.overview import Unanswered, WeekVotes, queue_state, unanswered, votes_by_week
+from bot.slack import home_admin as page
+from bot.slack import words
+from bot.slack.admins import admins_of
+from bot.slack.channel_config import open_channel_form
+from bot.slack.features import TeamParts
+from bot.slack.home import ADMIN_ACTION, load_home, publish_home, state_of
+from bot.slack.upload import upload
+from knowledge import tables
+from knowledge.audience import Audience
+from knowledge.database import reading
+from knowledge.errors import KnowledgeError
+from models.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+# Looked at for the few that are shown: some stand in places that an admin may not read.
+_CANDIDATES = 60
+
+
+class Picture:
+    """The picture of the votes: drawn and uploaded once a day, where the app may upload; thread-safe."""
+
+    def __init__(self, parts: TeamParts) -> None:
+        self._parts = parts
+        self._lock = threading.Lock()
+        self._day: date | None = None
+        self._file = ""
+
+    def of(self, weeks: tuple[WeekVotes, ...], today: date) -> str:
+        """The id of today's picture; empty where there is none."""
+        with self._lock:
+            if self._day == today:
+                return self._file
+            before, self._file = self._file, self._upload(weeks, today)
+            self._day = today
+        if before:
+            self._delete(before)
+        return self._file
+
+    def _upload(self, weeks: tuple[WeekVotes, ...], today: date) -> str:
+        summary = words.admin_votes(sum(week.good for week in weeks), sum(week.bad for week in weeks))
+        try:
+            content = draw_votes(weeks, words.GOOD_ANSWERS, words.BAD_ANSWERS)
+            name = f"lorekeeper-votes-{today.isoformat()}.png"
+            return upload(
+                self._parts.client, name=name, content=content, title=words.ADMIN_VOTES_TITLE, alt_text=summary
+            )
+        except (SlackRefusedError, SlackSilentError) as error:
+            logger.info("votes are shown without a picture: %s", error)
+            return ""
+
+    def _delete(self, file: str) -> None:
+        try:
+            self._parts.delivery.call("files.delete", wait_seconds=0.0, file=file)
+        except (SlackRefusedError, SlackSilentError) as error:
+            logger.info("yesterday's picture stays: %s", error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminPage:
+    """The admins' side of the home page; may be called from several threads."""
+
+    parts: TeamParts
+    picture: Picture
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    def listen(self, app: App) -> None:
+        """Connect everything that stands there."""
+        app.action(ADMIN_ACTION)(self._for_admins(lambda _user, _action: ""))
+        app.action(page.SYNC_ACTION)(self._for_admins(self._sync))
+        app.action(page.APPROVE_ACTION)(self._for_admins(self._approve))
+        app.action(page.REJECT_ACTION)(self._for_admins(self._reject))
+        app.action(page.CURATED_ACTION)(self._for_admins(self._remove_curated))
+        app.action(page.CHANNEL_ACTION)(self._on_channel)
+        app.action(page.CHANNEL_EDIT_ACTION)(self._on_channel)
+
+    def works(self) -> dict[Kind, Callable[[Lease], None]]:
+        """Nothing of it waits."""
+        return {}
+
+    # Bolt reads the names of a listener's parameters.
+
+    def _for_admins(self, do: Callable[[str, Mapping[str, Any]], str]) -> Callable[[Ack, dict[str, Any]], None]:
+        """Make a listener that does something for an admin and shows the page with what came of it."""
+
+        def listener(ack: Ack, body: dict[str, Any]) -> None:
+            ack()
+            user = str(body["user"]["id"])
+            if not admins_of(self.parts).is_admin(user):
+                logger.warning("%s is no admin and pressed %s", user, body["actions"][0].get("action_id"))
+                return
+            self.publish(user, notice=do(user, body["actions"][0]))
+
+        return listener
+
+    def _on_channel(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        action = body["actions"][0]
+        channel = str(action.get("selected_conversation") or action.get("value") or "")
+        open_channel_form(self.parts, str(body["trigger_id"]), channel, str(body["user"]["id"]))
+
+    def _sync(self, user: str, action: Mapping[str, Any]) -> str:
+        source = tables.source
+        readable = sorted(self._audience(user).readable)
+        query = sa.select(source.c.id).where(source.c.id == action.get("value"), source.c.audience.in_(readable))
+        with reading(self.parts.engine) as connection:
+            found = connection.scalar(query)
+        if found is None:
+            return words.ADMIN_GONE
+        run_soon(self.parts.engine, f"sync:{found}")
+        logger.info("%s has the source %s read now", user, found)
+        return words.ADMIN_SYNC_SOON
+
+    def _approve(self, user: str, action: Mapping[str, Any]) -> str:
+        note = self._note(user, action)
+        if note is None:
+            return words.ADMIN_GONE
+        if self.parts.home is None:
+            return words.ADMIN_NO_FOLDER
+        try:
+            source = approve_note(self.parts.engine, self.parts.home, note, by=user, now=self.now())
+        except OSError:
+            logger.exception("note %d could not be written", note.id)
+            return words.ADMIN_NO_FOLDER
+        if source is None:
+            return words.ADMIN_GONE
+        logger.info("%s approved note %d", user, note.id)
+        self._read_now(source.name, source.id)
+        return words.ADMIN_NOTE_APPROVED
+
+    def _reject(self, user: str, action: Mapping[str, Any]) -> str:
+        note = self._note(user, action)
+        done = note is not None and reject_note(self.parts.engine, note.id, by=user, now=self.now())
+        return words.ADMIN_NOTE_REJECTED if done else words.ADMIN_GONE
+
+    def _remove_curated(self, user: str, action: Mapping[str, Any]) -> str:
+        found = next((one for one in self._curated(user) if str(one.id) == action.get("value")), None)
+        done = found is not None and remove_curated(self.parts.engine, found.id)
+        return words.ADMIN_CURATED_REMOVED if done else words.ADMIN_GONE
+
+    def _curated(self, user: str) -> list[Curated]:
+        """The standing answers that this admin may read."""
+        audience = self._audience(user)
+        return [one for one in list_curated(self.parts.engine) if audience.may_read(one.audience)]
+
+    def _note(self, user: str, action: Mapping[str, Any]) -> SavedNote | None:
+        """The note that was pressed, where it still waits and this admin may read it."""
+        audience = self._audience(user)
+        notes = pending_notes(self.parts.engine, self.parts.team)
+        found = (note for note in notes if str(note.id) == action.get("value"))
+        return next((note for note in found if audience.may_read(note.audience)), None)
+
+    def _read_now(self, name: str, source_id: str) -> None:
+        """Have a source read at once; the schedule does it where there is no other way, or where it failed."""
+        run_soon(self.parts.engine, f"sync:{source_id}")
+        sync = self.parts.equipment.sync
+        if sync is None:
+            return
+
+        def work() -> None:
+            try:
+                sync(name)
+            except (BotError, KnowledgeError, ModelError) as error:
+                logger.warning("%s could not be read at once: %s", name, error)
+
+        threading.Thread(target=work, name="read-saved", daemon=True).start()
+
+    def publish(self, user: str, *, notice: str = "") -> None:
+        """Show one admin the page as it is now."""
+        view = page.admin_view(self.load(user, notice), now=self.now())
+        try:
+            publish_home(self.parts, user, view)
+        except SlackRefusedError as error:
+            bare = page.without_picture(view)
+            if len(bare["blocks"]) == len(view["blocks"]):
+                raise
+            logger.warning("the page is shown without its picture: %s", error)
+            publish_home(self.parts, user, bare)
+
+    def load(self, user: str, notice: str = "") -> page.AdminContent:
+        """Read what this admin may see."""
+        parts, now, audience = self.parts, self.now(), self._audience(user)
+        weeks = votes_by_week(parts.engine, parts.team, now.date())
+        sources, hidden_sources = self._sources(audience, now)
+        questions, hidden_questions = self._questions(user)
+        waiting = pending_notes(parts.engine, parts.team)
+        notes = [note for note in waiting if audience.may_read(note.audience)]
+        return page.AdminContent(
+            sources=sources,
+            hidden_sources=hidden_sources,
+            queue=queue_state(parts.engine, parts.team, now),
+            weeks=weeks,
+            picture=self.picture.of(weeks, now.date()),
+            questions=questions,
+            hidden_questions=hidden_questions,
+            notes=notes,
+            hidden_notes=len(waiting) - len(notes),
+            curated=self._curated(user),
+            channels=list_channels(parts.engine, parts.team),
+            notice=notice,
+        )
+
+    def _sources(self, audience: Audience, now: datetime) -> tuple[list[page.AdminSource], int]:
+        parts = self.parts
+        content = load_home(parts.engine, audience, version="", next_runs=parts.next_runs())
+        failure = tables.document_failure
+        with reading(parts.engine) as connection:
+            total = connection.scalar(sa.select(sa.func.count()).select_from(tables.source)) or 0
+            found = connection.execute(sa.select(failure.c.source_id, failure.c.uri).order_by(failure.c.uri)).all()
+        failed: dict[str, list[str]] = {}
+        for row in found:
+            failed.setdefault(row.source_id, []).append(unquote(row.uri.rstrip("/").rpartition("/")[2]))
+        shown = [
+            page.AdminSource(
+                id=source.id, name=source.name, state=state_of(source, now), failures=tuple(failed.get(source.id, ()))
+            )
+            for source in content.sources
+        ]
+        return shown, total - len(shown)
+
+    def _questions(self, user: str) -> tuple[list[Unanswered], int]:
+        """What this admin may read, and how many there are besides."""
+        parts = self.parts
+        without = people_without_memory(parts.engine, parts.team) - {user}
+        found = unanswered(parts.engine, parts.team, without=without, limit=_CANDIDATES)
+        own = parts.memberships.channels_of(user)
+        seen = {channel: self._may_see(channel, own) for channel in {one.channel for one in found}}
+        shown = [one for one in found if seen[one.channel]]
+        return shown, len(found) - len(shown)
+
+    def _may_see(self, channel: str, own: frozenset[str]) -> bool:
+        if channel in own:
+            return True
+        place = self.parts.memberships.profiles.place(channel) if channel.startswith("C") else None
+        return place is not None and place.public and place.shared is False
+
+    def _audience(self, user: str) -> Audience:
+        return Audience.of_person(user, self.parts.memberships.channels_of(user))
+
+
+def admin_page(parts: TeamParts) -> AdminPage:
+    """The admins' side of one team's home page."""
+    return AdminPage(parts=parts, picture=Picture(parts))

@@ -1,0 +1,335 @@
+"""The admins' side of the home page: what it shows to whom, what its buttons do, and Slack's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from slack_sdk.models.views import View
+
+from bot import tables
+from bot.channels import ChannelSettings, ConfiguredChannel, list_channels, save_channel
+from bot.curated import Curated, list_curated
+from bot.database import open_database
+from bot.equipment import Equipment
+from bot.jobs import Job, run_due
+from bot.notes import SavedNote, pending_notes
+from bot.overview import QueueState, Unanswered, WeekVotes
+from bot.people import Preferences, save_preferences
+from bot.playground import blocks as playground_blocks
+from bot.playground.process import PlaygroundProcess, start_playground
+from bot.slack import words
+from bot.slack.gateway import SlackBot
+from bot.slack.home_admin import AdminContent, AdminSource, admin_view, without_picture
+from knowledge import tables as knowledge_tables
+from knowledge.database import writing
+from knowledge.store import add_source, list_sources
+from tests.bot.dialogue import ADA, BEN, BOT, HELP, LEADS, ScriptedAnswering, Workspace, link, options, wait_until
+from tests.bot.pages import Pages, said
+from tests.bot.slack_oracle import read_message
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+TEAM = "T0PLAYGROUND"
+EVIL = "<!channel> <https://attacker.example|x> \u202e" + "n" * 4_000
+WEEKS = tuple(WeekVotes(monday=date(2026, 1, 5) + timedelta(weeks=n), good=999, bad=n) for n in range(8))
+EMPTY = AdminContent(
+    sources=(),
+    hidden_sources=0,
+    queue=QueueState(waiting=0, working=0, oldest=None, median_seconds=None),
+    weeks=WEEKS,
+)
+
+
+def full(count: int) -> AdminContent:
+    """A page with much of everything, all of it hostile."""
+    note = SavedNote(
+        id=1,
+        channel="C1",
+        user="U1",
+        title=EVIL,
+        text=EVIL,
+        permalink=EVIL,
+        audience="everyone",
+        created_at=NOW,
+    )
+    question = Unanswered(answer_id=1, channel="C1", user="U1", question=EVIL, why="bad", asked_at=NOW)
+    curated = Curated(
+        id=1,
+        question=EVIL,
+        text=EVIL,
+        audience="everyone",
+        approved_by="U1",
+        approved_name=EVIL,
+        approved_at=NOW,
+        uses=2,
+        stale=True,
+    )
+    channel = ConfiguredChannel(
+        channel="C1", settings=ChannelSettings(instructions=EVIL), changed_by="U1", changed_at=NOW
+    )
+    return AdminContent(
+        sources=[AdminSource(id=f"s{n}", name=EVIL, state="x", failures=(EVIL,) * 9) for n in range(count)],
+        hidden_sources=count,
+        queue=QueueState(waiting=3, working=2, oldest=NOW - timedelta(minutes=7), median_seconds=4.25),
+        weeks=WEEKS,
+        picture="F123",
+        questions=[question] * count,
+        hidden_questions=count,
+        notes=[replace(note, id=n) for n in range(count)],
+        hidden_notes=count,
+        curated=[replace(curated, id=n) for n in range(count)],
+        channels=[replace(channel, channel=f"C{n}") for n in range(count)],
+        notice="✅ Done",
+    )
+
+
+@pytest.mark.parametrize("content", [EMPTY, full(1), full(300)], ids=["empty", "one", "many"])
+def test_the_page_keeps_to_the_limits_and_stays_inert(content: AdminContent) -> None:
+    view = admin_view(content, now=NOW)
+    View(**view).validate_json()
+    playground_blocks.home_view(view)
+    assert len(view["blocks"]) <= 100
+    assert words.ADMIN_CHANNELS_TITLE in said(view["blocks"])
+    if content.channels:
+        assert said(view["blocks"]).count(words.ADMIN_CHANNEL_EDIT) == min(10, len(content.channels))
+    plain = [block for block in view["blocks"] if block["type"] in ("section", "context", "header")]
+    plain = [{key: value for key, value in block.items() if key != "accessory"} for block in plain]
+    found = read_message({"text": "", "blocks": plain})
+    assert (found.links, found.mentions, found.hidden) == ([], [], [])
+
+
+def test_the_page_says_how_things_are() -> None:
+    shown = said(admin_view(full(1), now=NOW)["blocks"])
+    assert "3 waiting, 2 being answered; the oldest arrived 7 minutes ago" in shown
+    assert "half of last week's answers took less than 4.2 s" in shown
+    assert "7,992 × 👍 and 28 × 👎" in shown
+    assert "its documents changed since" in shown
+
+
+def test_the_picture_has_words_in_its_place_and_can_be_left_out() -> None:
+    view = admin_view(full(1), now=NOW)
+    (picture,) = [block for block in view["blocks"] if block["type"] == "image"]
+    assert "7,992 × 👍" in picture["alt_text"]
+    bare = without_picture(view)
+    assert len(bare["blocks"]) == len(view["blocks"]) - 1
+    assert "█" in said(bare["blocks"])
+
+
+# Over the playground
+
+
+@pytest.fixture(scope="module")
+def playground() -> Iterator[PlaygroundProcess]:
+    with start_playground(port=0, time_scale=60.0) as process:
+        yield process
+
+
+@pytest.fixture
+def workspace(playground: PlaygroundProcess) -> Workspace:
+    workspace = Workspace(playground)
+    workspace.act("faults", clear=True)
+    workspace.act("clear_traffic")
+    return workspace
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
+    yield engine
+    engine.dispose()
+
+
+Start = Callable[..., Pages]
+
+
+@pytest.fixture
+def start(workspace: Workspace, engine: sa.Engine, tmp_path: Path) -> Iterator[Start]:
+    """Starts a bot; returns Ada's pages, who is an admin."""
+    with ExitStack() as stack:
+
+        def start(answering: ScriptedAnswering | None = None, **changes: Any) -> Pages:
+            bot = SlackBot(
+                engine,
+                answering or ScriptedAnswering(),
+                options(workspace.playground, home=tmp_path / "home"),
+                link=link,
+                version=lambda: "scripted-1",
+                **changes,
+            )
+            stack.enter_context(bot)
+            return Pages(workspace, ADA)
+
+        yield start
+
+
+def turned_over(pages: Pages) -> str:
+    pages.open_home()
+    return pages.use_and_see("home_admin")
+
+
+def save_note(engine: sa.Engine, ts: str, text: str, audience: str = "everyone") -> None:
+    row: dict[str, Any] = {"team": TEAM, "channel": HELP, "ts": ts, "user": BEN, "title": "Lunch", "text": text}
+    with writing(engine) as connection:
+        connection.execute(sa.insert(tables.saved_note).values(row | {"audience": audience, "created_at": NOW}))
+
+
+def test_an_admin_turns_the_page_over_and_back(start: Start) -> None:
+    """M18."""
+    ada = start()
+    page = turned_over(ada)
+    assert words.ADMIN_QUEUE_TITLE in page
+    assert "0 waiting, 0 being answered" in page
+    assert words.ADMIN_NO_NOTES in page
+    assert words.HOME_GREETING in ada.use_and_see("home_person")
+
+
+def test_a_person_who_is_no_admin_any_more_reaches_nothing(start: Start, workspace: Workspace) -> None:
+    """M17: asked again at every step."""
+    ada = start()
+    ada.open_home()
+    workspace.act("change_person", person=ADA, admin=False)
+    try:
+        wait_until(lambda: "user_change" in {entry["name"] for entry in workspace.ledger("event")})
+        ada.use("home_admin")
+        assert words.ADMIN_QUEUE_TITLE not in ada.open_home()
+        assert words.HOME_FOR_ADMINS not in ada.home
+    finally:
+        workspace.act("change_person", person=ADA, admin=True)
+
+
+def test_a_source_is_read_at_the_press_of_a_button(start: Start, engine: sa.Engine, tmp_path: Path) -> None:
+    """M19."""
+    handbook = add_source(engine, kind="files", location=str(tmp_path / "handbook"), name="Handbook")
+    add_source(engine, kind="files", location=str(tmp_path / "ben"), name="Ben's", audience=f"person:{BEN}")
+    with writing(engine) as connection:
+        failure = {"source_id": handbook.id, "uri": "file:///handbook/my%20plan.pdf", "reason": "Traceback: secret"}
+        connection.execute(
+            sa.insert(knowledge_tables.document_failure).values(failure | {"failed_at": NOW, "retry_at": NOW})
+        )
+    reads: list[str] = []
+
+    def work() -> str:
+        reads.append("x")
+        return "read"
+
+    job = Job(name=f"sync:{handbook.id}", interval=timedelta(days=1), work=work)
+    run_due(engine, (job,))
+    ada = start()
+    page = turned_over(ada)
+    assert "Handbook" in page
+    assert "my plan.pdf" in page
+    assert "1 more that you may not read" in page
+    assert "Ben's" not in page
+    assert "Traceback" not in page
+    assert words.ADMIN_SYNC_SOON in ada.use_and_see("home_sync", value=handbook.id)
+    run_due(engine, (job,))
+    assert reads == ["x", "x"]
+
+
+def test_questions_without_an_answer_are_shown_to_who_may_read_them(
+    start: Start, workspace: Workspace, engine: sa.Engine
+) -> None:
+    ada = start()
+    secret = workspace.act("create_channel", user=BEN, name="bens-own", private=True)["channel"]["id"]
+    workspace.act("invite", user=BEN, channel=secret, invitee="U0LOREKEEPER")
+    for user, channel, question in (
+        (BEN, HELP, "who pays for lunch?"),
+        (BEN, secret, "what about the merger?"),
+        (ADA, LEADS, "when is the offsite?"),
+        ("U0CHLOELIND", HELP, "am I forgotten?"),
+    ):
+        workspace.answers(channel, workspace.say(user, channel, f"{BOT} {question}"))
+    with writing(engine) as connection:
+        connection.execute(sa.update(tables.answer).values(abstained=True))
+    save_preferences(engine, TEAM, "U0CHLOELIND", Preferences(memory=False))
+    page = turned_over(ada)
+    assert "who pays for lunch?" in page
+    assert "when is the offsite?" in page
+    assert "merger" not in page
+    assert "forgotten" not in page
+    assert words.admin_hidden(1) in page
+
+
+def test_an_approved_note_is_read_at_once_and_a_rejected_one_never(
+    start: Start, engine: sa.Engine, tmp_path: Path
+) -> None:
+    """S1."""
+    read: list[str | None] = []
+
+    def sync(name: str | None) -> str:
+        read.append(name)
+        return "read"
+
+    ada = start(equipment=Equipment(sync=sync))
+    save_note(engine, "1.1", "Lunch is at noon.")
+    save_note(engine, "1.2", "Lunch is never.")
+    save_note(engine, "1.3", "Nobody else's business.", audience=f"person:{BEN}")
+    page = turned_over(ada)
+    assert "Lunch is at noon." in page
+    assert "Nobody else's business." not in page
+    first, second, hidden = (str(note.id) for note in pending_notes(engine, TEAM))
+    assert words.ADMIN_NOTE_APPROVED in ada.use_and_see("home_note_approve", value=first)
+    assert words.ADMIN_NOTE_REJECTED in ada.use_and_see("home_note_reject", value=second)
+    wait_until(lambda: read == ["Saved by the team"])
+    assert [source.name for source in list_sources(engine)] == ["Saved by the team"]
+    (file,) = (tmp_path / "home" / "saved").glob("*/*.md")
+    assert "Lunch is at noon." in file.read_text("utf-8")
+    assert [str(note.id) for note in pending_notes(engine, TEAM)] == [hidden]
+
+
+def test_a_standing_answer_is_removed(start: Start, engine: sa.Engine) -> None:
+    """S4."""
+    row: dict[str, Any] = {"team": TEAM, "question": "When is lunch?", "text": "At noon.", "audience": "everyone"}
+    row |= {"approved_by": ADA, "approved_at": NOW, "embedder": "e", "vector": b""}
+    with writing(engine) as connection:
+        connection.execute(sa.insert(tables.curated).values(row))
+        connection.execute(sa.insert(tables.curated).values(row | {"audience": f"person:{BEN}", "question": "Ben's?"}))
+    ada = start()
+    page = turned_over(ada)
+    assert "When is lunch?" in page
+    assert "Ben's?" not in page
+    (entry,) = [one for one in list_curated(engine) if one.audience == "everyone"]
+    assert words.ADMIN_CURATED_REMOVED in ada.use_and_see("home_curated_remove", value=str(entry.id))
+    assert [one.question for one in list_curated(engine)] == ["Ben's?"]
+
+
+def test_a_channel_is_configured_from_the_page(start: Start, engine: sa.Engine) -> None:
+    """M17."""
+    save_channel(engine, TEAM, HELP, ChannelSettings(ephemeral=True), changed_by=BEN)
+    ada = start()
+    page = turned_over(ada)
+    assert words.CHANNEL_FACTS["ephemeral"] in page
+    ada.use("home_channel", selected_conversation="C0GENERAL")
+    assert ada.opened(1)["private_metadata"] == "C0GENERAL"
+    ada.use("home_channel_edit", value=HELP)
+    assert ada.opened(2)["private_metadata"] == HELP
+    assert len(list_channels(engine, TEAM)) == 1
+
+
+def test_votes_are_shown_as_a_picture_that_is_uploaded_once_a_day(start: Start, workspace: Workspace) -> None:
+    ada = start()
+    turned_over(ada)
+    (picture,) = [block for block in ada.home_blocks if block["type"] == "image"]
+    assert picture["slack_file"]["id"].startswith("F")
+    assert picture["alt_text"] == words.admin_votes(0, 0)
+    turned_over(ada)
+    assert len(workspace.ledger("call", "files.completeUploadExternal")) == 1
+
+
+def test_without_the_right_to_upload_the_votes_are_shown_as_text(start: Start, workspace: Workspace) -> None:
+    workspace.act("faults", error={"files.getUploadURLExternal": "missing_scope"})
+    ada = start()
+    assert words.ADMIN_VOTES_TITLE in turned_over(ada)
+    assert [block["type"] for block in ada.home_blocks if block["type"] == "image"] == []
+    assert any(
+        part["type"] == "rich_text_preformatted"
+        for block in ada.home_blocks
+        if block["type"] == "rich_text"
+        for part in block["elements"]
+    )
