@@ -1,4 +1,4 @@
-"""axe looks at every part of the page, in light and in dark: who cannot see it well must be able to use it."""
+"""axe looks at every part of the page, light and dark, wide and narrow: who sees badly must be able to use it."""
 
 from __future__ import annotations
 
@@ -61,6 +61,65 @@ def _traffic(page: Page) -> None:
     expect(panel.get_by_role("heading", name="Request")).to_be_visible()
 
 
+def _commands(page: Page) -> None:
+    page.get_by_role("textbox", name="Message #general").press_sequentially("/l")
+    expect(page.get_by_role("option", name="/lore")).to_be_visible()
+
+
+def _menus(page: Page) -> None:
+    _channel(page)
+    message(page, "Good morning").hover()
+    message(page, "Good morning").get_by_role("button", name="More actions").click()
+    expect(page.get_by_role("menuitem", name="Answer this")).to_be_visible()
+
+
+def _work(page: Page) -> None:
+    say(page, "@Lorekeeper plan it")
+    expect(thread(page).get_by_role("cell", name="890")).to_be_visible()
+    say(page, "a picture", field="Reply in thread")
+    expect(thread(page).get_by_role("img", name="answers.png")).to_be_visible()
+    say(page, "stop when I say so", field="Reply in thread")
+    expect(thread(page).get_by_role("button", name="Stop")).to_be_visible()
+
+
+def _chips(page: Page) -> None:
+    _direct(page)
+    say(page, "Hello", field="Message Lorekeeper")
+    expect(page.get_by_role("button", name="Hide suggestions").first).to_be_visible()
+
+
+def _choices(page: Page) -> None:
+    _home(page)
+    page.get_by_role("combobox", name="Who may approve").click()
+    page.get_by_role("option", name="Ben Ortiz").click()
+    expect(page.get_by_role("option", name="Ben Ortiz")).to_have_attribute("aria-selected", "true")
+
+
+def _form(page: Page) -> None:
+    _home(page)
+    page.get_by_role("button", name="Settings").click()
+    form = page.get_by_role("dialog", name="Settings")
+    form.get_by_role("button", name="Save").click()
+    form.get_by_role("combobox", name="Sources").click()
+    expect(form.get_by_role("option", name="Wiki")).to_be_visible()
+
+
+def _workspace(page: Page) -> None:
+    page.get_by_role("button", name="Playground").click()
+    dialog = page.get_by_role("dialog", name="Playground")
+    dialog.get_by_role("textbox", name="Name").fill("Dana Reyes")
+    dialog.get_by_role("combobox", name="Kind").select_option("From another organisation")
+    dialog.get_by_role("button", name="Add person").click()
+    expect(dialog.get_by_role("button", name="Act as Dana Reyes")).to_be_visible()
+
+
+def _members(page: Page) -> None:
+    page.get_by_role("button", name="Channel actions").click()
+    page.get_by_role("menuitem", name="Share with another organisation").click()
+    page.get_by_role("button", name="4 members").click()
+    expect(page.get_by_role("button", name="Remove Ben Ortiz")).to_be_visible()
+
+
 PLACES: dict[str, Callable[[Page], None]] = {
     "channel": _channel,
     "thread": _thread,
@@ -68,6 +127,14 @@ PLACES: dict[str, Callable[[Page], None]] = {
     "home": _home,
     "modal": _modal,
     "traffic": _traffic,
+    "commands": _commands,
+    "menus": _menus,
+    "work": _work,
+    "chips": _chips,
+    "choices": _choices,
+    "form": _form,
+    "workspace": _workspace,
+    "members": _members,
 }
 
 
@@ -76,7 +143,8 @@ def test_axe_finds_nothing(page: Page, bot: ScriptedBot, place: str) -> None:
     page.emulate_media(reduced_motion="reduce")
     expect(page.get_by_text("Lorekeeper is connected")).to_be_visible()
     PLACES[place](page)
-    for theme in ("light", "dark"):
+    for theme, width in (("light", 1280), ("dark", 1280), ("dark", 400), ("light", 400)):
+        page.set_viewport_size({"width": width, "height": 800})
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
         found = Axe().run(page)
-        assert found.violations_count == 0, f"{theme}: {found.generate_report()}"
+        assert found.violations_count == 0, f"{theme}, {width} px wide: {found.generate_report()}"

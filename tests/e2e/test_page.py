@@ -292,7 +292,7 @@ def test_a_reload_comes_back_to_the_same_thread_and_theme(page: Page, answered: 
 
 def test_a_narrow_window_shows_one_thing_at_a_time(page: Page, answered: Locator) -> None:
     page.set_viewport_size({"width": 400, "height": 780})
-    expect(thread(page)).to_be_visible()
+    expect(page.get_by_role("main", name="Thread")).to_be_visible()
     expect(page.get_by_role("log", name="Messages in #general")).to_have_count(0)
     page.get_by_role("button", name="Close thread").click()
     expect(page.get_by_role("log", name="Messages in #general")).to_be_visible()

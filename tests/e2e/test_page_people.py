@@ -37,6 +37,7 @@ def test_somebody_from_elsewhere_needs_a_shared_channel(page: Page) -> None:
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Acting as").click()
     page.get_by_role("menuitemradio", name="Dana Reyes").click()
+    expect(page.get_by_role("button", name="Acting as Dana Reyes")).to_be_visible()
     say(page, "Hello from elsewhere")
     expect(message(page, "Hello from elsewhere")).to_contain_text("EXTERNAL")
 

@@ -3,6 +3,7 @@
 import { el, icon } from "./dom.js";
 import { EMOJI_NAMES, emojiChar } from "./emoji.js";
 
+const PARTS = "dialog, main, nav, section, [role=main], [role=complementary]";
 let openOne = null;
 
 export function closePopover() {
@@ -13,8 +14,8 @@ export function closePopover() {
 function openPopover(anchor, content) {
   closePopover();
   content.classList.add("popover");
-  // Inside a dialog when its opener is: everything outside of an open one is out of reach.
-  (anchor.closest("dialog") ?? document.body).append(content);
+  // In the same part of the page as its opener: a dialog puts everything outside of it out of reach.
+  (anchor.closest(PARTS) ?? document.body).append(content);
   place(anchor, content);
   const outside = (event) => {
     if (!content.contains(event.target) && !anchor.contains(event.target)) close();

@@ -6,8 +6,11 @@ import { drawContainerIntro } from "./intro.js";
 import { MessageList } from "./messagelist.js";
 import { isContainer } from "./store.js";
 
+const ALONE = matchMedia("(max-width: 1000px)"); // as in layout.css: then the thread stands in the channel's place
+
 export function mountThread(root, app) {
   const { store } = app;
+  const heading = el("h1", { class: "visually-hidden" });
   const name = el("h2", {});
   const where = el("span", { class: "topic" });
   const intro = el("div", { class: "intro" });
@@ -16,8 +19,8 @@ export function mountThread(root, app) {
   composer.onEdit = (ts) => list.rows.get(ts)?.edit();
   const panel = el("div", { class: "pane-body" }, list.node, composer.node);
   composer.listen(panel);
-  root.append(
-    el("header", { class: "pane-head" },
+  root.append(heading,
+    el("div", { class: "pane-head" },
       el("div", { class: "pane-title" }, name, where),
       iconButton("close", "Close thread", () => store.closeThread())), panel);
 
@@ -52,6 +55,7 @@ export function mountThread(root, app) {
     const root = store.message(channel, ts);
     name.textContent = store.session(channel, ts)?.title || (isContainer(root) && root.text) || "Thread";
     where.textContent = store.channelTitle(channel);
+    heading.textContent = store.channelTitle(channel);
   }
 
   /** A thread of the older container begins with suggestions; elsewhere they are chips. */
@@ -78,6 +82,15 @@ export function mountThread(root, app) {
   store.on("status", refresh);
   store.on("session", refresh);
   store.on("prompts", drawSuggestions);
+  ALONE.addEventListener("change", tellRole);
+  tellRole();
+
+  /** A page has one main part and one first heading; what is not shown cannot be either. */
+  function tellRole() {
+    root.setAttribute("role", ALONE.matches ? "main" : "complementary");
+    heading.hidden = !ALONE.matches;
+  }
+
   root.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.defaultPrevented) store.closeThread();
   });
