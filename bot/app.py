@@ -13,6 +13,7 @@ from types import TracebackType
 import sqlalchemy as sa
 
 from bot.answer import Answering, AnswerOptions
+from bot.curated import CuratedAnswers
 from bot.database import open_database
 from bot.errors import MisuseError
 from bot.settings import FileSettings, Settings
@@ -47,7 +48,12 @@ class Application:
         """ANSWER with this application's parts. Raises MisuseError where it was built without a model."""
         if self.generator is None:
             raise MisuseError("This application was built without a language model: build it with one to answer.")
-        return Answering(library=self.library, generator=self.generator, options=answer_options(self.settings.file))
+        return Answering(
+            library=self.library,
+            generator=self.generator,
+            options=answer_options(self.settings.file),
+            approved=CuratedAnswers(engine=self.engine, embedder=self.library.embedder),
+        )
 
     def parser(self) -> Parser:
         """A parser with the limits of the settings; the caller closes it."""

@@ -74,6 +74,7 @@ def render_answer(
     title = words.NEAREST if shown is answer.nearest else words.SOURCES
     notes = [words.CONTINUED] if len(pages) > 1 else []
     notes += [words.STOPPED] if answer.stopped else []
+    notes += [words.approved(answer.approved_by)] if answer.approved_by else []
     blocks = [
         to_block(pages[0]),
         *map(note_block, notes),
