@@ -149,5 +149,5 @@ def test_a_person_sees_only_the_sources_that_they_may_read(engine: sa.Engine) ->
     content = load_home(engine, Audience.of_person("U1"), version="v", next_runs=next_runs)
     assert [source.name for source in content.sources] == ["ada", "open"]
     assert content.sources[1] == HomeSource(
-        name="open", documents=1, last_run=NOW, last_failed=True, next_run=NOW + timedelta(hours=1)
+        id="open", name="open", documents=1, last_run=NOW, last_failed=True, next_run=NOW + timedelta(hours=1)
     )
