@@ -25,5 +25,5 @@ def name_of(parts: TeamParts, user: str) -> str:
         return ""
     told = reply.get("user") or {}
     profile = told.get("profile") or {}
-    named = profile.get("display_name") or told.get("real_name") or profile.get("real_name") or told.get("name")
+    named = told.get("real_name") or profile.get("real_name") or profile.get("display_name") or told.get("name")
     return shorten(" ".join(clean(str(named or "")).split()), _LONGEST)

@@ -128,7 +128,7 @@ KEPT_ALREADY = "You have it in our direct messages already."
 SOMETHING_WRONG = "Sorry, that didn't work. Please try again in a moment."
 NOBODY_TO_ASK = (
     "Nobody is named yet who could help here. An admin can name a person or a channel in the settings of this channel, "
-    "or with slack.escalate_to in my settings file."
+    "or with escalate_to in the slack part of my settings file."
 )
 ASKED_ALREADY = "I have asked a person about this already."
 ASKED_A_PERSON = "Done: I asked for a person to help."

@@ -185,7 +185,7 @@ def test_try_again_gives_an_answer_of_the_models_own(
 
 def test_a_forgotten_admin_is_named_nowhere(workspace: Workspace, start_bot: StartBot, engine: sa.Engine) -> None:
     start_bot()
-    approve(workspace, ask(workspace, ADA, ADAS_DM, "who issues badges?"), ADAS_DM, "Who gives out badges?")
+    approve(workspace, ask(workspace, ADA, ADAS_DM, "who issues badges?"), ADAS_DM, "Who issues the badges?")
     ask(workspace, BEN, HELP, f"{BOT} who issues badges?")
     assert any("Ada Park" in shown for shown in rows(engine, tables.answer.c.approved_by))
     forget(engine, ADA)
