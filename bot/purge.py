@@ -8,26 +8,30 @@ request stays as a row without a team: it is how a late repetition of the same e
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from bot import tables
+from bot.notes import FOLDER as SAVED_FOLDER
 from knowledge import tables as knowledge_tables
 from knowledge.database import reading, writing
-from knowledge.store import list_sources, remove_source
+from knowledge.store import StoredSource, list_sources, remove_source
 
 logger = logging.getLogger(__name__)
 
 Reason = Literal["app_uninstalled", "tokens_revoked"]
 KIND = "lifecycle"
-# Sources whose documents were read out of Slack; files and web pages are the operator's own.
-SLACK_SOURCE_KINDS = frozenset({"slack", "notes"})
+# Sources whose documents were read out of Slack; files and web pages are the operator's own, unless people saved them
+# from Slack into the folder for that.
+SLACK_SOURCE_KINDS = frozenset({"slack"})
 _FOUND_AT_MOST = 50
 
 
@@ -97,10 +101,10 @@ def open_removals(engine: sa.Engine) -> tuple[Removal, ...]:
         )
 
 
-def purge_rows(engine: sa.Engine, team: str) -> dict[str, int]:
-    """Remove every row of a workspace, and every source that was read out of it; returns how many of what.
+def purge_rows(engine: sa.Engine, team: str, home: Path) -> dict[str, int]:
+    """Remove every row of a workspace and every document that came out of it; returns how many of what.
 
-    Receipts and open requests for removal stay.
+    Receipts and open requests for removal stay. `home` is the data folder of this database.
     """
     removed: dict[str, int] = {}
     with writing(engine) as connection:
@@ -108,9 +112,12 @@ def purge_rows(engine: sa.Engine, team: str) -> dict[str, int]:
             if (condition := belongs_to(table, team)) is not None:
                 count = connection.execute(sa.delete(table).where(condition)).rowcount
                 removed |= {table.name: count} if count else {}
-    for source in list_sources(engine):
-        if source.kind in SLACK_SOURCE_KINDS:
-            removed["document"] = removed.get("document", 0) + remove_source(engine, source.id)
+    if sources := _slack_sources(engine, home):
+        removed["document"] = sum(remove_source(engine, source.id) for source in sources)
+        _forget_index(engine, home)
+    if (saved := home / SAVED_FOLDER).exists():
+        removed["file"] = sum(1 for path in saved.rglob("*") if path.is_file())
+        shutil.rmtree(saved)
     shrink(engine)
     return removed
 
@@ -132,9 +139,9 @@ def finish_removal(engine: sa.Engine, removal: Removal, removed: Mapping[str, in
     shrink(engine)
 
 
-def purge(engine: sa.Engine, removal: Removal) -> dict[str, int]:
+def purge(engine: sa.Engine, removal: Removal, home: Path) -> dict[str, int]:
     """Do a removal in a database that holds one workspace, from the rows to the receipt."""
-    removed = purge_rows(engine, removal.team)
+    removed = purge_rows(engine, removal.team, home)
     finish_removal(engine, removal, removed)
     return removed
 
@@ -155,7 +162,7 @@ def belongs_to(table: sa.Table, team: str) -> sa.ColumnElement[bool] | None:
     return None
 
 
-def find_traces(engine: sa.Engine, team: str) -> tuple[Trace, ...]:
+def find_traces(engine: sa.Engine, team: str, home: Path) -> tuple[Trace, ...]:
     """Look for what is left of a workspace: its rows, rows without an owner, its name in any text, its documents."""
     found: list[Trace] = []
     with reading(engine) as connection:
@@ -171,8 +178,7 @@ def find_traces(engine: sa.Engine, team: str) -> tuple[Trace, ...]:
         for table in named:
             if table is not tables.receipt:
                 found += _mentions(connection, table, team)
-        slack_sources = knowledge_tables.source.c.kind.in_(SLACK_SOURCE_KINDS)
-        found.append(_counted(connection, "sources read out of Slack", knowledge_tables.source, slack_sources))
+    found.append(Trace(place="sources that came out of Slack", count=len(_slack_sources(engine, home))))
     return tuple(trace for trace in found if trace.count)[:_FOUND_AT_MOST]
 
 
@@ -186,6 +192,23 @@ def shrink(engine: sa.Engine) -> None:
         logger.info("the database file keeps its size for now: %s", error)
     finally:
         raw.close()
+
+
+def _slack_sources(engine: sa.Engine, home: Path) -> list[StoredSource]:
+    saved = (home / SAVED_FOLDER).resolve()
+    return [
+        source
+        for source in list_sources(engine)
+        if source.kind in SLACK_SOURCE_KINDS or Path(source.location).is_relative_to(saved)
+    ]
+
+
+def _forget_index(engine: sa.Engine, home: Path) -> None:
+    """Vectors of removed documents are in the index's file too; it is rebuilt at the next start."""
+    with writing(engine) as connection:
+        connection.execute(sa.delete(knowledge_tables.generation))
+    for path in (home / "index").glob("*"):
+        path.unlink(missing_ok=True)
 
 
 def _counted(connection: sa.Connection, place: str, table: sa.Table, condition: sa.ColumnElement[bool]) -> Trace:

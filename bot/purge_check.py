@@ -47,11 +47,11 @@ def check_purged(settings: Settings, team: str) -> Finding:
     traces: list[Trace] = []
     receipts: list[Receipt] = []
     looked_at = 0
-    for url in _databases(settings):
+    for url, home in _databases(settings):
         looked_at += 1
         engine = open_database(url)
         try:
-            found = find_traces(engine, team)
+            found = find_traces(engine, team, home)
             place = Path(str(engine.url.database)).name if url == settings.database_url else str(engine.url.database)
             traces += [Trace(place=f"{place}: {one.place}", count=one.count) for one in found]
             receipts += _receipts(engine, team)
@@ -69,12 +69,13 @@ def check_purged(settings: Settings, team: str) -> Finding:
     return Finding(team=team, traces=tuple(traces), receipts=tuple(receipts), looked_at=looked_at)
 
 
-def _databases(settings: Settings) -> Iterator[str]:
+def _databases(settings: Settings) -> Iterator[tuple[str, Path]]:
+    """Every database, with the data folder that it belongs to."""
     own = sa.make_url(settings.database_url).database
     if own and Path(own).is_file():
-        yield settings.database_url
+        yield settings.database_url, settings.home
     for path in sorted(settings.home.glob("teams/*/lorekeeper.db")):
-        yield f"sqlite:///{path}"
+        yield f"sqlite:///{path}", path.parent
 
 
 def _receipts(engine: sa.Engine, team: str) -> list[Receipt]:

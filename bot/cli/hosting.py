@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from bot.cli.serving import equipped, scheduling, slack_options
 
 if TYPE_CHECKING:
-    from slack_bolt.authorization import AuthorizeResult
     from slack_sdk import WebClient
     from slack_sdk.oauth.installation_store import Bot
 
     from bot.app import Application
     from bot.purge import Removal
     from bot.settings import Settings
+    from bot.slack.gateway import Identity
     from bot.slack.http_mode import HttpServer
     from bot.slack.tenants import Workspace
 
@@ -99,26 +99,16 @@ def _many(application: Application, link: Callable[[str], str], host: str, port:
 
 def _open_workspace(shared: Application, installed: Bot, folder: Path, link: Callable[[str], str]) -> Workspace:
     """The bot of one installation: the language model and the embedder are shared, all that it knows is its own."""
-    from slack_bolt.authorization import AuthorizeResult
-
     from bot.app import build
     from bot.settings import Secret
-    from bot.slack.gateway import connect_client
+    from bot.slack.gateway import connect_client, identity_of
 
     with ExitStack() as opened:
         settings = team_settings(shared.settings, folder)
         application = opened.enter_context(build(settings, with_generator=False, embedder=shared.library.embedder))
         application.generator = shared.generator
-        token = Secret(str(installed.bot_token))
-        identity = AuthorizeResult(
-            enterprise_id=installed.enterprise_id,
-            team_id=installed.team_id,
-            bot_user_id=installed.bot_user_id,
-            bot_id=installed.bot_id,
-            bot_token=token.reveal(),
-        )
-        client = connect_client(token, settings.slack_api_url)
-        workspace = _start_bot(opened, application, client, identity, link)
+        client = connect_client(Secret(str(installed.bot_token)), settings.slack_api_url)
+        workspace = _start_bot(opened, application, client, identity_of(installed), link)
         workspace.close = opened.pop_all().close
         return workspace
 
@@ -141,7 +131,7 @@ def _start_bot(
     opened: ExitStack,
     application: Application,
     client: WebClient,
-    identity: AuthorizeResult,
+    identity: Identity,
     link: Callable[[str], str],
     removed: Callable[[Removal], None] = lambda _removal: None,
 ) -> Workspace:

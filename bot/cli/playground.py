@@ -47,7 +47,7 @@ def playground(invocation: Invocation, port: int | None, folders: tuple[Path, ..
 def _play(
     invocation: Invocation, settings: Settings, port: int, folders: tuple[Path, ...], open_page: bool | None
 ) -> None:
-    from bot.cli.serving import connected, scheduling, slack_options, wait_until_stopped
+    from bot.cli.serving import connected, finish_removals, scheduling, slack_options, wait_until_stopped
     from bot.own_guide import choose_sources
     from bot.playground.process import start_playground
     from bot.settings import Secret
@@ -68,14 +68,13 @@ def _play(
         if open_page if open_page is not None else has_desktop(invocation.environment):
             webbrowser.open(process.url)
         options = slack_options(settings, Secret(process.bot_token), Secret(process.app_token), process.api_url)
-        with (
-            invocation.application(with_generator=True) as application,
-            connected(application, options, link=document_links(process.url)),
-        ):
-            _read_sources(application)
-            click.echo("Ready: ask it something. Ctrl-C ends it.")
-            with scheduling(application):
-                wait_until_stopped(lambda: process.process.poll() is None)
+        with invocation.application(with_generator=True) as application:
+            with connected(application, options, link=document_links(process.url)) as bot:
+                _read_sources(application)
+                click.echo("Ready: ask it something. Ctrl-C ends it.")
+                with scheduling(application):
+                    wait_until_stopped(lambda: process.process.poll() is None and bot.removal is None)
+            finish_removals(application.engine, settings)
 
 
 def document_links(url: str) -> Callable[[str], str]:

@@ -9,8 +9,6 @@ import click
 from bot.cli.invocation import Invocation
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
     from bot.app import Application
     from bot.purge import Removal
     from bot.settings import Settings
@@ -50,10 +48,11 @@ def run(invocation: Invocation, http: bool | None, port: int | None) -> None:
 
 
 def _run_socket(invocation: Invocation, settings: Settings, taken_away: list[Removal]) -> None:
-    from bot.cli.serving import connected, scheduling, slack_options, wait_until_stopped
+    from bot.cli.serving import connected, finish_removals, scheduling, slack_options, wait_until_stopped
     from bot.slack.credentials import check_credentials
 
-    _finish_removals(invocation, settings)
+    with invocation.database() as engine:
+        finish_removals(engine, settings)
     installation = check_credentials(settings)
     _warn(installation)
     options = slack_options(settings, settings.slack_bot_token, settings.slack_app_token, settings.slack_api_url)
@@ -62,17 +61,18 @@ def _run_socket(invocation: Invocation, settings: Settings, taken_away: list[Rem
         with connected(application, options, link=_plain_link) as bot, scheduling(application):
             click.echo(f"{installation.bot} answers in {installation.team}. Ctrl-C ends it.", err=True)
             wait_until_stopped(lambda: bot.removal is None)
-        _purge(settings, application.engine, taken_away)
+        taken_away += finish_removals(application.engine, settings)
 
 
 def _run_http(invocation: Invocation, settings: Settings, port: int, taken_away: list[Removal]) -> None:
     from bot.cli.hosting import hosting
-    from bot.cli.serving import wait_until_stopped
+    from bot.cli.serving import finish_removals, wait_until_stopped
     from bot.slack.credentials import check_http_credentials
 
     installation = check_http_credentials(settings)
     if installation is not None:
-        _finish_removals(invocation, settings)
+        with invocation.database() as engine:
+            finish_removals(engine, settings)
         _warn(installation)
     removed: list[Removal] = []
     click.echo("Loading the models …", err=True)
@@ -82,7 +82,7 @@ def _run_http(invocation: Invocation, settings: Settings, port: int, taken_away:
             click.echo(_said_at_start(application, installation, host, server.port), err=True)
             wait_until_stopped(lambda: not removed)
         if installation is not None:
-            _purge(settings, application.engine, taken_away)
+            taken_away += finish_removals(application.engine, settings)
 
 
 def _said_at_start(application: Application, installation: Installation | None, host: str, port: int) -> str:
@@ -101,34 +101,6 @@ def _said_at_start(application: Application, installation: Installation | None, 
 def _warn(installation: Installation) -> None:
     if installation.missing_scopes:
         click.echo(f"Missing scopes: {', '.join(installation.missing_scopes)}. Some things will not work.", err=True)
-
-
-def _finish_removals(invocation: Invocation, settings: Settings) -> None:
-    """What a removal that was interrupted left behind goes before anything starts."""
-    with invocation.database() as engine:
-        _purge(settings, engine, [])
-
-
-def _purge(settings: Settings, engine: sa.Engine, taken_away: list[Removal]) -> None:
-    from bot.purge import open_removals, purge
-    from bot.settings import SLACK_FILE, read_slack_file, write_slack_file
-
-    for removal in open_removals(engine):
-        _say_purged(removal, purge(engine, removal))
-        taken_away.append(removal)
-        kept = settings.home / SLACK_FILE
-        # The app's own token stays: it belongs to the app and not to the workspace.
-        if read_slack_file(kept).get("SLACK_BOT_TOKEN"):
-            write_slack_file(kept, {"SLACK_BOT_TOKEN": ""})
-
-
-def _say_purged(removal: Removal, removed: dict[str, int]) -> None:
-    counts = ", ".join(f"{count} {what}" for what, count in removed.items() if count) or "nothing was left"
-    click.echo(
-        f"The workspace {removal.team} took the app away ({removal.reason}). Everything that came from it is removed: "
-        f"{counts}. `lorekeeper purge-check {removal.team}` proves it; install the app again to go on.",
-        err=True,
-    )
 
 
 def _plain_link(uri: str) -> str:

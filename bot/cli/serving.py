@@ -8,11 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
+import click
+
 if TYPE_CHECKING:
     from types import FrameType
 
+    import sqlalchemy as sa
+
     from bot.app import Application
     from bot.equipment import Equipment
+    from bot.purge import Removal
     from bot.settings import Secret, Settings
     from bot.slack.gateway import SlackBot, SlackOptions
 
@@ -92,6 +97,27 @@ def slack_options(settings: Settings, bot_token: Secret, app_token: Secret, api_
         gate=GateRules(channels=frozenset(slack.channels), limits=limits),
         home=settings.home,
     )
+
+
+def finish_removals(engine: sa.Engine, settings: Settings) -> list[Removal]:
+    """Purge what a workspace took away, say so, and return which; also what an interruption left behind."""
+    from bot.purge import open_removals, purge
+    from bot.settings import SLACK_FILE, read_slack_file, write_slack_file
+
+    removals = open_removals(engine)
+    for removal in removals:
+        removed = purge(engine, removal, settings.home)
+        counts = ", ".join(f"{count} {what}" for what, count in removed.items() if count) or "nothing was left"
+        click.echo(
+            f"The workspace {removal.team} took the app away ({removal.reason}). Everything that came from it is "
+            f"removed: {counts}. `lorekeeper purge-check {removal.team}` proves it; install the app again to go on.",
+            err=True,
+        )
+        kept = settings.home / SLACK_FILE
+        # The app's own token stays: it belongs to the app and not to the workspace.
+        if read_slack_file(kept).get("SLACK_BOT_TOKEN"):
+            write_slack_file(kept, {"SLACK_BOT_TOKEN": ""})
+    return list(removals)
 
 
 def wait_until_stopped(alive: Callable[[], bool] = lambda: True) -> None:

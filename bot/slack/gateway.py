@@ -18,6 +18,7 @@ from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.request import BoltRequest
 from slack_sdk import WebClient
+from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from bot.equipment import Equipment
@@ -30,6 +31,9 @@ from bot.slack.team import TeamBot, TeamOptions
 from bot.worker import Answering
 
 logger = logging.getLogger(__name__)
+
+Identity = AuthorizeResult
+"""Who the bot is in one workspace."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +143,7 @@ class SlackBot:
                 return
 
 
-def sign_in(delivery: Delivery, token: Secret, options: SlackOptions) -> AuthorizeResult:
+def sign_in(delivery: Delivery, token: Secret, options: SlackOptions) -> Identity:
     """Ask Slack who we are; raises SlackSetupError where it refuses the token or is not there."""
     try:
         reply = delivery.repeat("auth.test", patience_seconds=options.connect_seconds)
@@ -153,6 +157,17 @@ def sign_in(delivery: Delivery, token: Secret, options: SlackOptions) -> Authori
         bot_user_id=str(reply["user_id"]),
         bot_id=reply.get("bot_id"),
         bot_token=token.reveal(),
+    )
+
+
+def identity_of(installed: Bot) -> Identity:
+    """Who we are in a workspace that installed the app, without asking Slack again."""
+    return AuthorizeResult(
+        enterprise_id=installed.enterprise_id,
+        team_id=installed.team_id,
+        bot_user_id=installed.bot_user_id,
+        bot_id=installed.bot_id,
+        bot_token=installed.bot_token,
     )
 
 

@@ -13,7 +13,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,8 +129,9 @@ class Tenants:
             workspaces = list(self._open.values())
             self._open.clear()
         self._remover.shutdown(wait=True)
-        for workspace in workspaces:
-            workspace.close()
+        with ExitStack() as closing:
+            for workspace in workspaces:
+                closing.callback(workspace.close)
 
     @property
     def ready(self) -> bool:
@@ -179,7 +180,8 @@ class Tenants:
         with self._opening:
             self._close_workspace(team)
             folder = self.folder_of(team)
-            removed = _count_rows(folder, team) | {"file": _count_files(folder)}
+            removed = _count_rows(folder, team)
+            removed["file"] = removed.get("file", 0) + _count_files(folder)
             _remove_folder(folder)
             installed = self._store.find_team(team)
             stays = installed is not None and self._is_alive(str(installed.bot_token))
@@ -277,7 +279,7 @@ def _count_rows(folder: Path, team: str) -> dict[str, int]:
         return {}
     engine = open_database(f"sqlite:///{database}")
     try:
-        return purge_rows(engine, team)
+        return purge_rows(engine, team, folder)
     finally:
         engine.dispose()
 

@@ -9,7 +9,7 @@ import http.client
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from html import unescape
@@ -32,6 +32,7 @@ from bot.sync import ingest_parts, publish_generation, sync_source
 from knowledge.database import reading
 from knowledge.store import add_source
 from tests.bot.dialogue import ADA, ADAS_DM, BOT, HELP, Workspace, wait_until
+from tests.bot.http_client import SlackCaller
 from tests.bot.terminal import Shown, Terminal
 from tests.bot.test_cli_playground import free_port
 from tests.fakes import ScriptedGenerator
@@ -193,19 +194,73 @@ def test_from_the_install_link_to_the_uninstall(
 class Runner(threading.Thread):
     """Uninstalls once a question was answered."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, is_up: Callable[[], bool] | None = None) -> None:
         super().__init__(daemon=True)
         self._workspace = workspace
+        self._is_up = is_up or self._has_a_line
         self.problem: AssertionError | None = None
+
+    def _has_a_line(self) -> bool:
+        return any(one["name"] == "hello" for one in self._workspace.ledger("connection"))
 
     def run(self) -> None:
         try:
-            wait_until(lambda: any(one["name"] == "hello" for one in self._workspace.ledger("connection")), 60)
+            wait_until(self._is_up, 60)
             ts = self._workspace.say(ADA, ADAS_DM, "Who issues badges?")
             self._workspace.answers(ADAS_DM, ts, seconds=60)
             self._workspace.act("uninstall")
         except AssertionError as problem:
             self.problem = problem
+
+
+def is_listening(port: int) -> bool:
+    try:
+        return SlackCaller(port=port).ask("GET", "/healthz").status == 200
+    except OSError:
+        return False
+
+
+def test_the_command_serves_http_until_the_app_is_taken_away(
+    called: PlaygroundProcess, port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """M15: `lorekeeper run --http` for one workspace, from the first answer to the proof."""
+    settings = settings_for(called, tmp_path / "home")
+    teach(settings, tmp_path / "docs")
+    environment = {
+        "SLACK_API_URL": called.api_url,
+        "SLACK_BOT_TOKEN": called.bot_token,
+        "SLACK_SIGNING_SECRET": called.signing_secret,
+    }
+    terminal = Terminal(home=settings.home, capsys=capsys, environment=environment, reply=f"{TEXT} [1]")
+    admin = Runner(Workspace(called), lambda: is_listening(port))
+    admin.start()
+    shown = terminal.type("run", "--http", "--port", str(port))
+    admin.join(5)
+    assert admin.problem is None, shown.err
+    assert shown.code == 1
+    assert f"listening on 127.0.0.1:{port}" in shown.err
+    team = re.findall(r"The workspace (\w+) took", shown.err)[0]
+    assert terminal.type("purge-check", team).code == 0
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({}, "SLACK_SIGNING_SECRET is not set"),
+        ({"SLACK_SIGNING_SECRET": "xoxb-1-not-a-secret"}, "SLACK_SIGNING_SECRET is no signing secret"),
+        ({"SLACK_SIGNING_SECRET": "8f742231b10e8888abcd"}, "SLACK_BOT_TOKEN is not set"),
+        ({"SLACK_SIGNING_SECRET": "8f742231b10e8888abcd", "SLACK_CLIENT_ID": "1.2"}, "SLACK_CLIENT_SECRET is not"),
+    ],
+)
+def test_http_mode_says_what_it_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], environment: dict[str, str], says: str
+) -> None:
+    terminal = Terminal(home=tmp_path / "home", capsys=capsys, environment=environment)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "lorekeeper.toml").write_text('[slack]\nmode = "http"\n', encoding="utf-8")
+    shown = terminal.type("run")
+    assert shown.code == 1
+    assert says in shown.err
 
 
 def test_over_socket_mode_the_bot_purges_says_so_and_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -232,7 +287,7 @@ def test_over_socket_mode_the_bot_purges_says_so_and_ends(tmp_path: Path, capsys
     assert kept == f"SLACK_APP_TOKEN={playground.app_token}\n"
     engine = open_database(settings.database_url)
     team = re.findall(r"The workspace (\w+) took", shown.err)[0]
-    assert find_traces(engine, team) == ()
+    assert find_traces(engine, team, settings.home) == ()
     assert sent_answers(engine) == []
     engine.dispose()
     assert terminal.type("purge-check", team).code == 0

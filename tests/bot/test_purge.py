@@ -24,8 +24,11 @@ from bot.purge import (
     purge,
     removal_of,
 )
+from bot.settings import load_settings
+from bot.sync import ingest_parts, sync_source
 from knowledge.database import reading, writing
 from knowledge.store import add_source
+from tests.knowledge.fake_embedder import FakeEmbedder
 
 WHEN = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 # Tables of the machine's own doings: nothing of a workspace is in them.
@@ -91,33 +94,33 @@ def test_every_table_tells_whose_its_rows_are() -> None:
     assert unknown == OPERATIONAL
 
 
-def test_everything_of_one_workspace_goes_and_nothing_of_another(engine: sa.Engine) -> None:
+def test_everything_of_one_workspace_goes_and_nothing_of_another(engine: sa.Engine, tmp_path: Path) -> None:
     fill(engine, "T1", 1)
     fill(engine, "T2", 2)
     before = rows_of(engine, "T2")
     assert set(rows_of(engine, "T1").values()) == {1}
     ask_for_removal(engine, removal())
-    removed = purge(engine, removal())
+    removed = purge(engine, removal(), tmp_path)
     assert removed == dict.fromkeys(rows_of(engine, "T1"), 1)
     assert set(rows_of(engine, "T1").values()) == {0}
     assert rows_of(engine, "T2") == before
-    assert find_traces(engine, "T1") == ()
-    assert find_traces(engine, "T2") != ()
+    assert find_traces(engine, "T1", tmp_path) == ()
+    assert find_traces(engine, "T2", tmp_path) != ()
     engine.dispose()
 
 
 def test_the_words_are_gone_from_the_file_itself(engine: sa.Engine, tmp_path: Path) -> None:
     fill(engine, "T1", 1)
     assert WORDS.encode() in b"".join(path.read_bytes() for path in tmp_path.glob("lorekeeper.db*"))
-    purge(engine, removal())
+    purge(engine, removal(), tmp_path)
     assert WORDS.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("lorekeeper.db*"))
     engine.dispose()
 
 
-def test_the_receipt_has_numbers_and_no_words(engine: sa.Engine) -> None:
+def test_the_receipt_has_numbers_and_no_words(engine: sa.Engine, tmp_path: Path) -> None:
     fill(engine, "T1", 1)
     ask_for_removal(engine, removal())
-    purge(engine, removal())
+    purge(engine, removal(), tmp_path)
     with reading(engine) as connection:
         (receipt,) = connection.execute(sa.select(tables.receipt)).all()
     assert (receipt.team, receipt.reason) == ("T1", "app_uninstalled")
@@ -126,11 +129,11 @@ def test_the_receipt_has_numbers_and_no_words(engine: sa.Engine) -> None:
     engine.dispose()
 
 
-def test_both_events_in_any_order_and_again_leave_one_receipt(engine: sa.Engine) -> None:
+def test_both_events_in_any_order_and_again_leave_one_receipt(engine: sa.Engine, tmp_path: Path) -> None:
     fill(engine, "T1", 1)
     for event_id in ("Ev2", "Ev1", "Ev2", "Ev1"):
         if ask_for_removal(engine, removal(event_id)):
-            purge(engine, removal(event_id))
+            purge(engine, removal(event_id), tmp_path)
     with reading(engine) as connection:
         assert len(connection.execute(sa.select(tables.receipt)).all()) == 1
     assert open_removals(engine) == ()
@@ -144,7 +147,7 @@ def test_a_removal_that_was_interrupted_is_still_to_be_done(engine: sa.Engine, t
     engine.dispose()
     engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
     assert open_removals(engine) == (removal(),)
-    purge(engine, removal())
+    purge(engine, removal(), tmp_path)
     assert open_removals(engine) == ()
     engine.dispose()
 
@@ -156,15 +159,35 @@ def test_a_source_that_was_read_out_of_slack_goes_and_the_operators_own_stay(eng
             "INSERT INTO source(id, kind, name, location, audience, unsettled, added_at) "
             "VALUES ('s1', 'slack', 'general', 'C1', 'channel:C1', 0, '2026-11-20 10:00:00')"
         )
-    assert [trace.place for trace in find_traces(engine, "T1")] == ["sources read out of Slack"]
-    purge(engine, removal())
-    assert find_traces(engine, "T1") == ()
+    assert [trace.place for trace in find_traces(engine, "T1", tmp_path)] == ["sources that came out of Slack"]
+    purge(engine, removal(), tmp_path)
+    assert find_traces(engine, "T1", tmp_path) == ()
     with reading(engine) as connection:
         assert connection.exec_driver_sql("SELECT name FROM source").scalars().all() == ["handbook"]
     engine.dispose()
 
 
-def test_where_nothing_was_left_there_is_no_receipt(engine: sa.Engine) -> None:
+def test_what_people_saved_goes_with_its_file_its_document_and_the_index(engine: sa.Engine, tmp_path: Path) -> None:
+    saved = tmp_path / "saved" / "everyone"
+    saved.mkdir(parents=True)
+    (saved / "note-1.md").write_text(f"# Codes\n\n{WORDS}.\n", encoding="utf-8")
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "1.hnsw").write_bytes(b"vectors")
+    settings = load_settings({}, tmp_path)
+    stored = add_source(engine, kind="files", location=str(saved), name="Saved by the team")
+    with ingest_parts(engine, FakeEmbedder(), settings) as parts:
+        assert sync_source(stored, parts).added == 1
+    assert [trace.place for trace in find_traces(engine, "T1", tmp_path)] == ["sources that came out of Slack"]
+    assert purge(engine, removal(), tmp_path) == {"document": 1, "file": 1}
+    assert find_traces(engine, "T1", tmp_path) == ()
+    assert not saved.exists()
+    assert list((tmp_path / "index").iterdir()) == []
+    everything = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert WORDS.encode() not in everything
+    engine.dispose()
+
+
+def test_where_nothing_was_left_there_is_no_receipt(engine: sa.Engine, tmp_path: Path) -> None:
     finish_removal(engine, removal(), {"turn": 0})
     with reading(engine) as connection:
         assert connection.execute(sa.select(tables.receipt)).all() == []

@@ -47,7 +47,7 @@ def test_rows_are_found_before_the_removal_and_a_receipt_after_it(terminal: Term
     assert terminal.type("purge-check", "T0OTHER").code == 0
     removal = Removal(event_id="Ev1", team=TEAM, reason="app_uninstalled", at=WHEN)
     ask_for_removal(engine, removal)
-    purge(engine, removal)
+    purge(engine, removal, terminal.home)
     engine.dispose()
     shown = terminal.type("purge-check", TEAM)
     assert shown.code == 0

@@ -205,7 +205,7 @@ class TestIsolation:
         for database in (house.home / "lorekeeper.db", house.home / "teams" / BLUE / "lorekeeper.db"):
             engine = open_database(f"sqlite:///{database}")
             assert questions(engine) == []
-            assert find_traces(engine, RED) == ()
+            assert find_traces(engine, RED, house.home) == ()
             engine.dispose()
 
     def test_a_workspace_that_did_not_install_is_ignored(self, house: House) -> None:
@@ -359,7 +359,7 @@ class TestTakenAway:
         assert store.count_team(RED) == 0
         assert store.count_team(BLUE) == 2
         store.engine.dispose()
-        assert find_traces(house.application.engine, RED) == ()
+        assert find_traces(house.application.engine, RED, house.home) == ()
         # The other workspace goes on, and a late event of the one that went wakes nothing.
         assert house.ask(RED, "1001.1").headers["x-slack-no-retry"] == "1"
         assert not (house.home / "teams" / RED).exists()
