@@ -65,19 +65,7 @@ class SlackGate:
                 return words.GATE_UNKNOWN_PLACE
             if place.shared:
                 return words.SHARED_CHANNEL
-        return self._not_a_member(incoming)
-
-    def _not_a_member(self, incoming: Incoming) -> str:
-        if incoming.external:
-            return words.GATE_STRANGER
-        person = self.profiles.person(incoming.user)
-        if person is None or not (person.teams or person.stranger):
-            return words.GATE_UNKNOWN_PERSON
-        if not person.is_of(self.team):
-            return words.GATE_STRANGER
-        if person.guest is None:
-            return words.GATE_UNKNOWN_PERSON
-        return words.GATE_GUEST if person.guest else ""
+        return words.GATE_STRANGER if incoming.external else why_no_member(self.profiles, self.team, incoming.user)
 
     def _too_much(self, incoming: Incoming) -> str:
         exceeded = check_use(self.engine, incoming, self.rules.limits)
@@ -85,6 +73,18 @@ class SlackGate:
             return ""
         wait = exceeded.again_at - datetime.now(UTC)
         return words.asked_too_much(exceeded.limit, per_minute=exceeded.window == MINUTE, wait=wait)
+
+
+def why_no_member(profiles: Profiles, team: str, user: str) -> str:
+    """Why a person does not count as a full member of the workspace, in a sentence for them; empty where they do."""
+    person = profiles.person(user)
+    if person is None or not (person.teams or person.stranger):
+        return words.GATE_UNKNOWN_PERSON
+    if not person.is_of(team):
+        return words.GATE_STRANGER
+    if person.guest is None:
+        return words.GATE_UNKNOWN_PERSON
+    return words.GATE_GUEST if person.guest else ""
 
 
 def _is_addressed(incoming: Incoming) -> bool:

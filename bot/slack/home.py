@@ -24,6 +24,7 @@ from bot.slack import home_admin, home_person, words
 from bot.slack.admins import admins_of
 from bot.slack.channel_config import open_view
 from bot.slack.features import TeamParts
+from bot.slack.gate import why_no_member
 from bot.slack.limits import BLOCKS_OF_VIEW
 from bot.slack.parse import HomeOpened
 from bot.slack.render import Block, note_block
@@ -99,10 +100,14 @@ class HomePage:
     def publish(self, user: str, *, notice: str = "") -> None:
         """Show one person the page as it is now, with the confirmation of what they just did."""
         parts = self.parts
+        closed = why_no_member(parts.memberships.profiles, parts.team, user)
+        # The names of sources are for members alone.
         audience = Audience.of_person(user, parts.memberships.channels_of(user))
+        audience = Audience(readable=frozenset()) if closed else audience
         content = load_home(parts.engine, audience, version=parts.version(), next_runs=parts.next_runs())
         content = replace(
             content,
+            closed=closed,
             preferences=load_preferences(parts.engine, parts.team, user),
             notice=notice,
             for_admin=admins_of(parts).is_admin(user),
@@ -155,6 +160,8 @@ class HomeContent:
     notice: str = ""
     """What became of what the person just did here."""
     for_admin: bool = False
+    closed: str = ""
+    """Why this person sees no sources, where they may see none."""
 
 
 def load_home(engine: sa.Engine, audience: Audience, *, version: str, next_runs: Mapping[str, datetime]) -> HomeContent:
@@ -177,7 +184,7 @@ def home_view(content: HomeContent, *, now: datetime) -> Block:
         bullets(words.HOME_HOW),
         dict(DIVIDER),
         header(words.HOME_SOURCES_TITLE),
-        *source_blocks(content.sources, now),
+        *([note_block(content.closed)] if content.closed else source_blocks(content.sources, now)),
         dict(DIVIDER),
         *home_person.settings_blocks(content.preferences),
         dict(DIVIDER),

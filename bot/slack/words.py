@@ -468,7 +468,7 @@ CHANNEL_FORM_SWITCHES = {
     "disabled": ("Switch me off here", "I stay silent and tell those who mention me why"),
     "ephemeral": ("Show answers to the asker alone", "They can share an answer with the channel"),
     "auto_answer": ("Answer questions nobody put to me", "Only where I am as sure as set below"),
-    "allow_external": ("Answer guests and other organisations", "Also in a channel that is shared with one"),
+    "allow_external": ("Answer guests and other organisations", "They then read all that every member here may read"),
 }
 CHANNEL_FORM_SOURCES = "What I look into"
 CHANNEL_FORM_ALL_SOURCES = "Everything that this channel may read"
@@ -500,6 +500,7 @@ CHANNEL_FORM_ESCALATE_ONE = "Please choose a person or a channel, not both."
 
 # Shortcuts
 SHORTCUT_NOT_A_MEMBER = "I'm not in this conversation. Invite me first, then I can read it."
+SHORTCUT_BOTS = "That message is not a person's. I answer what people ask."
 SHORTCUT_NO_WORDS = "There are no words in that message that I could answer."
 SHORTCUT_KNOWN = "I have been asked that message already; my answer is in its thread, or on its way."
 SHORTCUT_ANSWERING = "I'm answering in the thread."

@@ -21,6 +21,7 @@ from bot.slack import words
 from bot.slack.gateway import SlackBot
 from bot.slack.home_person import OwnData, changed, data_view, delete_form, deleted_view, settings_blocks
 from knowledge.database import reading
+from knowledge.store import add_source
 from tests.bot.dialogue import ADA, BEN, BOT, HELP, ScriptedAnswering, Workspace, link, options, wait_until
 from tests.bot.pages import Pages, said
 
@@ -188,3 +189,21 @@ def test_a_person_deletes_everything_after_being_asked(ben: Pages, workspace: Wo
 def test_only_an_admin_is_offered_the_other_side_of_the_page(ben: Pages, workspace: Workspace) -> None:
     assert words.HOME_FOR_ADMINS not in ben.open_home()
     assert words.HOME_FOR_ADMINS in Pages(workspace, ADA).open_home()
+
+
+def test_guests_and_the_unknown_are_not_told_what_the_bot_knows(
+    ben: Pages, workspace: Workspace, engine: sa.Engine, tmp_path: Path
+) -> None:
+    """M14."""
+    add_source(engine, kind="files", location=str(tmp_path / "handbook"), name="Handbook")
+    guest = workspace.act("create_person", name="Gil Guest", guest="single")["user"]["id"]
+    page = Pages(workspace, guest).open_home()
+    assert words.GATE_GUEST in page
+    assert "Handbook" not in page
+    assert words.DATA_SEE in page
+    assert "Handbook" in ben.open_home()
+    workspace.act("faults", error={"users.info": "missing_scope"})
+    other = workspace.act("create_person", name="Una Known")["user"]["id"]
+    page = Pages(workspace, other).open_home()
+    assert words.GATE_UNKNOWN_PERSON in page
+    assert "Handbook" not in page
