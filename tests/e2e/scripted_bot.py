@@ -145,7 +145,7 @@ class ScriptedBot:
         client.chat_appendStream(channel=channel, ts=ts, chunks=[{"type": "plan_update", "title": "Looking it up"}])
         for at in range(len(steps) + 1):
             states = ["complete"] * at + ["in_progress"] + ["pending"] * len(steps)
-            chunks = [
+            chunks: list[dict[str, Any]] = [
                 {"type": "task_update", "id": name, "title": title, "status": states[number]}
                 for number, (name, title) in enumerate(steps)
             ]

@@ -266,6 +266,7 @@ MANIFEST: dict[str, Any] = {
     "display_information": {"name": "Lorekeeper"},
     "features": {
         "agent_view": {"agent_description": "Answers from documents"},
+        "app_home": {"home_tab_enabled": True, "messages_tab_enabled": True},
         "slash_commands": [
             {"command": "/lore", "description": "Ask, or see what is known", "usage_hint": "[ask QUESTION | status]"},
             {"command": "/later", "description": "Be reminded of an answer", "usage_hint": "[when]"},
