@@ -179,6 +179,11 @@ def set_state(connection: sa.Connection, answer_id: int, state: AnswerState, *, 
     connection.execute(sa.update(tables.answer).where(tables.answer.c.id == answer_id).values(**values))
 
 
+def set_visibility(connection: sa.Connection, answer_id: int, visibility: Visibility) -> None:
+    """Note who sees an answer."""
+    connection.execute(sa.update(tables.answer).where(tables.answer.c.id == answer_id).values(visibility=visibility))
+
+
 def write_answer(connection: sa.Connection, answer_id: int, incoming: Incoming, answer: Answer) -> None:
     """Write a finished answer, its citations and its turn, inside the caller's transaction."""
     audience = ",".join(sorted({passage.audience for passage in answer.passages}))
@@ -216,7 +221,8 @@ def write_sentence(
     connection: sa.Connection, answer_id: int, text: str, *, outcome: Outcome, error: str | None = None
 ) -> None:
     """Write what is said instead of an answer; it is not part of the conversation's history."""
-    _write_outcome(connection, answer_id, outcome=outcome, text=text, error=error)
+    connection.execute(sa.delete(tables.citation).where(tables.citation.c.answer_id == answer_id))
+    _write_outcome(connection, answer_id, outcome=outcome, text=text, error=error, version="", abstained=False)
 
 
 def load_saved(engine: sa.Engine, answer_id: int) -> SavedAnswer:
@@ -280,6 +286,11 @@ def intend_part(connection: sa.Connection, answer_id: int, part: int, channel: s
         index_elements=["answer_id", "part"], set_={"intent_at": statement.excluded.intent_at}
     )
     connection.execute(statement)
+    set_way(connection, answer_id, way)
+
+
+def set_way(connection: sa.Connection, answer_id: int, way: Way) -> None:
+    """Note how an answer is shown."""
     connection.execute(sa.update(tables.answer).where(tables.answer.c.id == answer_id).values(delivered_by=way))
 
 
@@ -315,7 +326,8 @@ def known_messages(connection: sa.Connection, channel: str) -> frozenset[str]:
     """All messages of a channel that belong to some answer."""
     first = sa.select(tables.answer.c.message_ts).where(tables.answer.c.channel == channel)
     further = sa.select(tables.answer_part.c.message_ts).where(tables.answer_part.c.channel == channel)
-    return frozenset(ts for ts in connection.scalars(first.union(further)) if ts)
+    copies = sa.select(tables.answer_copy.c.message_ts).where(tables.answer_copy.c.channel == channel)
+    return frozenset(ts for ts in connection.scalars(first.union(further, copies)) if ts)
 
 
 def withdraw_answer(connection: sa.Connection, answer_id: int, incoming: Incoming) -> None:

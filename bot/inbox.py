@@ -27,6 +27,8 @@ shortcuts, buttons; `lifecycle` is the app's own (uninstalled, tokens revoked)."
 FinalState = Literal["done", "dropped", "failed"]
 
 LEASE_SECONDS = 15.0
+# What the model is busy with.
+_OF_MODEL: tuple[Kind, ...] = ("question", "revision")
 # A person who asked a lot lately waits behind one who did not.
 _FAIRNESS_WINDOW = timedelta(minutes=10)
 # Slack stops repeating an event after about six minutes; rows stay far longer, so that follow-ups find them.
@@ -249,7 +251,7 @@ class Inbox:
         with reading(self._engine) as connection:
             busy = connection.scalar(
                 sa.select(sa.func.count()).where(
-                    inbox.c.kind == "question", inbox.c.state == "working", inbox.c.lease_until > now
+                    inbox.c.kind.in_(_OF_MODEL), inbox.c.state == "working", inbox.c.lease_until > now
                 )
             )
             rows = connection.execute(_in_order(("question",), now).limit(most)).all()
@@ -273,9 +275,9 @@ class Inbox:
     def open_questions(
         self, *, channel: str, ts: str | None = None, conversation: str | None = None
     ) -> tuple[int, ...]:
-        """Ids of the open questions: one message's, one conversation's or a whole channel's."""
+        """Ids of what the model is to do: one message's question, or all of a conversation or a channel."""
         conditions = [
-            inbox.c.kind == "question",
+            inbox.c.kind.in_(_OF_MODEL if ts is None else ("question",)),
             inbox.c.state.in_(("waiting", "working")),
             inbox.c.channel == channel,
         ]

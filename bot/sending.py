@@ -26,6 +26,7 @@ from bot.conversation import (
     read_answer,
     set_part,
     set_state,
+    set_way,
 )
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Inbox, Lease
@@ -44,6 +45,8 @@ Tail = Callable[[int, Visibility], Sequence[Block]]
 _UNSHOWABLE = frozenset(
     {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "block_mismatch"}
 )
+# So often an answer for one person alone is shown, where the bot ends before it could note that.
+MOST_WHISPERS = 3
 # Our clock and Slack's may differ by this much.
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -90,18 +93,39 @@ class Sending:
         place = place_of(incoming)
         messages = self.messages(lease, row, incoming)
         message, source = self._render(row)
+        if row.visibility == "ephemeral":
+            self._whisper(lease, row, incoming, message)
+            return
         if row.message_ts is None:
             messages.post(0, message)
         elif stream is None or not stream.finish(message, source):
             self._update(place, row.message_ts, message, messages.mark(0))
         self.at_edge("final_shown")
         self._send_parts(messages, row, place, message)
+        self._finish(lease, row)
+        self.end_presence(place)
+
+    def end_presence(self, place: Place, *, closed: bool = False) -> None:
+        """Say no more that something is happening in this thread."""
+        self.delivery.set_status(place, "")
+        self.delivery.end_session(place, closed=closed)
+
+    def _finish(self, lease: Lease, row: AnswerRow) -> None:
         with writing(self.engine) as connection:
             self.inbox.hold(connection, lease)
             set_state(connection, row.id, "final_sent")
             self.inbox.finish(connection, lease)
-        self.delivery.set_status(place, "")
-        self.delivery.end_session(place)
+
+    def _whisper(self, lease: Lease, row: AnswerRow, incoming: Incoming, message: RenderedMessage) -> None:
+        """Show it to the asker alone: nobody can look whether it is there, so after a crash it is shown again."""
+        with writing(self.engine) as connection:
+            self.inbox.hold(connection, lease)
+            set_way(connection, row.id, "ephemeral")
+        if lease.attempt <= MOST_WHISPERS:
+            for part in (message, *message.overflow):
+                self.delivery.whisper_surely(incoming.channel, incoming.thread_ts, incoming.user, part)
+        self.at_edge("whispered")
+        self._finish(lease, row)
 
     def remove(self, lease: Lease, row: AnswerRow, incoming: Incoming) -> None:
         """Remove everything of an answer that stands in its thread."""

@@ -187,6 +187,7 @@ feedback = sa.Table(
 )
 
 # What an answer said before it was made again in its place; `purpose`: edit | regenerate | shorter | detail.
+# `inbox_id`: the wish that was fulfilled.
 answer_revision = sa.Table(
     "answer_revision",
     metadata,
@@ -198,6 +199,7 @@ answer_revision = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("version", sa.Text, nullable=False),
     sa.Column("replaced_at", UtcTime, nullable=False),
+    sa.Column("inbox_id", sa.Integer),
 )
 
 # How one person wants to be answered. `memory`: earlier conversations may be remembered; `tuning`: their words may be

@@ -235,6 +235,20 @@ class Delivery:
         except (SlackSilentError, SlackRefusedError) as error:
             logger.warning("a receipt for %s in %s was not shown: %s", user, place.channel, error)
 
+    def whisper_surely(self, channel: str, thread_ts: str | None, user: str, message: RenderedMessage) -> None:
+        """Say something to one person alone, a few times rather than not at all."""
+        thread = {"thread_ts": thread_ts} if thread_ts else {}
+        self.repeat(
+            "chat.postEphemeral",
+            patience_seconds=4.0,
+            channel=channel,
+            user=user,
+            text=message.text,
+            blocks=message.blocks,
+            **thread,
+            **UPDATE_OPTIONS,
+        )
+
     def set_status(self, place: Place, text: str) -> bool:
         """Say below the thread what is happening; an empty text clears it. False when that was not to be seen."""
         return self._say_if_possible(

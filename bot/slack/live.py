@@ -71,8 +71,8 @@ class LiveMessage:
         pace: Pace,
         pause: Callable[[], float],
         *,
-        begin: Callable[[], None],
-        remind: Callable[[], None],
+        begin: Callable[[], object],
+        remind: Callable[[], object],
         remind_seconds: float = SAY_AGAIN_SECONDS,
     ) -> None:
         self._pace = pace
@@ -116,7 +116,7 @@ class LiveMessage:
                     reminded = time.monotonic()
 
     @staticmethod
-    def _call(show: Callable[[], None]) -> None:
+    def _call(show: Callable[[], object]) -> None:
         try:
             show()
         except Exception:

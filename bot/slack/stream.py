@@ -89,6 +89,7 @@ class AnswerStream:
         self._opened_at = 0.0
         self._from = 0
         self._whole = True
+        self.status = ""
         self.error: Exception | None = None
         """What makes it impossible to go on: raised to whoever works on the question."""
 
@@ -113,6 +114,7 @@ class AnswerStream:
 
     def show_status(self, text: str) -> None:
         """Say what is happening, where a message of ours stands already."""
+        self.status = text
         if self._way == "update" and not self._fed:
             self._delivery.try_update(self.place.channel, self._ts, render_status(text))
 

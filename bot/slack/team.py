@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,9 @@ logger = logging.getLogger(__name__)
 # Together below the 20 s that a supervisor grants after SIGTERM.
 _STOP_PATIENCE_SECONDS = 13.0
 _INTERACTION_THREADS = 4
+# What somebody asked for by a command or a shortcut is not lost with a silent Slack; much later nobody waits for it.
+_ASKED_FOR: tuple[Kind, ...] = ("command", "shortcut")
+_ASKED_FOR_HOLDS = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +223,7 @@ class TeamBot:
 
         questions = Lane(name="answer", kinds=("question", "revision"), threads=workers, work=self._worker.work)
         # A sync or a summary takes minutes: votes and visits do not wait behind it.
-        slow = tuple(kind for kind in works if kind in ("command", "shortcut"))
+        slow = tuple(kind for kind in works if kind in _ASKED_FOR)
         light = tuple(kind for kind in works if kind not in slow)
         return [
             questions,
@@ -232,7 +235,14 @@ class TeamBot:
         """A vote or a visit of the home page: worth a few tries, not a queue."""
         try:
             work(lease)
-        except (SlackSilentError, SlackRefusedError) as error:
+        except SlackSilentError as error:
+            age = datetime.now(UTC) - lease.received_at
+            if lease.kind in _ASKED_FOR and age < _ASKED_FOR_HOLDS:
+                logger.info("%s %d waits for Slack: %s", lease.kind, lease.id, error)
+                self._inbox.give_back(lease, delay_seconds=max(1.0, age.total_seconds() / 2))
+                return
+            logger.warning("%s %d stays without a reply in Slack: %s", lease.kind, lease.id, error)
+        except SlackRefusedError as error:
             logger.warning("%s %d stays without a reply in Slack: %s", lease.kind, lease.id, error)
         except Exception:
             if lease.attempt < MOST_ATTEMPTS:

@@ -32,7 +32,7 @@ def streamed(text: str, pieces: list[int] | None = None) -> tuple[str, bool]:
 
 
 def live_parts(markdown: str) -> list[str]:
-    """What some reader could make live: links and images of the parsed tree, and Slack's own grammar in all the rest."""
+    """What some reader could make live: links and images of the tree, and Slack's own grammar in all the rest."""
     found = re.findall(r"<[@#!][^>\s]*|<\w+:[^>\s]*", markdown)
     for token in _tokens(PARSER.parse(markdown)):
         if token.type in ("link_open", "image", "html_inline", "html_block"):
