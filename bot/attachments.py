@@ -80,10 +80,11 @@ def passage_of(origin: Origin, text: str, *, header: str = "") -> Passage:
     )
 
 
-def read_attachment(parser: Parser, name: str, content: bytes) -> ParsedDocument:
-    """Convert a file by its name; raises DocumentError with a reason."""
+def read_attachment(parser: Parser, name: str, mimetype: str, content: bytes) -> ParsedDocument:
+    """Convert a file by its name, or as plain text where Slack says that it is text; raises DocumentError."""
     suffix = PurePath(name).suffix.lower()
-    if suffix not in MEDIA_TYPES:
+    media_type = MEDIA_TYPES.get(suffix) or ("text/plain" if mimetype.startswith("text/") else "")
+    if not media_type:
         raise UnsupportedFormatError(f"{suffix or 'a file without an ending'} is not a format that can be read.")
-    document = FetchedDocument(uri="", title=PurePath(name).stem, content=content, media_type=MEDIA_TYPES[suffix])
+    document = FetchedDocument(uri="", title=PurePath(name).stem, content=content, media_type=media_type)
     return parser.parse(document)

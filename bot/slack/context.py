@@ -98,7 +98,7 @@ class ContextGatherer:
         for file in files[: self.limits.files]:
             try:
                 document, size = self._read(file, min(room, self.limits.bytes_of_one))
-            except (DownloadError, DocumentError) as error:
+            except (DownloadError, DocumentError, SlackSilentError, SlackRefusedError) as error:
                 logger.warning("attachment %s was not read: %s", file.id, error)
                 unread.append(file)
                 continue
@@ -114,8 +114,14 @@ class ContextGatherer:
         client, parser = self.parts.client, self.parts.equipment.parser
         assert parser is not None
         token = str(client.token)
-        content = download(file.url, token=token, api_url=client.base_url, most_bytes=most_bytes)
-        return read_attachment(parser, file.name, content), len(content)
+        url = file.url or self._address(file)
+        content = download(url, token=token, api_url=client.base_url, most_bytes=most_bytes)
+        return read_attachment(parser, file.name, file.mimetype, content), len(content)
+
+    def _address(self, file: AttachedFile) -> str:
+        """Of a file in a channel with another organisation, an event tells no more than its id."""
+        told = self.parts.delivery.call("files.info", wait_seconds=1.0, file=file.id).get("file") or {}
+        return str(told.get("url_private") or "")
 
     def _tell_unread(self, incoming: Incoming, unread: Sequence[AttachedFile], count: int) -> None:
         asked = {file.id for file in incoming.files}

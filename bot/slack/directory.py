@@ -20,7 +20,8 @@ from bot.turn import ChannelKind
 logger = logging.getLogger(__name__)
 
 _CALL_SECONDS = 2
-_KEPT_SECONDS = 3600.0
+# Who is a bot does not change; that the bot was invited to a channel must be noticed soon.
+_KEPT_SECONDS = {"users.info": 3600.0, "conversations.info": 60.0}
 _MOST_KEPT = 5_000
 
 
@@ -70,7 +71,7 @@ class Directory:
         now = self._monotonic()
         with self._lock:
             known = self._known.get((method, identifier))
-        if known is not None and now - known[0] < self._kept_seconds:
+        if known is not None and now - known[0] < _KEPT_SECONDS[method]:
             return known[1]
         try:
             reply = self._delivery.call(method, wait_seconds=0.0, **{what: identifier})

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bot.slack.markup import plain_text
 from bot.slack.said import is_leave, is_stop, looks_like_question
 from bot.turn import AttachedFile, ChannelKind, Incoming, conversation_key
 
@@ -146,9 +147,9 @@ Parsed = (
 _KINDS: Mapping[str, ChannelKind] = {"channel": "public", "group": "private", "im": "im", "mpim": "mpim"}
 # The id tells what a mention's event leaves out. C may be public or private: private is the careful reading.
 _KINDS_BY_LETTER: Mapping[str, ChannelKind] = {"D": "im", "G": "private"}
+_GONE = ("tombstone", "hidden_by_limit")
 _QUESTION_SUBTYPES = frozenset({"", "file_share", "thread_broadcast"})
 _VOTES: Mapping[str, Literal[1, -1]] = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
-_SEQUENCE = re.compile(r"<([^<>]*)>")
 _ADDRESSED = re.compile(r"<@[UW]|<!subteam\^")
 _CHANNEL_ENTITY, _MESSAGE_ENTITY = "slack#/types/channel_id", "slack#/types/message_context"
 
@@ -191,20 +192,6 @@ def is_persons_message(message: Body, bot_user_id: str) -> bool:
         and bool(_string(message, "user"))
         and not _is_a_bot(message, bot_user_id)
     )
-
-
-def plain_text(slack_text: str, bot_user_id: str) -> str:
-    """Turn Slack's markup into the words that a person reads, without the mention of the bot."""
-    mention = rf"<@{re.escape(bot_user_id)}(?:\|[^<>]*)?>"
-    # "@Lorekeeper, how ..." and "hey @Lorekeeper how ...": the name goes, and what only belonged to it.
-    spoken = re.sub(rf"^\s*{mention}[,:;]?\s*| ?{mention}", "", slack_text)
-    text = _unescape(_SEQUENCE.sub(lambda match: _readable(match.group(1)), spoken))
-    return "\n".join(line.rstrip() for line in text.split("\n")).strip()
-
-
-def _unescape(text: str) -> str:
-    """Undo Slack's three escapes, and no others."""
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _message(event: Body, team: str, bot_user_id: str) -> Parsed | None:
@@ -260,11 +247,13 @@ def _question(
 
 
 def attached_files(message: Body) -> tuple[AttachedFile, ...]:
-    """The files of a message that can be read; those that were removed, or are hidden, have no address."""
+    """The files of a message, but those that were removed or are hidden; of some, Slack tells the address later."""
     listed = message.get("files")
     found = []
     for file in listed if isinstance(listed, list) else ():
         told = _mapping(file)
+        if not _string(told, "id") or _string(told, "mode") in _GONE:
+            continue
         url = _string(told, "url_private") or _string(told, "url_private_download")
         size = told.get("size")
         found.append(
@@ -276,7 +265,7 @@ def attached_files(message: Body) -> tuple[AttachedFile, ...]:
                 url=url,
             )
         )
-    return tuple(file for file in found if file.id and file.url)
+    return tuple(found)
 
 
 def _changed(event: Body, team: str, channel: str, bot_user_id: str) -> EditedMessage | DeletedMessage | None:
@@ -413,20 +402,6 @@ def _addresses_another(raw: str) -> bool:
 
 def _same_words(text: str, before: str) -> bool:
     return " ".join(text.split()) == " ".join(before.split())
-
-
-def _readable(sequence: str) -> str:
-    target, _, label = sequence.partition("|")
-    match target[:1]:
-        case "@":
-            return f"@{label or target[1:]}"
-        case "#":
-            return f"#{label or target[1:]}"
-        case "!":
-            return label or f"@{target[1:].split('^')[0]}"
-        case _:
-            shown = target.removeprefix("mailto:").removeprefix("tel:")
-            return f"{label} ({target})" if label and label not in (shown, target) and label not in shown else shown
 
 
 def _mapping(value: object) -> Body:

@@ -23,7 +23,8 @@ from bot.slack.gate import SlackGate
 from bot.slack.inert import inert
 from bot.slack.intake import storable
 from bot.slack.limits import PLAIN_TEXT_INPUT, TEXT_OBJECT, shorten
-from bot.slack.parse import attached_files, plain_text
+from bot.slack.markup import plain_text
+from bot.slack.parse import attached_files, is_persons_message
 from bot.slack.render import Block, RenderedMessage
 from bot.slack.reply import ReplyTo, lines, reply
 from bot.slack.thread import permalink, read_thread, with_names
@@ -89,6 +90,7 @@ class Shortcuts:
             "thread_ts": str(message.get("thread_ts") or ""),
             "text": storable(str(message.get("text") or "")),
             "files": [_as_json(file) for file in attached_files(message)],
+            "by_person": is_persons_message(message, self._parts.bot_user_id),
         }
         self._keep(f"shortcut:{body['trigger_id']}", _reply_to(body).user, payload)
         ack()
@@ -133,8 +135,8 @@ class Shortcuts:
     def _answer(self, to: ReplyTo, payload: Mapping[str, Any]) -> None:
         """Answer a message in its thread, for all who read there; where the bot is not, in a direct message."""
         question = plain_text(str(payload["text"]), self._parts.bot_user_id)
-        if not question:
-            self._say(to, lines(words.SHORTCUT_NO_WORDS))
+        if not (question and payload["by_person"]):
+            self._say(to, lines(words.SHORTCUT_NO_WORDS if payload["by_person"] else words.SHORTCUT_BOTS))
             return
         channel, ts, thread_ts = (str(payload[key]) for key in ("channel", "ts", "thread_ts"))
         if not self._parts.directory.is_member(channel):

@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.slack.features import TeamParts
-from bot.slack.parse import attached_files, is_persons_message, plain_text
+from bot.slack.markup import plain_text
+from bot.slack.parse import attached_files, is_persons_message
 from bot.turn import AttachedFile
 
 logger = logging.getLogger(__name__)
 
-MOST_MESSAGES = 200
-_PATIENCE_SECONDS = 8.0
+_MOST_READ, _MOST_KEPT = 999, 200
+_WAIT_SECONDS = 2.0
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 
 
@@ -37,31 +38,24 @@ class Said:
 
 
 def read_thread(parts: TeamParts, channel: str, thread_ts: str) -> tuple[Said, ...]:
-    """The messages of a thread, oldest first; raises SlackSilentError and SlackRefusedError."""
-    reply = parts.delivery.repeat(
-        "conversations.replies",
-        patience_seconds=_PATIENCE_SECONDS,
-        channel=channel,
-        ts=thread_ts,
-        limit=MOST_MESSAGES,
+    """The messages of a thread, oldest first: the first one and the newest; raises as `Delivery.call` does."""
+    reply = parts.delivery.call(
+        "conversations.replies", wait_seconds=_WAIT_SECONDS, channel=channel, ts=thread_ts, limit=_MOST_READ
     )
-    return _said(parts, channel, reply.get("messages") or [])
+    messages = reply.get("messages") or []
+    return _said(parts, channel, [*messages[:1], *messages[1:][-_MOST_KEPT:]])
 
 
 def read_recent(parts: TeamParts, channel: str, count: int) -> tuple[Said, ...]:
-    """The newest messages of a channel, oldest first; raises SlackSilentError and SlackRefusedError."""
-    reply = parts.delivery.repeat(
-        "conversations.history", patience_seconds=_PATIENCE_SECONDS, channel=channel, limit=count
-    )
+    """The newest messages of a channel, oldest first; raises as `Delivery.call` does."""
+    reply = parts.delivery.call("conversations.history", wait_seconds=_WAIT_SECONDS, channel=channel, limit=count)
     return _said(parts, channel, reversed(reply.get("messages") or []))
 
 
 def permalink(parts: TeamParts, channel: str, ts: str) -> str:
     """The address of a message; empty where Slack does not say."""
     try:
-        reply = parts.delivery.repeat(
-            "chat.getPermalink", patience_seconds=_PATIENCE_SECONDS, channel=channel, message_ts=ts
-        )
+        reply = parts.delivery.call("chat.getPermalink", wait_seconds=_WAIT_SECONDS, channel=channel, message_ts=ts)
     except (SlackSilentError, SlackRefusedError) as error:
         logger.info("no permalink of %s in %s: %s", ts, channel, error)
         return ""

@@ -97,7 +97,11 @@ def share(
     workspace: Workspace, user: str, channel: str, text: str, files: dict[str, bytes], thread_ts: str | None = None
 ) -> str:
     attached = [
-        {"name": name, "mimetype": "application/octet-stream", "content": base64.b64encode(content).decode()}
+        {
+            "name": name,
+            "mimetype": "text/x-python" if name.endswith(".py") else "application/octet-stream",
+            "content": base64.b64encode(content).decode(),
+        }
         for name, content in files.items()
     ]
     thread = {"thread_ts": thread_ts} if thread_ts else {}
@@ -120,10 +124,11 @@ def test_a_file_with_the_question_lies_on_the_table(workspace: Workspace, start_
     answering = ScriptedAnswering()
     start_bot(answering)
     page = b"<html><body><h1>Parking</h1><p>Parking is behind the new building.</p></body></html>"
-    ts = share(workspace, BEN, HELP, f"{BOT} where do we move?", {"plan.md": PLAN, "parking.html": page})
+    files = {"plan.md": PLAN, "parking.html": page, "move.py": b"print('The van comes at nine in the morning.')"}
+    ts = share(workspace, BEN, HELP, f"{BOT} where do we move?", files)
     workspace.answers(HELP, ts)
     context = context_of(answering)
-    assert {passage.title for passage in context} == {"plan.md", "parking.html"}
+    assert {passage.title for passage in context} == {"plan.md", "parking.html", "move.py"}
     assert any("Harbour Street" in passage.text for passage in context)
     assert {passage.audience for passage in context} == {channel_audience(HELP)}
     assert all(passage.id < 0 for passage in context)

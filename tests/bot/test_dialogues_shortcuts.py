@@ -117,6 +117,30 @@ def test_a_colleague_s_message_is_answered_in_its_thread_once(workspace: Workspa
     assert len(answering.asked) == 1
 
 
+def test_what_a_bot_said_is_no_question(workspace: Workspace, start_bot: StartBot) -> None:
+    answering = ScriptedAnswering()
+    start_bot(answering)
+    ts = workspace.say(BEN, HELP, f"{BOT} who gives out badges?")
+    workspace.answers(HELP, ts)
+    (message,) = workspace.bot_messages(HELP, ts)
+    use(workspace, BEN, "answer_this", HELP, message["ts"])
+    wait_for_reply(workspace, words.SHORTCUT_BOTS)
+    assert len(answering.asked) == 1
+
+
+def test_what_was_asked_for_is_not_lost_while_slack_is_silent(workspace: Workspace, start_bot: StartBot) -> None:
+    """M1: also commands and shortcuts."""
+    answering = ScriptedAnswering()
+    start_bot(answering)
+    use(workspace, ADA, "ask_lorekeeper")
+    view = opened_view(workspace)
+    workspace.act("faults", error={"chat.postMessage": "internal_error"})
+    submit(workspace, ADA, view, question="who gives out badges?")
+    wait_until(lambda: bool(workspace.ledger("call", "chat.postMessage")))
+    workspace.act("faults", clear=True)
+    wait_until(lambda: len(answering.asked) == 1)
+
+
 def test_where_the_bot_is_not_the_answer_to_a_message_is_for_the_asker_alone(
     workspace: Workspace, start_bot: StartBot
 ) -> None:

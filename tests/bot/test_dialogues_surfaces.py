@@ -132,10 +132,11 @@ def test_whoever_opens_the_messages_is_greeted_once_and_offered_questions(
     assert "thread_ts" not in greeting
     assert "2 documents from handbook" in greeting["text"]
     first, second = (call["request"] for call in workspace.ledger("call", PROMPTS))
-    assert {prompt["message"] for prompt in first["prompts"]} == {
+    assert {prompt["message"] for prompt in first["prompts"][:2]} == {
         "How do I claim a taxi?",
         "What does “Handbook” say about parental leave?",
     }
+    assert len(first["prompts"]) <= 4
     assert (first["channel_id"], "thread_ts" in first, second["prompts"]) == (ADAS_DM, False, first["prompts"])
     assert [call["unknown_arguments"] for call in workspace.ledger("call", PROMPTS)] == [[], []]
 
@@ -255,7 +256,7 @@ def test_places_and_people_are_told_apart_and_the_unknown_is_private(
         assert kinds == ["public", "private", "im", "mpim", "private"]
     assert [directory.is_member(channel) for channel in (HELP, "C0NOWHERE")] == [True, False]
     assert [directory.is_bot(user) for user in (BEN, "U0NOBODY")] == [False, False]
-    assert len(workspace.ledger("call", "conversations.info")) == 7
+    assert len(workspace.ledger("call", "conversations.info")) == 7  # of what is unknown it asks again
 
 
 # The slash command

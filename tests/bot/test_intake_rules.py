@@ -256,7 +256,7 @@ def test_a_group_message_needs_a_mention_and_goes_on_in_its_thread(intake: Intak
 
 def test_files_come_with_their_question(intake: Intake, engine: sa.Engine) -> None:
     file = {"id": "F1", "name": "plan.md", "mimetype": "text/markdown", "size": 12, "url_private": "https://f/plan"}
-    hidden = {"id": "F2", "name": "old.md", "mode": "hidden_by_limit"}
+    hidden = {"id": "F2", "name": "old.md", "mode": "hidden_by_limit", "url_private": "https://f/old"}
     intake.accept(event("Ev1", text=f"{MENTION} what is new?", subtype="file_share", files=[file, hidden]))
     (row,) = kept(engine, "question")
     (attached,) = incoming_of(row.payload).files

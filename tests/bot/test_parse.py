@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.slack.markup import plain_text
 from bot.slack.parse import (
     DeletedMessage,
     EditedMessage,
@@ -15,7 +16,6 @@ from bot.slack.parse import (
     StopRequest,
     is_external,
     parse_event,
-    plain_text,
 )
 from bot.turn import Incoming
 
