@@ -28,7 +28,7 @@ def menu_blocks(answer_id: int, visibility: Visibility) -> list[Block]:
         {"text": _plain(words.MENU_PURPOSES[purpose]), "value": menu_value(purpose, answer_id)} for purpose in PURPOSES
     ]
     elements.append({"type": "overflow", "action_id": MENU_ACTION, "options": options})
-    return [{"type": "actions", "elements": elements}]
+    return [{"type": "actions", "block_id": f"answer_menu_{answer_id}", "elements": elements}]
 
 
 def menu_value(purpose: MenuPurpose, answer_id: int) -> str:

@@ -31,7 +31,7 @@ from bot.slack.feedback_form import receipt_message
 from bot.slack.inert import citable_url, clean
 from bot.slack.limits import shorten
 from bot.slack.people_names import name_of
-from bot.slack.posting import open_direct_message, post_once
+from bot.slack.posting import open_direct_message, post_once, thread_of
 from bot.slack.presses import PressWork, put_press, whisper
 from bot.slack.render import Block, RenderedMessage, fallback, note_block
 
@@ -111,8 +111,10 @@ class Escalations:
             return request.asked_of, answered.thread_ts if same and answered.message_ts else ""
         if answered.channel.startswith("D"):
             return open_direct_message(self.parts.delivery, request.asked_of), ""
-        stands = answered.message_ts is not None and answered.visibility != "ephemeral"
-        return answered.channel, answered.thread_ts if stands else str(payload.get("thread_ts") or "")
+        if answered.message_ts is not None and answered.visibility != "ephemeral":
+            return answered.channel, answered.thread_ts
+        told = str(payload.get("thread_ts") or "")
+        return answered.channel, told or thread_of(self.parts.delivery, answered.channel, answered.thread_ts)
 
     def _permalink(self, answered: Answered) -> str | None:
         if not answered.message_ts or answered.channel.startswith("D"):

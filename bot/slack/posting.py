@@ -5,12 +5,15 @@ Whoever posts has noted before that it will; a lost reply is looked up by the me
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
-from bot.errors import SlackBusyError, SlackSilentError
+from bot.errors import SlackBusyError, SlackRefusedError, SlackSilentError
 from bot.slack.deliver import METADATA_TYPE, Delivery, Mark
 from bot.slack.render import POST_OPTIONS, RenderedMessage
+
+logger = logging.getLogger(__name__)
 
 _NEWEST = 100
 _SETTLE_SECONDS = 1.0
@@ -60,6 +63,16 @@ def find_marked(delivery: Delivery, channel: str, thread_ts: str, mark: Mark) ->
         if metadata.get("event_type") == METADATA_TYPE and metadata.get("event_payload") == wanted:
             return str(message["ts"])
     return None
+
+
+def thread_of(delivery: Delivery, channel: str, ts: str) -> str:
+    """The thread of a message, where there is such a message; empty where there is none, or Slack does not say."""
+    try:
+        reply = delivery.call("conversations.replies", wait_seconds=5.0, channel=channel, ts=ts, limit=1)
+    except (SlackSilentError, SlackRefusedError) as error:
+        logger.info("no thread at %s in %s: %s", ts, channel, error)
+        return ""
+    return ts if reply.get("messages") else ""
 
 
 def open_direct_message(delivery: Delivery, user: str) -> str:

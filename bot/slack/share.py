@@ -20,7 +20,7 @@ from bot.slack.deliver import Mark
 from bot.slack.features import TeamParts
 from bot.slack.feedback_form import receipt_message
 from bot.slack.limits import shorten
-from bot.slack.posting import open_direct_message, post_once
+from bot.slack.posting import open_direct_message, post_once, thread_of
 from bot.slack.presses import PressWork, whisper
 from bot.slack.render import Block, RenderedMessage, note_block, render_answer
 from bot.why import may_all_be_read
@@ -60,7 +60,9 @@ class Sharing:
         note = note_block(words.shared(shorten(" ".join(answered.question.split()), _LONGEST_QUESTION)))
         message = self._render(answered, tail=menu_blocks(answered.id, "thread"))
         message = replace(message, blocks=[note, *message.blocks])
-        if self._post(answered, "shared", answered.channel, str(payload["thread_ts"]), message, payload):
+        # What a command asked has no message and so no thread.
+        thread_ts = str(payload["thread_ts"]) or thread_of(self.parts.delivery, answered.channel, answered.thread_ts)
+        if self._post(answered, "shared", answered.channel, thread_ts, message, payload):
             adopt_shared(self.parts.engine, answered.id)
             self._tell(payload, words.SHARED)
 
