@@ -82,15 +82,17 @@ def test_stop_is_there_for_apps_that_hear_of_it(start: Callable[..., Site]) -> N
     deaf, keen = (
         start(manifest=manifest(scopes="chat:write", events=events)) for events in ("", "agent_session_stopped")
     )
-    shown = []
+    shown, warnings = [], []
     for site in (deaf, keen):
         question = site.say("q")
-        site.client().agents_sessions_setStatus(channel_id=GENERAL, thread_ts=question, status="processing")
+        status = {"channel_id": GENERAL, "thread_ts": question, "status": "processing"}
+        warnings.append(site.call("agents.sessions.setStatus", **status).get("warning"))
         with site.page(ADA) as page:
             shown += [session["stoppable"] for session in page.read()["sessions"]]
         answer = site.try_to("stop_session", user=ADA, channel=GENERAL, thread_ts=question)
         assert answer.get("error") == ("app_not_subscribed" if site is deaf else None)
     assert shown == [False, True]
+    assert warnings == ["missing_agent_session_stopped_event_subscription", None]
 
 
 def test_a_process_takes_manifest_features_and_surface() -> None:

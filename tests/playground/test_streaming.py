@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from tests.playground.site import ADA, ADA_DM, GENERAL, Site, error_of
+from tests.playground.site import ADA, ADA_DM, GENERAL, Site, error_of, wait_for
 
 TEAM = "T0PLAYGROUND"
 
@@ -71,6 +72,19 @@ def test_a_stream_ends_after_five_minutes_and_can_then_be_updated(start: Callabl
     )
     assert error_of(client.chat_stopStream, channel=ADA_DM, ts=ts) == "message_not_in_streaming_state"
     assert client.chat_update(channel=ADA_DM, ts=ts, text="whole")["message"]["text"] == "whole"
+
+
+def test_a_stream_that_a_restart_left_open_ends_by_itself(start: Callable[..., Site], tmp_path: Path) -> None:
+    state = tmp_path / "playground.json"
+    first = start(state=state)
+    question = first.say("q", channel=ADA_DM)
+    ts = first.client().chat_startStream(channel=ADA_DM, thread_ts=question, markdown_text="a")["ts"]
+    wait_for(lambda: state.exists() and f'"ts": "{ts}", "started_at"' in state.read_text("utf-8"))
+    second = start(state=state, time_scale=300.0)
+    with second.page(ADA) as page:
+        assert [m["ts"] for m in page.read()["messages"][ADA_DM] if m.get("streaming")] == [ts]
+        ended = page.read_until("message")["message"]
+        assert (ended["ts"], "streaming" in ended) == (ts, False)
 
 
 def test_what_a_stream_refuses(site: Site) -> None:

@@ -12,6 +12,8 @@ from bot.playground.sessions import STATUSES
 from bot.playground.workspace import BOT_USER_ID, JSON, Channel, is_ts
 
 TITLE_CHARACTERS = 200
+_WARNING = "missing_agent_session_stopped_event_subscription"
+_NO_STOP_BUTTON: JSON = {"warning": _WARNING, "response_metadata": {"warnings": [_WARNING]}}
 
 
 def set_status(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
@@ -27,7 +29,8 @@ def set_status(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
     if title:
         _check_title(title)
     session = playground.sessions.set_status(channel, thread_ts, arguments["status"], title)
-    return {"status": session.status, "agent_status": session.status, "title": session.title}
+    answer = {"status": session.status, "agent_status": session.status, "title": session.title}
+    return answer if playground.app.hears("agent_session_stopped") else answer | _NO_STOP_BUTTON
 
 
 def rename(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
