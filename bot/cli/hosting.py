@@ -156,6 +156,7 @@ def _start_bot(
         removed=removed,
     )
     bot.start()
+    bot.catch_up()
     opened.callback(bot.stop)
     opened.enter_context(scheduling(application))
     team = str(identity.team_id or identity.enterprise_id or "")
