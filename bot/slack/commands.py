@@ -23,6 +23,7 @@ from bot.slack import words
 from bot.slack.admins import admins_of
 from bot.slack.channel_config import open_channel_form
 from bot.slack.features import TeamParts
+from bot.slack.gate import reach_of
 from bot.slack.inert import inert
 from bot.slack.intake import storable
 from bot.slack.limits import TEXT_OBJECT, shorten
@@ -225,7 +226,7 @@ class Commands:
             self._say(to, _run_sync(sync, wanted, what))
 
     def _audience(self, user: str) -> Audience:
-        return Audience.of_person(user, self.parts.memberships.channels_of(user))
+        return reach_of(self.parts.memberships, self.parts.team, user)
 
     def _say(self, to: ReplyTo, message: RenderedMessage) -> None:
         reply(self.parts.delivery, to, message)

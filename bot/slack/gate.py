@@ -14,9 +14,11 @@ import sqlalchemy as sa
 from bot.channels import ChannelSettings
 from bot.slack import words
 from bot.slack.briefing import Refusal
+from bot.slack.membership import Memberships
 from bot.slack.profiles import Profiles
 from bot.turn import Incoming
 from bot.use_limits import MINUTE, UseLimits, check_use
+from knowledge.audience import Audience
 
 _SILENCE = Refusal(text="")
 
@@ -85,6 +87,13 @@ def why_no_member(profiles: Profiles, team: str, user: str) -> str:
     if person.guest is None:
         return words.GATE_UNKNOWN_PERSON
     return words.GATE_GUEST if person.guest else ""
+
+
+def reach_of(memberships: Memberships, team: str, user: str) -> Audience:
+    """What one person may be told of, beside an answer; nothing where they are no full member of the workspace."""
+    if why_no_member(memberships.profiles, team, user):
+        return Audience(readable=frozenset())
+    return Audience.of_person(user, memberships.channels_of(user))
 
 
 def _is_addressed(incoming: Incoming) -> bool:

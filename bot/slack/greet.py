@@ -18,6 +18,7 @@ from bot.inbox import Kind, Lease
 from bot.people import note_greeting
 from bot.slack import words
 from bot.slack.features import TeamParts
+from bot.slack.gate import reach_of
 from bot.slack.inert import clean, inert
 from bot.slack.limits import shorten
 from bot.slack.render import POST_OPTIONS, RenderedMessage
@@ -89,7 +90,7 @@ class Greeter:
             self._post(channel or user, "", greeting)
 
     def _audience(self, user: str) -> Audience:
-        return Audience.of_person(user, self._parts.memberships.channels_of(user))
+        return reach_of(self._parts.memberships, self._parts.team, user)
 
     def _questions(self, user: str) -> tuple[str, ...]:
         return tuple(clean(question) for question in suggest(self._parts.engine, self._audience(user)))

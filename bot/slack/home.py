@@ -24,7 +24,7 @@ from bot.slack import home_admin, home_person, words
 from bot.slack.admins import admins_of
 from bot.slack.channel_config import open_view
 from bot.slack.features import TeamParts
-from bot.slack.gate import why_no_member
+from bot.slack.gate import reach_of, why_no_member
 from bot.slack.limits import BLOCKS_OF_VIEW
 from bot.slack.parse import HomeOpened
 from bot.slack.render import Block, note_block
@@ -102,8 +102,7 @@ class HomePage:
         parts = self.parts
         closed = why_no_member(parts.memberships.profiles, parts.team, user)
         # The names of sources are for members alone.
-        audience = Audience.of_person(user, parts.memberships.channels_of(user))
-        audience = Audience(readable=frozenset()) if closed else audience
+        audience = reach_of(parts.memberships, parts.team, user)
         content = load_home(parts.engine, audience, version=parts.version(), next_runs=parts.next_runs())
         content = replace(
             content,

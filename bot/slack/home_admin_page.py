@@ -27,6 +27,7 @@ from bot.slack import words
 from bot.slack.admins import admins_of
 from bot.slack.channel_config import open_channel_form
 from bot.slack.features import TeamParts
+from bot.slack.gate import reach_of
 from bot.slack.home import ADMIN_ACTION, load_home, publish_home, state_of
 from bot.slack.upload import upload
 from knowledge import tables
@@ -259,7 +260,7 @@ class AdminPage:
         return place is not None and place.public and place.shared is False
 
     def _audience(self, user: str) -> Audience:
-        return Audience.of_person(user, self.parts.memberships.channels_of(user))
+        return reach_of(self.parts.memberships, self.parts.team, user)
 
 
 def admin_page(parts: TeamParts) -> AdminPage:
