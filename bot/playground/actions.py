@@ -186,6 +186,7 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "invite": place_actions.invite,
     "leave": place_actions.leave,
     "remove": place_actions.remove,
+    "change_channel_id": place_actions.change_channel_id,
     "share": place_actions.share,
     "open_group": place_actions.open_group,
     "create_person": place_actions.create_person,

@@ -107,9 +107,34 @@ async def change_person(playground: Playground, body: Body) -> JSON:
     user = playground.workspace.users.get(str(body.get("person")))
     if user is None or user.is_bot:
         raise ApiError("user_not_found")
+    if "external" in body:
+        raise ApiError("invalid_arguments", "nobody moves to another organisation")
     _change_standing(user, body)
     playground.show_user(user, "user_change", described=person(playground.workspace, user))
     return {"user": asdict(user)}
+
+
+async def change_channel_id(playground: Playground, body: Body) -> JSON:
+    """Give a channel another id, as Slack does when it moves one between organisations."""
+    person_of(playground, body)
+    channel = channel_of(playground, body)
+    if channel.kind in ("im", "mpim"):
+        raise ApiError("method_not_supported_for_channel_type")
+    playground.pages.to_channel(
+        channel, {"type": "channel", "channel": playground.channel_json(channel) | {"members": []}}
+    )
+    old_id, channel.id = channel.id, new_id("C")
+    workspace = playground.workspace
+    for key in [key for key in workspace.streams if key[0] == old_id]:
+        playground.streams.close(channel, workspace.streams.pop(key))
+    workspace.channels = {each.id: each for each in workspace.channels.values()}
+    playground.show_channel(channel)
+    for message in channel.messages.values():
+        playground.show_message(channel, message)
+    if BOT_USER_ID in channel.members:
+        ids = {"old_channel_id": old_id, "new_channel_id": channel.id}
+        playground.emit({"type": "channel_id_changed", **ids, "event_ts": workspace.next_ts()})
+    return {"channel": playground.channel_json(channel)}
 
 
 async def remove(playground: Playground, body: Body) -> JSON:

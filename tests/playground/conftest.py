@@ -13,9 +13,10 @@ from tests.playground.site import Site, running
 
 EVENTS = frozenset(
     "message app_mention reaction_added reaction_removed app_home_opened member_joined_channel "
-    "member_left_channel agent_session_stopped agent_session_title_changed channel_shared channel_unshared team_join "
-    "user_change app_context_changed assistant_thread_started assistant_thread_context_changed "
-    "file_shared file_deleted app_uninstalled tokens_revoked".split()
+    "member_left_channel agent_session_stopped agent_session_title_changed channel_shared "
+    "channel_unshared channel_id_changed team_join user_change app_context_changed "
+    "assistant_thread_started assistant_thread_context_changed file_shared file_deleted app_uninstalled "
+    "tokens_revoked".split()
 )
 
 

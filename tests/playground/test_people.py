@@ -141,6 +141,23 @@ def test_a_change_of_standing_is_an_event_and_the_removed_are_gone(site: Site) -
     assert site.client().users_info(user=BEN)["user"]["deleted"] is True
     assert site.try_to("say", user=BEN, channel=GENERAL, text="x")["error"] == "user_not_found"
     assert site.try_to("create_person", user=ADA, name=" ")["error"] == "invalid_name"
+    assert site.try_to("change_person", user=ADA, person=CHLOE, external=True)["error"] == "invalid_arguments"
+
+
+def test_a_channel_gets_another_id_and_keeps_what_was_said(site: Site) -> None:
+    said = site.say("before", channel=HELP)
+    with site.app_connection() as app, site.page(BEN) as page:
+        page.read_until("snapshot")
+        events_of(app)
+        changed = site.act("change_channel_id", user=ADA, channel=HELP)["channel"]["id"]
+        (event,) = (callback["event"] for callback in events_of(app))
+        gone, new = page.read_until("channel")["channel"], page.read_until("channel")["channel"]
+        assert page.read_until("message")["message"]["ts"] == said
+    assert (gone["id"], gone["members"], new["id"], BEN in new["members"]) == (HELP, [], changed, True)
+    assert (event["type"], event["old_channel_id"], event["new_channel_id"]) == ("channel_id_changed", HELP, changed)
+    client = site.client()
+    assert [m["ts"] for m in client.conversations_history(channel=changed)["messages"]] == [said]
+    assert error_of(client.conversations_info, channel=HELP) == "channel_not_found"
 
 
 def test_people_and_places_are_kept_over_a_restart(start: Callable[..., Site], tmp_path: Path) -> None:
