@@ -80,3 +80,19 @@ def test_members_come_and_go(page: Page, window: BrowserContext, playground: Pla
     page.get_by_role("menuitem", name="Leave channel").click()
     page.get_by_role("dialog", name="Leave #general?").get_by_role("button", name="Leave").click()
     expect(page.get_by_role("log", name="Messages in #help")).to_be_visible()
+
+
+def test_what_somebody_is_can_change(page: Page) -> None:
+    page.get_by_role("button", name="Playground").click()
+    dialog = page.get_by_role("dialog", name="Playground")
+    row = dialog.get_by_role("listitem").filter(has_text="Chloe Lind")
+    row.get_by_role("button", name="Change Chloe Lind").click()
+    expect(page.get_by_role("menuitemradio", name="Member", exact=True)).to_be_checked()
+    page.get_by_role("menuitemradio", name="Guest in several channels").click()
+    expect(row).to_contain_text("guest in several channels")
+    row.get_by_role("button", name="Change Chloe Lind").click()
+    page.get_by_role("menuitem", name="Deactivate").click()
+    expect(row).to_contain_text("deactivated")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Acting as").click()
+    expect(page.get_by_role("menuitemradio")).to_have_count(2)

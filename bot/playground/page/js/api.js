@@ -45,6 +45,7 @@ export function createApi(store) {
     leave: (channel) => call("leave", { channel }),
     share: (body) => call("share", body),
     createPerson: (body) => call("create_person", body),
+    changePerson: (body) => call("change_person", body),
     clearTraffic: () => call("clear_traffic"),
     uninstall: () => call("uninstall"),
     setFeatures: (body) => post("/playground/api/features", body),

@@ -221,7 +221,8 @@ export class Store {
 
   noteGrowth(before, message) {
     const changed = before && this.user(message.user).is_bot && message.text !== before.text;
-    if (changed && !isFinished(message)) this.growing.set(message.ts, Date.now() + GROWING_MS);
+    const ended = before?.streaming && !message.streaming;
+    if (changed && !ended && !isFinished(message)) this.growing.set(message.ts, Date.now() + GROWING_MS);
     else this.growing.delete(message.ts);
   }
 }

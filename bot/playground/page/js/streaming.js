@@ -3,8 +3,8 @@
 import { el } from "./dom.js";
 
 const SPREAD_MS = 500; // an update brings many words at once: let them arrive over this time
-const BLOCKS = new Set(["DIV", "P", "LI", "UL", "OL", "BLOCKQUOTE", "PRE"]);
-const BELOW_TEXT = ".block-tasks, .block-context, .block-actions, .block-context-actions";
+const BLOCKS = new Set(["DIV", "P", "LI", "UL", "OL", "BLOCKQUOTE", "PRE", "TABLE", "THEAD", "TBODY", "TR", "TH", "TD"]);
+const BELOW_TEXT = "tbody:empty, .files, .block.table-scroll, .block-tasks, .block-context, .block-actions, .block-context-actions";
 
 /** Mark what is new against `before`; while `live`, put the caret after the last word. */
 export function markLive(body, before, live) {

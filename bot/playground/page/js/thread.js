@@ -4,6 +4,7 @@ import { Composer } from "./composer.js";
 import { el, iconButton } from "./dom.js";
 import { drawContainerIntro } from "./intro.js";
 import { MessageList } from "./messagelist.js";
+import { openRename } from "./rename.js";
 import { isContainer } from "./store.js";
 
 const ALONE = matchMedia("(max-width: 1000px)"); // as in layout.css: then the thread stands in the channel's place
@@ -19,9 +20,10 @@ export function mountThread(root, app) {
   composer.onEdit = (ts) => list.rows.get(ts)?.edit();
   const panel = el("div", { class: "pane-body" }, list.node, composer.node);
   composer.listen(panel);
+  const rename = iconButton("edit", "Rename", () => openRename(app, store.thread), { hidden: true });
   root.append(heading,
     el("div", { class: "pane-head" },
-      el("div", { class: "pane-title" }, name, where),
+      el("div", { class: "pane-title" }, name, where), rename,
       iconButton("close", "Close thread", () => store.closeThread())), panel);
 
   function source() {
@@ -54,6 +56,7 @@ export function mountThread(root, app) {
     const { channel, ts } = store.thread;
     const root = store.message(channel, ts);
     name.textContent = store.session(channel, ts)?.title || (isContainer(root) && root.text) || "Thread";
+    rename.hidden = !store.session(channel, ts);
     where.textContent = store.channelTitle(channel);
     heading.textContent = store.channelTitle(channel);
   }

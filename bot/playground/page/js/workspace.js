@@ -1,10 +1,9 @@
 // The workspace dialog: what the app may do here, who is here, and what goes wrong.
 
-import { avatar, userBadges } from "./avatar.js";
 import { confirmDialog, openDialog } from "./dialogs.js";
 import { el, refill } from "./dom.js";
 import { faultSwitches } from "./faults.js";
-import { createPersonForm } from "./personform.js";
+import { createPeople } from "./people.js";
 import { toast } from "./toast.js";
 
 const FEATURES = {
@@ -22,23 +21,15 @@ export function openWorkspace(app) {
   const { store, api } = app;
   const switches = el("div", { class: "switch-list" });
   const surfaces = el("fieldset", { class: "choices" });
-  const people = el("ul", { class: "member-list" });
+  const people = createPeople(app, (user) => {
+    dialog.close();
+    app.actAs(user.id);
+  });
   const draw = () => {
     drawFeatures(switches, app);
     drawSurfaces(surfaces, app);
-    refill(people, [...store.users.values()].filter((user) => !user.is_bot).map(person));
+    people.draw();
   };
-
-  function person(user) {
-    return el("li", {}, avatar(user),
-      el("span", { class: "member-name" }, el("span", {}, user.real_name, userBadges(user)), el("small", {}, store.userNote(user))),
-      user.id === store.me ? el("span", { class: "muted" }, "you") : el("button", {
-        type: "button", class: "button button-default", "aria-label": `Act as ${user.real_name}`, onclick: () => {
-          dialog.close();
-          app.actAs(user.id);
-        },
-      }, "Act as"));
-  }
 
   draw();
   const stops = ["features", "channels"].map((topic) => store.on(topic, draw));
@@ -47,7 +38,7 @@ export function openWorkspace(app) {
     body: [
       section("What the app can use here", store.features === null ? el("p", { class: "muted" }, "Everything.") : switches,
         store.surface !== null && surfaces),
-      section("People", people, createPersonForm(app)),
+      section("People", people.node),
       section("Faults", el("div", { class: "faults-inline" }, faultSwitches(app))),
       section("The app itself", el("div", { class: "row-between" },
         el("p", { class: "muted" }, "Its tokens end, and it is told that it was removed."),
