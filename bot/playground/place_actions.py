@@ -52,13 +52,16 @@ async def invite(playground: Playground, body: Body) -> JSON:
 
 
 async def share(playground: Playground, body: Body) -> JSON:
-    """Share a channel with another organisation, or end that."""
+    """Share a channel with another organisation, invite one that has not answered (`pending`), or end that."""
     person_of(playground, body)
     channel = channel_of(playground, body)
     if channel.kind in ("im", "mpim"):
         raise ApiError("method_not_supported_for_channel_type")
     shared = bool(body.get("shared", True))
-    if shared != channel.shared:
+    channel.share_pending = bool(body.get("pending")) and not channel.shared
+    if channel.share_pending:
+        playground.changed()
+    elif shared != channel.shared:
         playground.share(channel, shared=shared)
     return {"channel": playground.channel_json(channel)}
 

@@ -60,6 +60,8 @@ class Channel:
     topic: str = ""
     shared: bool = False
     """With another organisation (Slack Connect)."""
+    share_pending: bool = False
+    """The other organisation was invited and has not answered."""
     messages: dict[str, JSON] = field(default_factory=dict)
 
     @property

@@ -102,6 +102,17 @@ def test_a_channel_can_be_shared_and_taken_back(site: Site) -> None:
     assert site.try_to("share", user=BEN, channel="D0BENORTIZ")["error"] == "method_not_supported_for_channel_type"
 
 
+def test_a_channel_can_wait_for_the_other_organisation(site: Site) -> None:
+    info = site.client().conversations_info
+    site.act("share", user=ADA, channel=HELP, pending=True)
+    waiting = info(channel=HELP)["channel"]
+    assert (waiting["is_pending_ext_shared"], waiting["is_ext_shared"]) == (True, False)
+    assert waiting["pending_shared"] == [OTHER_TEAM]
+    site.act("share", user=ADA, channel=HELP)
+    shared = info(channel=HELP)["channel"]
+    assert (shared["is_pending_ext_shared"], shared["is_ext_shared"], shared["pending_shared"]) == (False, True, [])
+
+
 def test_a_direct_message_with_somebody_from_elsewhere_is_shared(site: Site) -> None:
     stranger = make_person(site, "Eve Elsewhere", external=True)
     site.act("open_home", user=stranger, tab="messages")

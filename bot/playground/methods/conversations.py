@@ -111,7 +111,7 @@ def conversation(channel: Channel) -> JSON:
         "is_shared": channel.shared,
         "is_ext_shared": channel.shared,
         "is_org_shared": False,
-        "is_pending_ext_shared": False,
+        "is_pending_ext_shared": channel.share_pending,
         "context_team_id": TEAM_ID,
         "updated": channel.created * 1000,
     }
@@ -128,7 +128,7 @@ def conversation(channel: Channel) -> JSON:
         "unlinked": 0,
         "is_frozen": False,
         "shared_team_ids": [TEAM_ID, OTHER_TEAM_ID] if channel.shared else [TEAM_ID],
-        "pending_shared": [],
+        "pending_shared": [OTHER_TEAM_ID] if channel.share_pending else [],
         "pending_connected_team_ids": [],
         "previous_names": [],
         "topic": {"value": channel.topic, **text},
