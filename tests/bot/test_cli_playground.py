@@ -85,7 +85,7 @@ class Visitor(threading.Thread):
 
     def _answered(self) -> bool:
         for call in self._ledger():
-            if call.get("name") == "chat.update" and "Sources" in json.dumps(call.get("request")):
+            if str(call.get("name")).startswith("chat.") and "Sources" in json.dumps(call.get("request")):
                 self.answer = json.dumps(call.get("request"))
         return bool(self.answer)
 
