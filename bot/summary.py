@@ -37,6 +37,8 @@ _EXAMPLE = (
     ),
 )
 _MOST_SENTENCES = 5
+# One sentence that holds is no summary of a longer thread: its messages say more.
+_SHORT_THREAD, _FEWEST_SENTENCES = 3, 2
 _MOST_QUOTED = 3
 _MOST_CHARACTERS_OF_ONE = 600
 _TOKENS_AROUND_MESSAGE = 8
@@ -73,7 +75,8 @@ def summarise(
         except ModelError as error:
             logger.warning("no summary was written: %s", error)
             written = []
-        if sentences := _held(written, remarks):
+        sentences = _held(written, remarks)
+        if len(sentences) >= (_FEWEST_SENTENCES if len(remarks) > _SHORT_THREAD else 1):
             return Summary(sentences=tuple(sentences))
     return Summary(quotes=_central(remarks, embedder))
 

@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 # Together below the 20 s that a supervisor grants after SIGTERM.
 _STOP_PATIENCE_SECONDS = 13.0
 _INTERACTION_THREADS = 4
+_LOOK_BACK_STOPS_WITHIN = 1.0
 # What somebody asked for by a command or a shortcut is not lost with a silent Slack; much later nobody waits for it.
 _ASKED_FOR: tuple[Kind, ...] = ("command", "shortcut")
 _ASKED_FOR_HOLDS = timedelta(hours=1)
@@ -169,6 +170,7 @@ class TeamBot:
             pause_seconds=options.look_back_seconds,
         )
         self._last_kept: datetime | None = None
+        self._looking_back: threading.Thread | None = None
         self._started = False
 
     def start(self) -> None:
@@ -182,7 +184,8 @@ class TeamBot:
         """Look, in the background, for questions that were asked since then, or since the last event before `start`."""
         since = since or self._last_kept
         if since is not None and not self._stopping.is_set():
-            threading.Thread(target=self._look_back, args=(since,), name="look-back", daemon=True).start()
+            self._looking_back = threading.Thread(target=self._look_back, args=(since,), name="look-back", daemon=True)
+            self._looking_back.start()
 
     def _look_back(self, since: datetime) -> None:
         try:
@@ -196,6 +199,8 @@ class TeamBot:
         self._runs.shut_down()
         if self._started:
             self._lanes.stop(patience_seconds=_STOP_PATIENCE_SECONDS)
+        if self._looking_back is not None:
+            self._looking_back.join(_LOOK_BACK_STOPS_WITHIN)
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def take(self, body: Mapping[str, Any]) -> bool:

@@ -38,8 +38,11 @@ def test_sentences_that_the_thread_says_are_kept_and_inventions_are_not() -> Non
 
 
 @pytest.mark.parametrize("embedder", [None, FakeEmbedder(dim=64)])
-def test_where_nothing_holds_the_central_messages_are_quoted_in_their_order(embedder: FakeEmbedder | None) -> None:
-    summary = summarise(THREAD, ScriptedGenerator("Cats are popular pets."), embedder, OPTIONS)
+@pytest.mark.parametrize("written", ["Cats are popular pets.", "Deploys work again. Cats are popular pets."])
+def test_where_too_little_holds_the_central_messages_are_quoted_in_their_order(
+    embedder: FakeEmbedder | None, written: str
+) -> None:
+    summary = summarise(THREAD, ScriptedGenerator(written), embedder, OPTIONS)
     assert summary.sentences == ()
     assert len(summary.quotes) == 3
     assert [quote for quote in THREAD if quote in summary.quotes] == list(summary.quotes)
