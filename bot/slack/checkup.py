@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from bot import tables
 from bot.errors import BotError, SlackSetupError
-from bot.settings import SLACK_FILE, Settings
+from bot.settings import SLACK_FILE, Secret, Settings
 from bot.slack.credentials import (
     Installation,
     ask_for_line,
@@ -66,8 +66,11 @@ def examine_slack(settings: Settings, engine: sa.Engine | None) -> Iterator[Find
             yield _line(settings)
     if by_http:
         yield _checked("signing secret", lambda: _signing_secret(settings))
-    if settings.slack_client_id:
-        yield _checked("token key", lambda: _key(settings))
+    if by_http and settings.slack_client_id:
+        key = _checked("token key", lambda: _key(settings))
+        yield key
+        if key.ok or settings.token_key:
+            yield _checked("workspaces", lambda: _workspaces(settings))
     if (path := settings.home / SLACK_FILE).is_file():
         yield _private(path, SLACK_FILE)
 
@@ -182,6 +185,29 @@ def _key(settings: Settings) -> Finding:
     if settings.token_key:
         return Finding(name="token key", ok=True, detail=f"{count} from LOREKEEPER_TOKEN_KEY")
     return _private(settings.home / KEY_FILE, "token key")
+
+
+def _workspaces(settings: Settings) -> Finding:
+    """Ask Slack about the token of every workspace that installed the app."""
+    from bot.slack.token_store import open_installations
+
+    store, _ = open_installations(settings)
+    try:
+        bots = store.list_bots()
+    finally:
+        store.engine.dispose()
+    refused = []
+    for bot in bots:
+        try:
+            check_bot_token(replace(settings, slack_bot_token=Secret(str(bot.bot_token))))
+        except SlackSetupError as error:
+            refused.append(f"{bot.team_id}: {error}")
+    return Finding(
+        name="workspaces",
+        ok=not refused,
+        detail="; ".join(refused) or f"{len(bots)} installed the app, and each token is good",
+        next_step="Let an admin of that workspace open /slack/install again." if refused else "",
+    )
 
 
 def _private(path: Path, name: str) -> Finding:

@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from slack_sdk.oauth.installation_store import Bot
+from slack_sdk.oauth.installation_store import Bot, Installation
 from slack_sdk.oauth.installation_store.sqlalchemy import SQLAlchemyInstallationStore
 from slack_sdk.oauth.state_store.sqlalchemy import SQLAlchemyOAuthStateStore
 
@@ -70,6 +70,15 @@ class Installations(SQLAlchemyInstallationStore):
                     table.c[name].type = EncryptedText(cipher)
         self.metadata.create_all(self.engine)
 
+    def save(self, installation: Installation) -> None:
+        """Keep an installation instead of the same workspace's earlier ones, whose tokens nobody needs any more."""
+        super().save(installation)
+        with writing(self.engine) as connection:
+            for table in (self.bots, self.installations):
+                mine = (table.c.client_id == self.client_id, table.c.team_id == installation.team_id)
+                newest = sa.select(sa.func.max(table.c.id)).where(*mine).scalar_subquery()
+                connection.execute(sa.delete(table).where(*mine, table.c.id != newest))
+
     def list_bots(self) -> tuple[Bot, ...]:
         """The newest bot of every workspace."""
         with reading(self.engine) as connection:
@@ -84,8 +93,7 @@ class Installations(SQLAlchemyInstallationStore):
         mine = (self.bots.c.client_id == self.client_id, self.bots.c.team_id == team)
         query = sa.select(self.bots).where(*mine, self.bots.c.bot_token.is_not(None))
         with reading(self.engine) as connection:
-            newest = query.order_by(self.bots.c.installed_at.desc(), self.bots.c.id.desc()).limit(1)
-            row = connection.execute(newest).mappings().first()
+            row = connection.execute(query.order_by(self.bots.c.id.desc()).limit(1)).mappings().first()
         return None if row is None else self.build_bot_entity(row)
 
     def remove_team(self, team: str) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
+from slack_sdk.oauth.installation_store import Installation
 
 from bot.database import open_database
 from bot.doctor import Check, Report, examine
 from bot.inbox import Inbox, Received
 from bot.playground.process import start_playground
-from bot.settings import Settings, write_slack_file
+from bot.settings import Settings, load_settings, write_slack_file
 from bot.slack.manifest import scopes_of
+from bot.slack.token_store import open_installations
 from knowledge.database import writing
 from knowledge.embed import Embedder
 from knowledge.tables import generation
@@ -230,6 +233,32 @@ class TestSlack:
         found = check(look(tmp_path, environment), "token key")
         assert not found.ok
         assert found.next_step.startswith("chmod 600")
+
+    def test_the_token_of_each_workspace_is_asked_about(self, tmp_path: Path) -> None:
+        (tmp_path / "lorekeeper.toml").write_text(
+            '[slack]\nmode = "http"\npublic_url = "https://lore.example.com"\n', encoding="utf-8"
+        )
+        replies = REPLIES | {"auth.test xoxb-gone": {"ok": False, "error": "account_inactive"}}
+        with slack_double(replies) as slack:
+            environment = {
+                "SLACK_CLIENT_ID": "1.2",
+                "SLACK_CLIENT_SECRET": "s",
+                "SLACK_SIGNING_SECRET": "8f742231b10e8888abcd",
+                "SLACK_API_URL": slack.url,
+            }
+            store, _ = open_installations(load_settings(environment, tmp_path))
+            assert "0 installed" in check(look(tmp_path, environment), "workspaces").detail
+            for team, token in (("T1", "xoxb-good"), ("T2", "xoxb-gone")):
+                store.save(
+                    Installation(app_id="A1", team_id=team, user_id="U", bot_token=token, bot_id="B", bot_user_id="UB")
+                )
+            store.engine.dispose()
+            found = check(look(tmp_path, environment), "workspaces")
+            assert not found.ok
+            assert found.detail.startswith("T2: ")
+            assert "T1" not in found.detail
+            environment["LOREKEEPER_TOKEN_KEY"] = Fernet.generate_key().decode()
+            assert "encrypted with another key" in check(look(tmp_path, environment), "workspaces").detail
 
     def test_tokens_that_others_may_read_are_found(self, tmp_path: Path) -> None:
         write_slack_file(tmp_path / "slack.env", {"SLACK_APP_TOKEN": "xapp-1"})

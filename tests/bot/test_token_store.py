@@ -125,7 +125,8 @@ def test_workspaces_are_apart_and_the_newest_installation_counts(tmp_path: Path)
     store.save(installation("T1", "xoxb-new", at=2000.0))
     store.save(installation("T2", "xoxb-two"))
     assert {bot.team_id: bot.bot_token for bot in store.list_bots()} == {"T1": "xoxb-new", "T2": "xoxb-two"}
-    assert store.remove_team("T1") == 4
+    assert store.count_team("T1") == 2  # the earlier token is not kept
+    assert store.remove_team("T1") == 2
     assert store.count_team("T1") == 0
     assert store.find_team("T1") is None
     assert store.count_team("T2") == 2
