@@ -6,6 +6,7 @@ document, and nobody else. Knows SQL and files, not Slack.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from knowledge.store import StoredSource, add_source, find_source
 FOLDER = "saved"
 SOURCE_NAME = "Saved by the team"
 _FILE = re.compile(r"note-(\d+)\.md")
+_AUTHOR = re.compile(r'^author: "[^"\n]*"\n', re.MULTILINE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -39,6 +41,12 @@ class SavedNote:
     permalink: str
     audience: str
     created_at: datetime
+
+    @property
+    def version(self) -> str:
+        """Another one once somebody saved the message again: what is approved must be what was read."""
+        content = json.dumps([self.title, self.text, self.audience, self.permalink])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def pending_notes(engine: sa.Engine, team: str) -> tuple[SavedNote, ...]:
@@ -84,11 +92,28 @@ def remove_orphans(engine: sa.Engine, home: Path) -> int:
     return len(orphans)
 
 
+def remove_authors(engine: sa.Engine, home: Path) -> int:
+    """Take the author out of the files of people who were forgotten; returns out of how many."""
+    note = tables.saved_note
+    query = sa.select(note.c.id, note.c.audience).where(note.c.state == "approved", note.c.user == "")
+    with reading(engine) as connection:
+        rows = connection.execute(query).all()
+    changed = 0
+    for row in rows:
+        path = home / FOLDER / _folder_name(row.audience) / f"note-{row.id}.md"
+        text = path.read_text("utf-8") if path.exists() else ""
+        without = _AUTHOR.sub("", text, count=1)
+        if without != text:
+            _write(path, without)
+            changed += 1
+    return changed
+
+
 def notes_job(engine: sa.Engine, home: Path) -> Job:
-    """The job that does so."""
+    """The job that keeps the files in step with the rows."""
 
     def work() -> str:
-        return f"{remove_orphans(engine, home)} files of removed notes removed"
+        return f"{remove_orphans(engine, home)} files removed, {remove_authors(engine, home)} authors forgotten"
 
     return Job(name="notes", interval=timedelta(minutes=10), work=work)
 

@@ -155,12 +155,9 @@ def _notes(content: AdminContent) -> list[Block]:
         said = shorten(clean(note.text).strip(), _LONGEST_TEXT)
         origin = (text(f"\n{words.ADMIN_NOTE_BY} "), person(note.user), text(" · "), channel_name(note.channel))
         blocks.append(paragraph(text(f"{title}\n", bold=True), text(said), *origin))
-        blocks.append(
-            actions(
-                button(words.ADMIN_NOTE_APPROVE, APPROVE_ACTION, str(note.id), style="primary"),
-                button(words.ADMIN_NOTE_REJECT, REJECT_ACTION, str(note.id)),
-            )
-        )
+        value = note_value(note)
+        approve = button(words.ADMIN_NOTE_APPROVE, APPROVE_ACTION, value, style="primary")
+        blocks.append(actions(approve, button(words.ADMIN_NOTE_REJECT, REJECT_ACTION, value)))
     rest = len(content.notes) - MOST_NOTES
     if rest > 0:
         blocks.append(note_block(words.HOME_MORE_SOURCES.format(count=rest)))
@@ -169,6 +166,11 @@ def _notes(content: AdminContent) -> list[Block]:
     if content.hidden_notes:
         blocks.append(note_block(words.admin_hidden(content.hidden_notes)))
     return blocks
+
+
+def note_value(note: SavedNote) -> str:
+    """What names a note, as it was shown, in its buttons."""
+    return f"{note.id}:{note.version}"
 
 
 def _curated(entries: Sequence[Curated]) -> list[Block]:

@@ -169,10 +169,10 @@ class AdminPage:
         return [one for one in list_curated(self.parts.engine) if audience.may_read(one.audience)]
 
     def _note(self, user: str, action: Mapping[str, Any]) -> SavedNote | None:
-        """The note that was pressed, where it still waits and this admin may read it."""
+        """The note that was pressed, where it still waits as it was shown and this admin may read it."""
         audience = self._audience(user)
         notes = pending_notes(self.parts.engine, self.parts.team)
-        found = (note for note in notes if str(note.id) == action.get("value"))
+        found = (note for note in notes if page.note_value(note) == action.get("value"))
         return next((note for note in found if audience.may_read(note.audience)), None)
 
     def _read_now(self, name: str, source_id: str) -> None:

@@ -66,7 +66,7 @@ SCOPES = {
     "chat:write": "every answer",
     "commands": "/lore and the shortcuts in the message menu",
     "files:read": "reading files that are attached to a question",
-    "files:write": "the picture of feedback over time on the home page",
+    "files:write": "sending people their own data as a file, and the picture of votes on the home page",
     "groups:history": "follow-ups in private channels",
     "groups:read": "knowing which private channels a person is in",
     "im:history": "questions in direct messages",

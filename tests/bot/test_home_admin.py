@@ -26,7 +26,7 @@ from bot.playground import blocks as playground_blocks
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack import words
 from bot.slack.gateway import SlackBot
-from bot.slack.home_admin import AdminContent, AdminSource, admin_view, without_picture
+from bot.slack.home_admin import AdminContent, AdminSource, admin_view, note_value, without_picture
 from knowledge import tables as knowledge_tables
 from knowledge.database import writing
 from knowledge.store import add_source, list_sources
@@ -273,14 +273,29 @@ def test_an_approved_note_is_read_at_once_and_a_rejected_one_never(
     page = turned_over(ada)
     assert "Lunch is at noon." in page
     assert "Nobody else's business." not in page
-    first, second, hidden = (str(note.id) for note in pending_notes(engine, TEAM))
+    first, second, hidden = (note_value(note) for note in pending_notes(engine, TEAM))
     assert words.ADMIN_NOTE_APPROVED in ada.use_and_see("home_note_approve", value=first)
     assert words.ADMIN_NOTE_REJECTED in ada.use_and_see("home_note_reject", value=second)
     wait_until(lambda: read == ["Saved by the team"])
     assert [source.name for source in list_sources(engine)] == ["Saved by the team"]
     (file,) = (tmp_path / "home" / "saved").glob("*/*.md")
     assert "Lunch is at noon." in file.read_text("utf-8")
-    assert [str(note.id) for note in pending_notes(engine, TEAM)] == [hidden]
+    assert [note_value(note) for note in pending_notes(engine, TEAM)] == [hidden]
+
+
+def test_a_note_that_changed_since_it_was_shown_is_not_approved(start: Start, engine: sa.Engine) -> None:
+    """S1: what is approved is what was read."""
+    ada = start()
+    save_note(engine, "1.1", "Lunch is at noon.")
+    turned_over(ada)
+    (note,) = pending_notes(engine, TEAM)
+    with writing(engine) as connection:
+        connection.execute(sa.update(tables.saved_note).values(text="Lunch is at midnight."))
+    page = ada.use_and_see("home_note_approve", value=note_value(note))
+    assert words.ADMIN_GONE in page
+    assert "Lunch is at midnight." in page
+    assert len(pending_notes(engine, TEAM)) == 1
+    assert list_sources(engine) == ()
 
 
 def test_a_standing_answer_is_removed(start: Start, engine: sa.Engine) -> None:
