@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import sqlalchemy as sa
 
 from bot import tables
+from bot.notes import FOLDER
 from bot.privacy import checkpoint, delete_own_words, write_receipt
+from knowledge import tables as knowledge_tables
 from knowledge.database import writing
+from knowledge.store import drop_unused_vectors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +55,8 @@ class ForgottenQuestion:
     """Channel and ts of each."""
     runs: tuple[int, ...]
     """Inbox rows that are worked on for it right now."""
+    notes: tuple[int, ...]
+    """Ids of the notes that were saved from it."""
     removed: Removed
 
 
@@ -69,13 +75,14 @@ def forget_question(engine: sa.Engine, team: str, channel: str, ts: str) -> Forg
         ids = [row.id for row in found]
         messages = _messages(connection, ids, found)
         runs = _withdraw_revisions(connection, ids)
-        removed = _remove(connection, channel, ts, ids, len(messages))
+        notes = _remove_notes(connection, channel, ts, ids)
+        removed = _remove(connection, channel, ts, ids, messages=len(messages), notes=len(notes))
         if removed.turns or removed.notes or any(row.state != "withdrawn" for row in found):
             write_receipt(connection, team, "question", asdict(removed))
         else:
             removed = Removed()
     checkpoint(engine)
-    return ForgottenQuestion(answer_ids=tuple(ids), messages=messages, runs=runs, removed=removed)
+    return ForgottenQuestion(answer_ids=tuple(ids), messages=messages, runs=runs, notes=tuple(notes), removed=removed)
 
 
 def remove_rows(engine: sa.Engine, answer_ids: Sequence[int]) -> None:
@@ -83,6 +90,20 @@ def remove_rows(engine: sa.Engine, answer_ids: Sequence[int]) -> None:
     with writing(engine) as connection:
         connection.execute(sa.delete(tables.answer).where(tables.answer.c.id.in_(answer_ids)))
     checkpoint(engine)
+
+
+def remove_note_documents(engine: sa.Engine, home: Path, note_ids: Sequence[int]) -> int:
+    """Remove the files and documents that approved notes had become, with chunks and vectors; returns how many."""
+    files = [path for note_id in note_ids for path in (home / FOLDER).glob(f"*/note-{note_id}.md")]
+    uris = [path.resolve().as_uri() for path in files]
+    for path in files:
+        path.unlink(missing_ok=True)
+    document = knowledge_tables.document
+    with writing(engine) as connection:
+        removed = connection.execute(sa.delete(document).where(document.c.uri.in_(uris))).rowcount
+        drop_unused_vectors(connection)
+    checkpoint(engine)
+    return removed
 
 
 def _is_open(connection: sa.Connection, team: str, channel: str, ts: str) -> bool:
@@ -125,7 +146,9 @@ def _withdraw_revisions(connection: sa.Connection, ids: Sequence[int]) -> tuple[
     return running
 
 
-def _remove(connection: sa.Connection, channel: str, ts: str, ids: Sequence[int], messages: int) -> Removed:
+def _remove(
+    connection: sa.Connection, channel: str, ts: str, ids: Sequence[int], *, messages: int, notes: int
+) -> Removed:
     answer, turn, feedback = tables.answer, tables.turn, tables.feedback
     of_ids = sa.select(answer.c.id).where(answer.c.id.in_(ids))
     conversations = sa.select(answer.c.conversation).where(answer.c.id.in_(ids))
@@ -138,7 +161,6 @@ def _remove(connection: sa.Connection, channel: str, ts: str, ids: Sequence[int]
     )
     # What later questions were understood as may hold the words of this one.
     connection.execute(sa.update(answer).where(answer.c.conversation.in_(conversations)).values(understood=""))
-    notes = _remove_notes(connection, channel, ts, ids)
     removed = Removed(
         messages=messages,
         turns=connection.execute(sa.delete(turn).where(spoken, turn.c.ts == ts)).rowcount,
@@ -169,13 +191,13 @@ def _remove(connection: sa.Connection, channel: str, ts: str, ids: Sequence[int]
     return removed
 
 
-def _remove_notes(connection: sa.Connection, channel: str, ts: str, ids: Sequence[int]) -> int:
+def _remove_notes(connection: sa.Connection, channel: str, ts: str, ids: Sequence[int]) -> Sequence[int]:
     """Remove what was saved as knowledge from the question's message, or from a message of its answer."""
     note, answer, part = tables.saved_note, tables.answer, tables.answer_part
     own = sa.select(answer.c.message_ts).where(answer.c.id.in_(ids), answer.c.message_ts.is_not(None))
     parts = sa.select(part.c.message_ts).where(part.c.answer_id.in_(ids), part.c.message_ts.is_not(None))
     saved = (note.c.ts == ts) | note.c.ts.in_(own) | note.c.ts.in_(parts)
-    return connection.execute(sa.delete(note).where(note.c.channel == channel, saved)).rowcount
+    return connection.scalars(sa.delete(note).where(note.c.channel == channel, saved).returning(note.c.id)).all()
 
 
 def _delete(connection: sa.Connection, table: sa.Table, ids: Sequence[int]) -> int:

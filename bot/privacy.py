@@ -34,7 +34,7 @@ class Forgotten:
     approved: int = 0
     """Standing answers whose question was in the person's own words."""
     notes: int = 0
-    """What they saved as knowledge and no admin had approved."""
+    """What they saved as knowledge."""
     settings: int = 0
 
 
@@ -55,7 +55,8 @@ def forget(engine: sa.Engine, user: str) -> Forgotten:
     with writing(engine) as connection:
         # Who approved and what was asked is needed before it is gone.
         approved = _forget_approvals(connection, user)
-        notes = _delete(connection, tables.saved_note, user, tables.saved_note.c.state != "approved")
+        # The file of a note names its author: `bot.notes` removes it, and the next reading the document.
+        notes = _delete(connection, tables.saved_note, user)
         settings = _delete(connection, tables.person, user)
         corrections = _count_corrections(connection, user)
         votes = _delete(connection, tables.feedback, user)
@@ -177,8 +178,8 @@ def _forget_names(connection: sa.Connection, user: str) -> None:
             connection.execute(sa.update(table).where(column == user).values({column.name: ""}))
 
 
-def _delete(connection: sa.Connection, table: sa.Table, user: str, *conditions: sa.ColumnElement[bool]) -> int:
-    return connection.execute(sa.delete(table).where(table.c.user == user, *conditions)).rowcount
+def _delete(connection: sa.Connection, table: sa.Table, user: str) -> int:
+    return connection.execute(sa.delete(table).where(table.c.user == user)).rowcount
 
 
 def _count_corrections(connection: sa.Connection, user: str) -> int:

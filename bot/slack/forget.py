@@ -10,7 +10,7 @@ from typing import Any
 from slack_bolt import App
 
 from bot.errors import SlackRefusedError, SlackSilentError
-from bot.forgetting import ForgottenQuestion, forget_question, remove_rows
+from bot.forgetting import ForgottenQuestion, forget_question, remove_note_documents, remove_rows
 from bot.slack import words
 from bot.slack.features import TeamParts, Works
 from bot.slack.feedback_form import receipt_message
@@ -43,6 +43,8 @@ class DeletedQuestions:
         if found is None or not (found.answer_ids or found.removed.anything):
             return
         self.parts.runs.cancel(found.runs)
+        if found.notes and self.parts.home is not None:
+            remove_note_documents(self.parts.engine, self.parts.home, found.notes)
         self._remove_messages(found)
         remove_rows(self.parts.engine, found.answer_ids)
         logger.info("question %s in %s was deleted; removed: %s", ts, channel, asdict(found.removed))

@@ -12,8 +12,10 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.database import open_database
-from bot.forgetting import forget_question, remove_rows
+from bot.forgetting import forget_question, remove_note_documents, remove_rows
+from bot.notes import SavedNote, approve_note
 from bot.privacy import export, forget, people_columns
+from knowledge import tables as knowledge_tables
 from knowledge.database import reading, writing
 
 ME, OTHER = "U0FORGETME", "U0OTHER"
@@ -153,6 +155,34 @@ def test_a_deleted_question_leaves_no_word_in_any_table(engine: sa.Engine) -> No
         assert len(texts) <= 1, table.name
     with reading(engine) as connection:
         assert connection.scalars(sa.select(tables.receipt.c.reason)).all() == ["question"]
+
+
+def test_the_document_of_a_note_goes_with_the_message_that_it_was_saved_from(engine: sa.Engine, tmp_path: Path) -> None:
+    fill(engine)
+    saved = SavedNote(
+        id=1, channel="C1", user=ME, title="t", text=SECRET, permalink="", audience="everyone", created_at=NOW
+    )
+    with writing(engine) as connection:
+        values = {"state": "pending", "channel": "C1", "ts": "7.1"}
+        connection.execute(sa.update(tables.saved_note).where(tables.saved_note.c.id == 1).values(**values))
+    source = approve_note(engine, tmp_path, saved, by="U0ADMIN", now=NOW)
+    assert source is not None
+    (file,) = tmp_path.glob("saved/*/note-1.md")
+    document = {"source_id": source.id, "uri": file.resolve().as_uri(), "title": "t", "content_hash": "h"}
+    with writing(engine) as connection:
+        row = {**document, "audience": "everyone", "synced_at": NOW, "id": 5}
+        connection.execute(sa.insert(knowledge_tables.document).values(**row))
+        chunk = {"id": 5, "document_id": 5, "ordinal": 0, "header": "t", "text": SECRET, "text_hash": "x"}
+        connection.execute(sa.insert(knowledge_tables.chunk).values(**chunk))
+        vector = {"text_hash": "x", "embedder": "e", "vector": b"1234"}
+        connection.execute(sa.insert(knowledge_tables.vector).values(**vector))
+    found = forget_question(engine, "T1", "C1", "7.1")
+    assert found is not None
+    assert found.notes == (1,)
+    assert remove_note_documents(engine, tmp_path, found.notes) == 1
+    assert not file.exists()
+    for table in (knowledge_tables.document, knowledge_tables.chunk, knowledge_tables.vector):
+        assert everything(engine, table) == "[]"
 
 
 def test_a_question_under_way_is_left_to_its_worker(engine: sa.Engine) -> None:
