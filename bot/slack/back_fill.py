@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,8 @@ PAUSE_SECONDS = 1.3
 _OVERLAP = timedelta(minutes=2)
 _PATIENCE_SECONDS = 70.0
 _MOST_CONVERSATIONS, _MOST_MESSAGES, _MOST_THREADS = 60, 100, 20
+# Where Slack allows one read a minute, the direct messages are looked through and little else.
+_MOST_SECONDS = 600.0
 _THREAD_LIVES = timedelta(hours=24)
 _KINDS = (("is_im", "im"), ("is_mpim", "mpim"), ("is_private", "group"))
 
@@ -38,6 +41,14 @@ class _Place:
     id: str
     kind: str
     shared: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Window:
+    oldest: str
+    """Slack's timestamp of the oldest message that counts."""
+    until: float
+    """When to stop looking, on the monotonic clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +75,13 @@ class BackFill:
         """Take in what was asked since then; returns how many questions nobody knew of."""
         with self._turn:
             oldest = max(since - _OVERLAP, datetime.now(UTC) - LONGEST_AGO)
+            window = _Window(oldest=f"{oldest.timestamp():.6f}", until=time.monotonic() + _MOST_SECONDS)
             found = 0
             try:
                 places = self._places()
                 for place in places:
-                    found += self._look(place, oldest)
-                found += self._look_into_threads({place.id: place for place in places}, oldest)
+                    found += self._look(place, window)
+                found += self._look_into_threads({place.id: place for place in places}, window)
             except (SlackSilentError, SlackRefusedError) as error:
                 logger.warning("looking for missed questions ended early: %s", error)
             if found:
@@ -96,16 +108,16 @@ class BackFill:
         places.sort(key=lambda place: (place.kind != "im", -lately.get(place.id, 0)))
         return places[:_MOST_CONVERSATIONS]
 
-    def _look(self, place: _Place, oldest: datetime) -> int:
-        messages = self._read("conversations.history", channel=place.id, oldest=_ts(oldest))
+    def _look(self, place: _Place, window: _Window) -> int:
+        messages = self._read(window, "conversations.history", channel=place.id, oldest=window.oldest)
         found = 0
         for message in reversed(messages):
             found += self._take(place, message)
-            if str(message.get("latest_reply") or "") > _ts(oldest):
-                found += self._look_into(place, str(message["ts"]), oldest)
+            if str(message.get("latest_reply") or "") > window.oldest:
+                found += self._look_into(place, str(message["ts"]), window)
         return found
 
-    def _look_into_threads(self, places: Mapping[str, _Place], oldest: datetime) -> int:
+    def _look_into_threads(self, places: Mapping[str, _Place], window: _Window) -> int:
         """Threads in which the bot was asked, and that began before: their parents are not in the history read."""
         turn = tables.turn
         query = (
@@ -113,7 +125,7 @@ class BackFill:
             .where(
                 turn.c.team == self.team,
                 turn.c.created_at > datetime.now(UTC) - _THREAD_LIVES,
-                turn.c.thread_ts < _ts(oldest),
+                turn.c.thread_ts < window.oldest,
             )
             .group_by(turn.c.channel, turn.c.thread_ts)
             .order_by(sa.func.max(turn.c.id).desc())
@@ -122,15 +134,15 @@ class BackFill:
         with reading(self.engine) as connection:
             threads = connection.execute(query).all()
         known = [(places[row.channel], row.thread_ts) for row in threads if row.channel in places]
-        return sum(self._look_into(place, thread_ts, oldest) for place, thread_ts in known)
+        return sum(self._look_into(place, thread_ts, window) for place, thread_ts in known)
 
-    def _look_into(self, place: _Place, thread_ts: str, oldest: datetime) -> int:
-        messages = self._read("conversations.replies", channel=place.id, ts=thread_ts, oldest=_ts(oldest))
+    def _look_into(self, place: _Place, thread_ts: str, window: _Window) -> int:
+        messages = self._read(window, "conversations.replies", channel=place.id, ts=thread_ts, oldest=window.oldest)
         return sum(self._take(place, message) for message in messages)
 
-    def _read(self, method: str, **arguments: Any) -> list[Mapping[str, Any]]:
-        if self.stopping.wait(self.pause_seconds):
-            raise SlackSilentError(f"{method} was not called: the bot is stopping.")
+    def _read(self, window: _Window, method: str, **arguments: Any) -> list[Mapping[str, Any]]:
+        if self.stopping.wait(self.pause_seconds) or time.monotonic() > window.until:
+            raise SlackSilentError(f"{method} was not called: the bot is stopping, or looked for long enough.")
         try:
             reply = self.delivery.repeat(method, patience_seconds=_PATIENCE_SECONDS, limit=_MOST_MESSAGES, **arguments)
         except SlackRefusedError as error:
@@ -156,7 +168,3 @@ def _messages(listed: object) -> Iterable[Mapping[str, Any]]:
 def _place(channel: Mapping[str, Any]) -> _Place:
     kind = next((kind for flag, kind in _KINDS if channel.get(flag)), "channel")
     return _Place(id=str(channel["id"]), kind=kind, shared=bool(channel.get("is_ext_shared")))
-
-
-def _ts(moment: datetime) -> str:
-    return f"{moment.timestamp():.6f}"

@@ -18,6 +18,7 @@ from bot.equipment import Equipment
 from bot.people import note_viewing
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack.gateway import SlackBot
+from bot.slack.manifest import build_manifest
 from bot.worker import Answering as AnsweringProtocol
 from knowledge.audience import channel_audience, person_audience
 from knowledge.document import Passage
@@ -48,7 +49,7 @@ PLAN = b"# Moving plan\n\nThe office moves to Harbour Street on 3 June. Boxes ar
 
 @pytest.fixture(scope="module")
 def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
+    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0, manifest=build_manifest()) as process:
         yield process
 
 

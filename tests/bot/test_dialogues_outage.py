@@ -16,6 +16,7 @@ from bot.channels import ChannelSettings, save_channel
 from bot.database import open_database
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack.gateway import SlackBot
+from bot.slack.manifest import build_manifest
 from knowledge.database import reading, writing
 from tests.bot.dialogue import (
     ADA,
@@ -38,7 +39,7 @@ TEAM = "T0PLAYGROUND"
 @pytest.fixture
 def playground() -> Iterator[PlaygroundProcess]:
     # One for each test: what one test asked would be missed by the bot of the next.
-    with start_playground(port=0, ack_seconds=1.0, time_scale=600.0) as process:
+    with start_playground(port=0, ack_seconds=1.0, time_scale=600.0, manifest=build_manifest()) as process:
         yield process
 
 

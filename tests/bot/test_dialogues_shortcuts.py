@@ -17,6 +17,7 @@ from bot.equipment import Equipment
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack import words
 from bot.slack.gateway import SlackBot
+from bot.slack.manifest import build_manifest
 from knowledge.database import reading, writing
 from tests.bot.dialogue import (
     ADA,
@@ -39,7 +40,7 @@ StartBot = Callable[..., SlackBot]
 
 @pytest.fixture(scope="module")
 def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
+    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0, manifest=build_manifest()) as process:
         yield process
 
 

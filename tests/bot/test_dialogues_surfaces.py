@@ -22,6 +22,7 @@ from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack import words
 from bot.slack.directory import Directory
 from bot.slack.gateway import SlackBot
+from bot.slack.manifest import build_manifest
 from bot.slack.parse import ReactionChange
 from knowledge.database import reading
 from tests.bot.dialogue import (
@@ -46,7 +47,7 @@ PROMPTS = "assistant.threads.setSuggestedPrompts"
 
 @pytest.fixture(scope="module")
 def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
+    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0, manifest=build_manifest()) as process:
         yield process
 
 
@@ -56,7 +57,7 @@ def workspace(playground: PlaygroundProcess) -> Iterator[Workspace]:
     workspace.act("faults", clear=True)
     workspace.act("clear_traffic")
     yield workspace
-    workspace.act("features", agent=True, surface="agent")
+    workspace.act("features", agent=True)
 
 
 @pytest.fixture
@@ -167,24 +168,28 @@ def test_without_the_agent_feature_the_greeting_has_the_examples_and_nobody_asks
     assert len(workspace.ledger("call", PROMPTS)) == 1
 
 
-def test_the_older_assistant_pane_is_greeted_prompted_and_named(
-    workspace: Workspace, start_bot: StartBot, engine: sa.Engine
-) -> None:
+def test_the_older_assistant_pane_is_greeted_prompted_and_named(engine: sa.Engine) -> None:
+    """M3: the container of workspaces that have no agents yet, with the manifest for it."""
     add(engine, "handbook", "Handbook", ["Parental leave"])
-    workspace.act("features", surface="assistant")
-    answering = ScriptedAnswering()
-    start_bot(answering)
-    thread_ts = workspace.act("open_home", user=ADA, tab="messages")["thread_ts"]
-    wait_until(lambda: is_worked_off(engine, "greeting", 1))
-    (greeting,) = posts(workspace)
-    assert greeting["thread_ts"] == thread_ts
-    (prompts,) = workspace.ledger("call", PROMPTS)
-    assert prompts["request"]["thread_ts"] == thread_ts
-    workspace.say(ADA, ADAS_DM, "how long is parental leave?", thread_ts=thread_ts)
-    wait_until(lambda: len(answering.asked) == 1)
-    wait_until(lambda: is_worked_off(engine, "greeting", 2))
-    (title,) = workspace.ledger("call", "assistant.threads.setTitle")
-    assert (title["request"]["title"], title["status"]) == ("how long is parental leave?", "ok")
+    manifest = build_manifest(surface="assistant")
+    with start_playground(port=0, ack_seconds=1.0, surface="assistant", manifest=manifest) as process:
+        workspace, answering = Workspace(process), ScriptedAnswering()
+        with SlackBot(engine, answering, options(process), link=link, version=lambda: "scripted-1") as bot:
+            wait_until(lambda: bot.ready)
+            thread_ts = workspace.act("open_home", user=ADA, tab="messages")["thread_ts"]
+            wait_until(lambda: is_worked_off(engine, "greeting", 1))
+            (greeting,) = posts(workspace)
+            assert greeting["thread_ts"] == thread_ts
+            (prompts,) = workspace.ledger("call", PROMPTS)
+            assert prompts["request"]["thread_ts"] == thread_ts
+            workspace.act("context", user=ADA, channel=LEADS)
+            workspace.say(ADA, ADAS_DM, "how long is parental leave?", thread_ts=thread_ts)
+            workspace.answers(ADAS_DM, thread_ts)
+            # The greeting, new prompts for what Ada looks at now, and the title.
+            wait_until(lambda: is_worked_off(engine, "greeting", 3))
+            (title,) = workspace.ledger("call", "assistant.threads.setTitle")
+            assert (title["request"]["title"], title["status"]) == ("how long is parental leave?", "ok")
+            assert [question.text for question in answering.asked] == ["how long is parental leave?"]
 
 
 # Follow-ups and leaving
