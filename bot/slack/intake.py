@@ -224,8 +224,10 @@ class Intake:
         answered = sa.select(table.c.id).where(
             table.c.team == deleted.team, table.c.channel == deleted.channel, table.c.question_ts == deleted.ts
         )
+        note = tables.saved_note
+        saved = sa.select(note.c.id).where(note.c.channel == deleted.channel, note.c.ts == deleted.ts)
         with reading(self.engine) as connection:
-            if connection.scalar(answered) is None:
+            if not connection.scalar(sa.select(answered.exists() | saved.exists())):
                 return
         self.inbox.put(
             Received(

@@ -277,7 +277,7 @@ def forgot(removed: Mapping[str, int]) -> str:
         "notes": ("saved note", "saved notes"),
     }
     parts = [f"{count} {names[name][count != 1]}" for name, count in removed.items() if count]
-    return f"You deleted your question, so this went with it: {', '.join(parts)}." if parts else FORGOT_DONE
+    return f"You deleted your message, so this went with it: {', '.join(parts)}." if parts else FORGOT_DONE
 
 
 def shared(question: str) -> str:
@@ -443,7 +443,9 @@ FORGET_UNDER_WAY = "Thank you. I'm removing it now and will tell you in a moment
 FORGET_CLOSE = "Close"
 
 
-# Delivery: while a question waits and an answer grows
+# Delivery: while a question waits, while an answer grows, and what is too long
+REST_FOLLOWS = "The rest of this answer is in the file below."
+REST_TITLE = "The rest of the answer"
 
 
 def waiting_for(ahead: int, seconds: float | None) -> str:

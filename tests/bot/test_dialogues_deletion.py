@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_a_deleted_question_takes_its_answer_and_memory_along_and_leaves_a_recei
     assert b"zanzibarians" in on_disk(engine)
     workspace.act("delete", user=BEN, channel=HELP, ts=ts)
     wait(lambda: any("went with it" in text for text in workspace.whispers(BEN)))
-    assert workspace.bot_messages(HELP, ts) == [] or not workspace.playground
+    assert workspace.bot_messages(HELP, ts) == []
     for table in (tables.turn, tables.answer, tables.citation, tables.feedback, tables.answer_revision):
         assert rows(engine, table) == [], table.name
     assert not any(rows(engine, tables.inbox.c.payload)[0].values())
@@ -137,6 +138,22 @@ def test_a_message_that_was_never_a_question_changes_nothing(
     workspace.answers(HELP, workspace.say(BEN, HELP, f"{BOT} second?"))
     assert rows(engine, tables.receipt) == []
     assert len(rows(engine, tables.turn)) == 4
+
+
+def test_a_note_goes_with_the_message_that_it_was_saved_from(
+    workspace: Workspace, start_bot: StartBot, engine: sa.Engine
+) -> None:
+    """N2."""
+    start_bot(ScriptedAnswering())
+    ts = workspace.say(BEN, HELP, "The door code is written on the whiteboard.")
+    with writing(engine) as connection:
+        place = {"team": "T0PLAYGROUND", "channel": HELP, "ts": ts, "user": CHLOE, "audience": EVERYONE}
+        words = {"title": "Door", "text": "The door code is written on the whiteboard."}
+        connection.execute(sa.insert(tables.saved_note).values(**place, **words, created_at=datetime.now(UTC)))
+    workspace.act("delete", user=BEN, channel=HELP, ts=ts)
+    wait(lambda: any("1 saved note" in text for text in workspace.whispers(BEN)))
+    assert rows(engine, tables.saved_note) == []
+    assert b"whiteboard" not in on_disk(engine)
 
 
 def test_where_slack_is_silent_the_words_go_at_once_and_the_message_later(
