@@ -21,6 +21,7 @@ from bot.slack.channel_form import (
     channel_form,
     channel_refused,
     channel_saved,
+    form_channel,
     parse_channel_form,
 )
 from bot.slack.features import TeamParts
@@ -38,6 +39,8 @@ class ChannelConfig:
     """Takes the channel form; may be called from several threads."""
 
     parts: TeamParts
+    refresh: Callable[[str], None] = lambda _user: None
+    """Shows a person the home page anew, from where they opened the form."""
 
     def listen(self, app: App) -> None:
         """Connect the form."""
@@ -55,7 +58,7 @@ class ChannelConfig:
     def submit(self, ack: Ack, body: Mapping[str, Any]) -> None:
         """Keep what the form says, or say at the field what is wrong with it."""
         user, view = str(body["user"]["id"]), body["view"]
-        channel = str(view.get("private_metadata") or "")
+        channel, from_home = form_channel(view)
         if not is_channel(channel) or not admins_of(self.parts).is_admin(user):
             ack(response_action="update", view=channel_refused(words.ADMINS_ONLY))
             return
@@ -67,16 +70,19 @@ class ChannelConfig:
         save_channel(self.parts.engine, self.parts.team, channel, settings, changed_by=user)
         logger.info("%s changed the settings of %s", user, channel)
         ack(response_action="update", view=channel_saved(channel))
+        if from_home:
+            self.refresh(user)
 
 
-def open_channel_form(parts: TeamParts, trigger_id: str, channel: str, user: str) -> bool:
+def open_channel_form(parts: TeamParts, trigger_id: str, channel: str, user: str, *, from_home: bool = False) -> bool:
     """Open the form for one channel, or say why not, within the trigger's three seconds; False where nothing opened."""
     if not is_channel(channel):
         return open_view(parts, trigger_id, channel_refused(words.CHANNEL_FORM_NOT_HERE))
     view = channel_refused(words.ADMINS_ONLY)
     if admins_of(parts).is_admin(user):
         settings = load_channel(parts.engine, parts.team, channel)
-        view = channel_form(channel, settings, sources_of_channel(parts.engine, channel))
+        sources = sources_of_channel(parts.engine, channel)
+        view = channel_form(channel, settings, sources, from_home=from_home)
     return open_view(parts, trigger_id, view)
 
 

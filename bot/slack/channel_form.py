@@ -38,6 +38,7 @@ LONGEST_INSTRUCTIONS = 1_000
 LEAST_CONFIDENCE, MOST_CONFIDENCE = 50, 100
 _SWITCHES: Final = ("disabled", "ephemeral", "auto_answer", "allow_external")
 _ALL, _CHOSEN = "all", "chosen"
+_FROM_HOME: Final = " home"
 _MOST_OPTIONS = 100
 
 
@@ -49,7 +50,9 @@ class SourceChoice:
     name: str
 
 
-def channel_form(channel: str, settings: ChannelSettings, sources: tuple[SourceChoice, ...]) -> Block:
+def channel_form(
+    channel: str, settings: ChannelSettings, sources: tuple[SourceChoice, ...], *, from_home: bool = False
+) -> Block:
     """Build the form; `sources` are those that this channel may read from."""
     blocks = [
         paragraph(text(f"{words.CHANNEL_FORM_ABOUT} "), channel_name(channel)),
@@ -77,8 +80,14 @@ def channel_form(channel: str, settings: ChannelSettings, sources: tuple[SourceC
         close=words.FORM_CANCEL,
         submit=words.CHANNEL_FORM_SAVE,
         callback=CHANNEL_CALLBACK,
-        metadata=channel,
+        metadata=f"{channel}{_FROM_HOME if from_home else ''}",
     )
+
+
+def form_channel(view: Mapping[str, Any]) -> tuple[str, bool]:
+    """The channel that a form is about, and whether it was opened from the home page."""
+    metadata = str(view.get("private_metadata") or "")
+    return metadata.removesuffix(_FROM_HOME), metadata.endswith(_FROM_HOME)
 
 
 def parse_channel_form(view: Mapping[str, Any], known_sources: frozenset[str]) -> ChannelSettings | FormErrors:

@@ -80,12 +80,13 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
     from bot.slack.shortcuts import Shortcuts
     from bot.slack.votes import Votes
 
+    admins_side = admin_page(parts)
     return (
         *answer_features(parts),
         Votes(engine=parts.engine, delivery=parts.delivery, link=parts.link, is_bot=parts.directory.is_bot),
         HomePage(parts=parts),
-        admin_page(parts),
-        ChannelConfig(parts=parts),
+        admins_side,
+        ChannelConfig(parts=parts, refresh=admins_side.publish),
         Greeter(parts),
         Commands(parts=parts),
         Shortcuts(parts),

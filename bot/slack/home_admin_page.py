@@ -122,7 +122,7 @@ class AdminPage:
         ack()
         action = body["actions"][0]
         channel = str(action.get("selected_conversation") or action.get("value") or "")
-        open_channel_form(self.parts, str(body["trigger_id"]), channel, str(body["user"]["id"]))
+        open_channel_form(self.parts, str(body["trigger_id"]), channel, str(body["user"]["id"]), from_home=True)
 
     def _sync(self, user: str, action: Mapping[str, Any]) -> str:
         source = tables.source
