@@ -31,7 +31,8 @@ from bot.conversation import (
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Inbox, Lease
 from bot.slack.deliver import Delivery, Mark, Place
-from bot.slack.render import Block, RenderedMessage, render_answer, render_sentence
+from bot.slack.render import MOST_MESSAGES, Block, RenderedMessage, render_answer, render_sentence
+from bot.slack.rest_file import share, stage
 from bot.slack.stream import AnswerStream
 from bot.turn import Incoming, Visibility
 from knowledge.database import reading, writing
@@ -47,6 +48,9 @@ _UNSHOWABLE = frozenset(
 )
 # So often an answer for one person alone is shown, where the bot ends before it could note that.
 MOST_WHISPERS = 3
+_MOST_WHISPERED = 12
+# The number of the file among an answer's messages.
+_FILE = 1_000
 # Our clock and Slack's may differ by this much.
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -83,25 +87,30 @@ class Sending:
         if row.state == "placeholder_intent" and row.message_ts is None and not parts:
             parts = (AnswerPart(part=0, message_ts=None, intent_at=row.state_at),)
         for known in parts:
-            if known.message_ts is None:
+            if known.message_ts is None and known.part != _FILE:
                 messages.resolve(known)
         with reading(self.engine) as connection:
             return read_answer(connection, row.id)
 
     def send(self, lease: Lease, row: AnswerRow, incoming: Incoming, stream: AnswerStream | None = None) -> None:
         """Show the stored end of it in the thread, and finish."""
+        if row.visibility == "ephemeral":
+            self._whisper(lease, row, incoming)
+            return
         place = place_of(incoming)
         messages = self.messages(lease, row, incoming)
         message, source = self._render(row)
-        if row.visibility == "ephemeral":
-            self._whisper(lease, row, incoming, message)
-            return
+        file_id = stage(self.delivery, _file_name(row), message.rest) if message.rest else None
+        if file_id is not None:
+            message, source = self._render(row, rest_follows=True)
         if row.message_ts is None:
             messages.post(0, message)
         elif stream is None or not stream.finish(message, source):
             self._update(place, row.message_ts, message, messages.mark(0))
         self.at_edge("final_shown")
         self._send_parts(messages, row, place, message)
+        if file_id is not None and not messages.share(file_id):
+            self._send_parts(messages, row, place, self._render(row)[0], again=True)
         self._finish(lease, row)
         self.end_presence(place)
 
@@ -116,8 +125,9 @@ class Sending:
             set_state(connection, row.id, "final_sent")
             self.inbox.finish(connection, lease)
 
-    def _whisper(self, lease: Lease, row: AnswerRow, incoming: Incoming, message: RenderedMessage) -> None:
+    def _whisper(self, lease: Lease, row: AnswerRow, incoming: Incoming) -> None:
         """Show it to the asker alone: nobody can look whether it is there, so after a crash it is shown again."""
+        message, _ = self._render(row, most_messages=_MOST_WHISPERED)
         with writing(self.engine) as connection:
             self.inbox.hold(connection, lease)
             set_way(connection, row.id, "ephemeral")
@@ -134,29 +144,39 @@ class Sending:
         with reading(self.engine) as connection:
             parts = load_parts(connection, row.id)
         for ts in (row.message_ts, *(known.message_ts for known in parts)):
-            if ts is not None:
+            if ts:
                 self.delivery.delete(place.channel, ts)
         with writing(self.engine) as connection:
             for known in parts:
                 drop_part(connection, row.id, known.part)
 
-    def drop_parts(self, row: AnswerRow, channel: str, *, first: int) -> None:
-        """Remove the further messages of an answer from one number on."""
+    def drop_parts(self, row: AnswerRow, channel: str, *, first: int, file: bool = True) -> None:
+        """Remove the further messages of an answer from one number on, and its file."""
         with reading(self.engine) as connection:
             surplus = [known for known in load_parts(connection, row.id) if known.part >= first]
+        surplus = [known for known in surplus if file or known.part != _FILE]
         for known in surplus:
-            if known.message_ts is not None:
+            if known.message_ts:
                 self.delivery.delete(channel, known.message_ts)
             with writing(self.engine) as connection:
                 drop_part(connection, row.id, known.part)
 
-    def _render(self, row: AnswerRow) -> tuple[RenderedMessage, str]:
+    def _render(
+        self, row: AnswerRow, *, rest_follows: bool = False, most_messages: int = MOST_MESSAGES
+    ) -> tuple[RenderedMessage, str]:
         """The finished message, and the Markdown that it was made of; none where it is no answer."""
         saved = load_saved(self.engine, row.id)
         if saved.answer is None:
             return render_sentence(saved.sentence), ""
-        tail = self.tail(row.id, row.visibility)
-        return render_answer(saved.answer, link=self.link, feedback_value=str(row.id), tail=tail), saved.answer.text
+        message = render_answer(
+            saved.answer,
+            link=self.link,
+            feedback_value=str(row.id),
+            tail=self.tail(row.id, row.visibility),
+            rest_follows=rest_follows,
+            most_messages=most_messages,
+        )
+        return message, saved.answer.text
 
     def _update(self, place: Place, ts: str, message: RenderedMessage, mark: Mark) -> None:
         try:
@@ -168,7 +188,9 @@ class Sending:
             logger.exception("Slack cannot show the blocks of %s in %s", ts, place.channel)
             self.delivery.update(place.channel, ts, RenderedMessage(text=message.text), mark=mark)
 
-    def _send_parts(self, messages: AnswerMessages, row: AnswerRow, place: Place, message: RenderedMessage) -> None:
+    def _send_parts(
+        self, messages: AnswerMessages, row: AnswerRow, place: Place, message: RenderedMessage, *, again: bool = False
+    ) -> None:
         """What does not fit into the first message follows it; what an earlier text needed beyond that goes."""
         with reading(self.engine) as connection:
             standing = {known.part: known.message_ts for known in load_parts(connection, row.id)}
@@ -178,7 +200,7 @@ class Sending:
                 messages.post(part, further)
             else:
                 self._update(place, ts, further, messages.mark(part))
-        self.drop_parts(row, place.channel, first=len(message.overflow) + 1)
+        self.drop_parts(row, place.channel, first=len(message.overflow) + 1, file=not message.rest or again)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,6 +253,39 @@ class AnswerMessages:
             self.sending.at_edge("posted")
         return ts
 
+    def share(self, file_id: str) -> bool:
+        """Show the file with the rest of the answer, exactly once; an earlier text's file goes.
+
+        False where Slack refuses.
+        """
+        place, delivery = place_of(self.incoming), self.sending.delivery
+        name = _file_name(self.row)
+        with reading(self.sending.engine) as connection:
+            known = [one for one in load_parts(connection, self.row.id) if one.part == _FILE]
+        if known and (found := self._find_file(known[0].intent_at)):
+            self._note(_FILE, found)
+            return True
+        for earlier in known:
+            if earlier.message_ts:
+                delivery.delete(place.channel, earlier.message_ts)
+        self.intend(_FILE, self.row.delivered_by)
+        try:
+            share(delivery, place, file_id)
+        except SlackSilentError:
+            if self._find_file(datetime.now(UTC)) is None:
+                raise
+        except SlackRefusedError as error:
+            logger.warning("the rest of answer %d could not be shared: %s", self.row.id, error)
+            return False
+        self.sending.at_edge("file_shared")
+        # Slack may take a moment to show it; where it stands matters only when it is to be removed.
+        self._note(_FILE, delivery.find_file(place, name) or "")
+        return True
+
+    def _find_file(self, intent_at: datetime) -> str | None:
+        self._wait(intent_at)
+        return self.sending.delivery.find_file(place_of(self.incoming), _file_name(self.row))
+
     def mark(self, part: int) -> Mark:
         """What tells this message from others."""
         return Mark(nonce=self.row.nonce, part=part)
@@ -251,10 +306,7 @@ class AnswerMessages:
             set_part(connection, self.row.id, part, ts)
 
     def _search(self, part: int, intent_at: datetime, way: Way) -> str | None:
-        # It may still be on its way when its sender is gone already.
-        settle = self.sending.settle_seconds
-        age = (datetime.now(UTC) - intent_at).total_seconds()
-        time.sleep(min(settle, max(0.0, settle - age)))
+        self._wait(intent_at)
         place, delivery = place_of(self.incoming), self.sending.delivery
         found = delivery.find(place, mark=self.mark(part))
         if found is not None or way != "stream":
@@ -264,13 +316,25 @@ class AnswerMessages:
         after = max(self.incoming.ts, _slack_ts(intent_at - _CLOCKS_DIFFER))
         return delivery.find_orphan(place, author=self.sending.author, after=after, known=known)
 
+    def _wait(self, intent_at: datetime) -> None:
+        # It may still be on its way when its sender is gone already.
+        settle = self.sending.settle_seconds
+        age = (datetime.now(UTC) - intent_at).total_seconds()
+        time.sleep(min(settle, max(0.0, settle - age)))
+
 
 def place_of(incoming: Incoming) -> Place:
     """The thread in which a question is answered."""
     return Place(channel=incoming.channel, thread_ts=incoming.thread_ts or incoming.ts)
 
 
+def _file_name(row: AnswerRow) -> str:
+    return f"answer-{row.nonce[:12]}-{row.revision + 1}.txt"
+
+
 def _edge(part: int, way: Way) -> str:
+    if part == _FILE:
+        return "file"
     if way == "stream":
         return "roll" if part else "stream"
     return "part" if part else "placeholder"

@@ -34,6 +34,7 @@ _FORM_METHODS = frozenset(
         "chat.getPermalink",
         "conversations.info",
         "conversations.members",
+        "files.getUploadURLExternal",
         "conversations.replies",
         "files.info",
         "users.conversations",
@@ -128,6 +129,13 @@ class Delivery:
         """Look through the thread for the message with this mark."""
         for message in self._thread(place):
             if message.get("metadata") and _carries(message["metadata"], mark):
+                return str(message["ts"])
+        return None
+
+    def find_file(self, place: Place, name: str) -> str | None:
+        """Look through the thread for a message with a file of this name."""
+        for message in self._thread(place):
+            if any(file.get("name") == name for file in message.get("files") or []):
                 return str(message["ts"])
         return None
 

@@ -5,11 +5,11 @@ The numbers are Slack's and may change: they are all here. Sizes are counted as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, takewhile
 
-from bot.slack.rich_text import Listing, Piece, Preformatted, Quote, Run, Runs, Section
+from bot.slack.rich_text import Listing, Piece, Preformatted, Quote, Run, Runs, Section, Table
 
 BLOCKS_OF_MESSAGE = 50
 BLOCKS_OF_VIEW = 100
@@ -47,16 +47,26 @@ def size(piece: Piece) -> int:
     match piece:
         case Section(runs) | Quote(runs):
             return _ELEMENT + sum(map(_run_size, runs))
-        case Preformatted(text):
-            return 2 * _ELEMENT + length(text)
+        case Preformatted() | Table():
+            return 2 * _ELEMENT + length(piece.text)
         case Listing(items=items):
             return _ELEMENT + sum(_ELEMENT + sum(map(_run_size, item)) for item in items)
 
 
-def paginate(pieces: Iterable[Piece], page: int = PAGE) -> list[list[Piece]]:
-    """Distribute pieces over pages, cutting a piece only where it must be cut."""
+def text_of_blocks(blocks: object) -> int:
+    """How much text blocks hold, counted as Slack counts it for a message."""
+    if isinstance(blocks, Mapping):
+        own = blocks.get("text")
+        return (length(own) if isinstance(own, str) else 0) + sum(
+            text_of_blocks(inner) for inner in blocks.values() if not isinstance(inner, str)
+        )
+    return sum(map(text_of_blocks, blocks)) if isinstance(blocks, list | tuple) else 0
+
+
+def paginate(pieces: Iterable[Piece], page: int = PAGE, *, first: int = PAGE) -> list[list[Piece]]:
+    """Distribute pieces over pages, cutting a piece only where it must be cut; `first` is the first page's size."""
     pages: list[list[Piece]] = [[]]
-    room = page
+    room = min(first, page)
     for whole in pieces:
         rest: Piece | None = whole
         while rest is not None:
@@ -87,8 +97,21 @@ def _fit(piece: Piece, room: int, *, fresh: bool, page: int) -> tuple[Piece | No
             start = _cut_at(text, room - 2 * _ELEMENT)
             rest = text[start:].strip("\n")
             return Preformatted(text[:start].rstrip("\n") or " "), Preformatted(rest) if rest else None
+        case Table():
+            return _split_table(piece, room)
         case Listing():
             return _split_listing(piece, room)
+
+
+def _split_table(table: Table, room: int) -> tuple[Piece | None, Piece | None]:
+    """Cut between rows and repeat the header; a row that is too long for a page is cut as text."""
+    used = 2 * _ELEMENT + length(table.header)
+    ends = accumulate(length(row) + 1 for row in table.rows)
+    taken = sum(1 for _ in takewhile(lambda end: used + end <= room, ends))
+    if taken:
+        rest = table.rows[taken:]
+        return replace(table, rows=table.rows[:taken]), replace(table, rows=rest) if rest else None
+    return _fit(Preformatted(table.text), room, fresh=True, page=room)
 
 
 def _section(runs: Runs) -> Section | None:

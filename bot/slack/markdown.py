@@ -17,7 +17,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from bot.slack.inert import clean, link_spans
-from bot.slack.rich_text import CODE, PLAIN, Listing, Piece, Preformatted, Quote, Run, Runs, Section
+from bot.slack.rich_text import CODE, PLAIN, Listing, Piece, Preformatted, Quote, Run, Runs, Section, Table
 
 _STYLE_OF_TOKEN = {"strong": "bold", "em": "italic", "s": "strike"}
 _MARKER = re.compile(r"\[(\d{1,3}(?: ?, ?\d{1,3})*)\]")
@@ -184,9 +184,9 @@ class _Builder:
 
     def _table(self) -> None:
         rows, self._rows = self._rows or [], None
-        drawn = _draw_table(rows)
-        if drawn.strip():
-            self._pieces.append(Preformatted(drawn))
+        table = _draw_table(rows)
+        if table.text.strip():
+            self._pieces.append(table)
 
 
 def _inline_runs(tokens: Sequence[Token], links: Links, *, bold: bool) -> Runs:
@@ -230,7 +230,7 @@ def _finish(piece: Piece, links: Links) -> Piece:
             return Quote(_finish_runs(runs, links))
         case Listing(items=items):
             return replace(piece, items=tuple(_finish_runs(item, links) for item in items))
-        case Preformatted():
+        case Preformatted() | Table():
             return piece
 
 
@@ -294,22 +294,43 @@ def _join(runs: Iterable[Run]) -> Iterator[Run]:
         yield held
 
 
-def _draw_table(rows: Sequence[Sequence[str]]) -> str:
-    cells = [[_shorten(cell) for cell in row] for row in rows]
+def _draw_table(rows: Sequence[Sequence[str]]) -> Table:
+    cells = [[_wrap(cell) for cell in row] for row in rows]
     columns = max((len(row) for row in cells), default=0)
-    padded = [[*row, *[""] * (columns - len(row))] for row in cells]
-    widths = [max(_width(row[column]) for row in padded) for column in range(columns)]
-    lines = [
-        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in padded
-    ]
-    if len(lines) > 1:
-        lines.insert(1, "  ".join("─" * width for width in widths))
-    return "\n".join(lines)
+    padded = [[*row, *[[""]] * (columns - len(row))] for row in cells]
+    widths = [max(_width(line) for row in padded for line in row[column]) for column in range(columns)]
+    lines = [_draw_row(row, widths) for row in padded]
+    if len(lines) < 2:
+        return Table(header="", rows=tuple(lines))
+    rule = "  ".join("─" * width for width in widths)
+    return Table(header=f"{lines[0]}\n{rule}", rows=tuple(lines[1:]))
 
 
-def _shorten(cell: str) -> str:
-    return cell if len(cell) <= _WIDEST_CELL else f"{cell[: _WIDEST_CELL - 1]}…"
+def _draw_row(row: Sequence[Sequence[str]], widths: Sequence[int]) -> str:
+    """Draw the cells of a row side by side, as many lines high as the highest of them."""
+    height = max(map(len, row), default=1)
+    lines = (
+        "  ".join(
+            _pad(cell[number] if number < len(cell) else "", width) for cell, width in zip(row, widths, strict=True)
+        )
+        for number in range(height)
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _wrap(cell: str) -> list[str]:
+    """Break a cell that is too wide, after a word where there is one."""
+    lines = []
+    while len(cell) > _WIDEST_CELL:
+        end = cell.rfind(" ", 1, _WIDEST_CELL + 1)
+        end = end if end > 0 else _WIDEST_CELL
+        lines.append(cell[:end])
+        cell = cell[end:].lstrip(" ")
+    return [*lines, cell]
 
 
 def _width(text: str) -> int:

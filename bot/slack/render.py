@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from bot.slack import words
 from bot.slack.inert import citable_url, clean, escape, inert
-from bot.slack.limits import PAGE, TEXT_OBJECT, UPDATE_TEXT, paginate, shorten
+from bot.slack.limits import MESSAGE_TEXT, PAGE, TEXT_OBJECT, UPDATE_TEXT, paginate, shorten, text_of_blocks
 from bot.slack.markdown import Links, parse_markdown
 from bot.slack.rich_text import Piece, Run, Section, plain_text, to_block
 from bot.turn import Answer, Citation
@@ -35,9 +35,14 @@ GOOD_ACTION: Final = "answer_feedback_good"
 BAD_ACTION: Final = "answer_feedback_bad"
 FEEDBACK_ACTIONS: Final = (FEEDBACK_ACTION, GOOD_ACTION, BAD_ACTION)
 
-_MOST_MESSAGES = 4
-"""Of one answer; what is longer is cut with a note."""
-_LONGEST_TEXT = PAGE * _MOST_MESSAGES
+MOST_MESSAGES = 4
+"""Of one answer in a thread; what is longer goes into a file, or is cut with a note."""
+_LONGEST_TEXT = PAGE * MOST_MESSAGES
+# What is longer is not read as Markdown to its end.
+_LONGEST_MARKDOWN = 100_000
+# Of a message, for all sources together, and kept free for notes and what can be pressed.
+_SOURCES_TEXT = 6_000
+_RESERVE = 1_500
 _LONGEST_TITLE = 160
 _MOST_SOURCES = 12
 _PARTIAL_ESCAPE = re.compile(r"&[a-z]{0,3}$")
@@ -51,6 +56,8 @@ class RenderedMessage:
     text: str
     blocks: list[Block] = field(default_factory=list)
     overflow: tuple[RenderedMessage, ...] = ()
+    rest: str = field(default="", repr=False)
+    """Plain text of what all these messages have no room for."""
 
 
 def render_answer(
@@ -61,24 +68,27 @@ def render_answer(
     vote: int | None = None,
     plain_buttons: bool = False,
     tail: Sequence[Block] = (),
+    rest_follows: bool = False,
+    most_messages: int = MOST_MESSAGES,
 ) -> RenderedMessage:
     """Render a finished answer; `tail` is what further can be done with it.
 
     `link` turns a citation's uri into the address that people can open; without an http(s) address it is
     named but not linked. `vote` shows the receipt for it; `plain_buttons` is for workspaces that have no
-    feedback buttons.
+    feedback buttons. `rest_follows` says that what has no room follows as a file.
     """
-    cited = _links(answer.citations, link)
-    pages = _pages(_words_of(answer), cited)
     shown = answer.nearest if answer.abstained and not answer.citations else answer.citations
     title = words.NEAREST if shown is answer.nearest else words.SOURCES
+    sources = _source_blocks(title, shown, link)
+    room = MESSAGE_TEXT - _RESERVE - text_of_blocks(sources)
+    pages, rest = _pages(_words_of(answer), _links(answer.citations, link), room, most_messages, rest_follows)
     notes = [words.CONTINUED] if len(pages) > 1 else []
     notes += [words.STOPPED] if answer.stopped else []
     notes += [words.approved(answer.approved_by)] if answer.approved_by else []
     blocks = [
         to_block(pages[0]),
         *map(note_block, notes),
-        *_source_blocks(title, shown, link),
+        *sources,
         *([note_block(receipt(vote))] if vote else []),
         feedback_block(feedback_value, plain_buttons=plain_buttons),
         *tail,
@@ -86,7 +96,7 @@ def render_answer(
     names = [f"{citation.n}. {_name(citation)}" for citation in shown[:_MOST_SOURCES]]
     text = "\n".join([plain_text(pages[0]), *([f"{title}: {'; '.join(names)}"] if names else [])])
     overflow = tuple(RenderedMessage(text=fallback(plain_text(page)), blocks=[to_block(page)]) for page in pages[1:])
-    return RenderedMessage(text=fallback(text), blocks=blocks, overflow=overflow)
+    return RenderedMessage(text=fallback(text), blocks=blocks, overflow=overflow, rest=rest)
 
 
 def render_streaming(text: str) -> RenderedMessage:
@@ -165,13 +175,17 @@ def _words_of(answer: Answer) -> str:
     return words.ABSTAINED if answer.abstained else words.STOPPED if answer.stopped else words.EMPTY_ANSWER
 
 
-def _pages(text: str, links: Links) -> list[list[Piece]]:
-    too_long = len(text) > _LONGEST_TEXT
-    pages = paginate(parse_markdown(text[:_LONGEST_TEXT], links)) or [[Section((Run(words.EMPTY_ANSWER),))]]
-    if too_long or len(pages) > _MOST_MESSAGES:
-        pages = pages[:_MOST_MESSAGES]
-        pages[-1] = [*pages[-1], Section((Run(words.CUT, frozenset({"italic"})),))]
-    return pages
+def _pages(text: str, links: Links, room: int, most: int, rest_follows: bool) -> tuple[list[list[Piece]], str]:
+    """Cut the text into messages; what is too much for the last of them is returned as plain text."""
+    end = len(text) if len(text) <= _LONGEST_MARKDOWN else text.rfind("\n", 0, _LONGEST_MARKDOWN) + 1
+    end = end or _LONGEST_MARKDOWN
+    pages = paginate(parse_markdown(text[:end], links), first=room) or [[Section((Run(words.EMPTY_ANSWER),))]]
+    if len(pages) <= most and end == len(text):
+        return pages, ""
+    rest = "\n".join([*map(plain_text, pages[most:]), clean(text[end:])]).strip("\n")
+    note = words.REST_FOLLOWS if rest_follows else words.CUT
+    last = [*pages[most - 1], Section((Run(f"\n{note}", frozenset({"italic"})),))]
+    return [*pages[: most - 1], last], rest
 
 
 def _links(citations: Iterable[Citation], link: Callable[[str], str]) -> Links:
@@ -187,12 +201,22 @@ def _source_blocks(title: str, citations: Sequence[Citation], link: Callable[[st
         return []
     rows = [(citable_url(link(citation.uri)), citation) for citation in citations[:_MOST_SOURCES]]
     blocks: list[Block] = []
-    for linked, group in groupby(rows, key=lambda row: row[0] is not None):
+    for linked, group in groupby(_affordable(rows), key=lambda row: row[0] is not None):
         lines = [_linked_row(url, citation) if url else _plain_row(citation) for url, citation in group]
         if not blocks:
             lines.insert(0, f"*{escape(title)}*" if linked else title)
         blocks += [_context(part, mrkdwn=linked) for part in _bundles(lines)]
     return blocks
+
+
+def _affordable(rows: Iterable[tuple[str | None, Citation]]) -> list[tuple[str | None, Citation]]:
+    """Leave out the addresses for which there is no room: the source is named all the same."""
+    room, kept = _SOURCES_TEXT, []
+    for url, citation in rows:
+        size = len(escape(url)) + 2 * _LONGEST_TITLE if url else 0
+        kept.append((url if size <= room else None, citation))
+        room -= size if size <= room else 0
+    return kept
 
 
 def _linked_row(url: str, citation: Citation) -> str:

@@ -42,9 +42,23 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Preformatted:
-    """Code, and tables drawn as text."""
+    """Code."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table drawn as text; a part of one has the header again."""
+
+    header: str
+    """The lines above the rows; empty for a table of one row."""
+    rows: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines of it all."""
+        return "\n".join([self.header, *self.rows] if self.header else self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +71,7 @@ class Listing:
     offset: int
 
 
-Piece = Section | Quote | Preformatted | Listing
+Piece = Section | Quote | Preformatted | Table | Listing
 
 
 def to_block(pieces: Iterable[Piece]) -> dict[str, Any]:
@@ -76,8 +90,8 @@ def _element(piece: Piece) -> dict[str, Any]:
             return {"type": "rich_text_section", "elements": _run_elements(runs)}
         case Quote(runs):
             return {"type": "rich_text_quote", "elements": _run_elements(runs)}
-        case Preformatted(text):
-            return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": text}]}
+        case Preformatted() | Table():
+            return {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": piece.text}]}
         case Listing(items, ordered, indent, offset):
             sections = [{"type": "rich_text_section", "elements": _run_elements(item)} for item in items]
             listing: dict[str, Any] = {"type": "rich_text_list", "style": "ordered" if ordered else "bullet"}
@@ -102,8 +116,8 @@ def _plain(piece: Piece) -> str:
     match piece:
         case Section(runs) | Quote(runs):
             return "".join(run.text for run in runs)
-        case Preformatted(text):
-            return text
+        case Preformatted() | Table():
+            return piece.text
         case Listing(items, ordered, _, offset):
             signs = [f"{offset + n}." if ordered else "•" for n in range(1, len(items) + 1)]
             lines = ("".join(run.text for run in item) for item in items)

@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from bot.errors import BotError, SlackBusyError, SlackRefusedError, SlackSilentError
 from bot.inbox import LeaseLostError, WithdrawnError
 from bot.slack.deliver import Delivery, Mark, Place, Recipient
+from bot.slack.limits import MESSAGE_TEXT, length, text_of_blocks
 from bot.slack.live import Pace
 from bot.slack.render import RenderedMessage, render_status, render_streaming
 from bot.slack.stream_text import InertMarkdown, blocks_of, split_at_line
@@ -27,6 +28,8 @@ ROLL_SECONDS = 255.0
 # From then on the end of a paragraph is a good place to go on in the next message.
 _ROLL_GENTLY = 0.8
 ROLL_CHARACTERS = 9_500
+# Slack's own count is known from others' measurements only.
+_MARGIN = 200
 # The first word is not kept waiting.
 _OPEN_SECONDS = 0.05
 ROLL_BLOCKS = 40
@@ -136,7 +139,9 @@ class AnswerStream:
         more = _rest_of(source, self._fed)
         rest = self._buffer + self._inert.feed(more or "", last=True)
         whole = self._whole and not self._inert.altered and more is not None
-        fits = not message.overflow and len(self._sent) + len(rest) < ROLL_CHARACTERS
+        text = self._sent + rest
+        fits = not message.overflow and length(text) + text_of_blocks(message.blocks[1:]) < MESSAGE_TEXT - _MARGIN
+        fits = fits and length(text) <= ROLL_CHARACTERS and blocks_of(text) + len(message.blocks) <= ROLL_BLOCKS
         try:
             if whole and fits and message.blocks:
                 mark = self._messages.mark(0)
