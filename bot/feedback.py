@@ -153,13 +153,15 @@ def _remove(connection: sa.Connection, feedback_id: int) -> None:
 
 
 def _joined(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    feedback, answer, turn = tables.feedback.c, tables.answer.c, tables.turn.c
+    feedback, answer, turn, person = tables.feedback.c, tables.answer.c, tables.turn.c, tables.person.c
+    # Whoever does not want to be remembered is not read outside their thread; see bot.memory.
+    unremembered = sa.exists().where(person.team == answer.team, person.user == answer.user, person.memory.is_(False))
     asked = (turn.conversation == answer.conversation) & (turn.ts == answer.question_ts) & (turn.role == "user")
     columns = (
         *(feedback.id, feedback.answer_id, feedback.user, feedback.vote, feedback.via, feedback.reason),
         *(feedback.correction, feedback.created_at, answer.channel, answer.conversation),
-        sa.func.coalesce(turn.text, "").label("question"),
-        answer.text.label("answer"),
+        sa.case((unremembered, ""), else_=sa.func.coalesce(turn.text, "")).label("question"),
+        sa.case((unremembered, ""), else_=answer.text).label("answer"),
         *(answer.abstained, answer.version, answer.audience),
     )
     rows = tables.feedback.join(tables.answer).outerjoin(tables.turn, asked)

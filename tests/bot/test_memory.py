@@ -14,9 +14,11 @@ import sqlalchemy as sa
 from bot import tables
 from bot.conversation import load_history, load_saved, save_answer, save_user_turn
 from bot.database import open_database
+from bot.feedback import export_feedback, record_vote
 from bot.inbox import Inbox, Received
 from bot.jobs import run_due
 from bot.memory import drop_unremembered, memory_job, people_without_memory
+from bot.overview import unanswered
 from bot.people import Preferences, save_preferences
 from bot.turn import Incoming
 from knowledge.database import reading, writing
@@ -99,3 +101,12 @@ def test_the_schedule_does_it(engine: sa.Engine) -> None:
     assert run_due(engine, (job,)) == ("memory",)
     assert "secret" not in words_of(engine)
     assert job.work() == "nothing to remove"
+
+
+def test_the_words_are_not_used_outside_their_thread_before_that_either(engine: sa.Engine) -> None:
+    forgetful, other = converse(engine), converse(engine, replace(ASKED, user="U2", ts="2.1"))
+    for answer_id in (forgetful, other):
+        record_vote(engine, answer_id, "U3", -1, "button")
+    exported = {row["answer_id"]: (row["question"], row["answer"]) for row in export_feedback(engine)}
+    assert exported == {forgetful: ("", ""), other: ("secret", "the answer to secret")}
+    assert unanswered(engine, "T1", without=people_without_memory(engine, "T1"), limit=9)[0].answer_id == other
