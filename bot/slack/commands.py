@@ -30,6 +30,7 @@ from bot.slack.limits import TEXT_OBJECT, shorten
 from bot.slack.manifest import COMMAND
 from bot.slack.render import Block, RenderedMessage
 from bot.slack.reply import ReplyTo, lines, post_directly, reply
+from bot.slack.standing import refusal_for
 from bot.suggestions import known_sources
 from bot.turn import Incoming
 from knowledge.audience import Audience
@@ -129,6 +130,10 @@ class Commands:
     def work(self, payload: Mapping[str, Any]) -> None:
         """Do what one row asks for, and say what came of it."""
         to, argument = ReplyTo(**payload["to"]), str(payload["argument"])
+        told_by_gate = payload["command"] in ("sources", "status", "sync")
+        if told_by_gate and (refusal := refusal_for(self.parts, to.user)):
+            self._say(to, lines(refusal))
+            return
         match payload["command"]:
             case "ask":
                 self._ask(to, argument, payload)

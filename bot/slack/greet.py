@@ -23,6 +23,7 @@ from bot.slack.inert import clean, inert
 from bot.slack.limits import shorten
 from bot.slack.render import POST_OPTIONS, RenderedMessage
 from bot.slack.reply import lines
+from bot.slack.standing import refusal_for
 from bot.suggestions import known_sources, suggest
 from knowledge.audience import Audience
 
@@ -66,6 +67,9 @@ class Greeter:
         """Do what one row asks for."""
         user = str(payload["user"])
         channel, thread_ts = str(payload.get("channel") or ""), str(payload.get("thread_ts") or "")
+        if payload["what"] != "goodbye" and refusal_for(self._parts, user):
+            # Whoever is not answered learns of no source and of no heading, either.
+            return
         match payload["what"]:
             case "goodbye":
                 self._post(channel, thread_ts, lines(words.GOODBYE))

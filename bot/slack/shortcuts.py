@@ -12,14 +12,12 @@ from typing import Any
 
 from slack_bolt import Ack, App
 
-from bot.channels import load_channel
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease, Received
 from bot.note_suggestions import Note, suggest_note
 from bot.slack import words
 from bot.slack.commands import ask_directly, put_question
 from bot.slack.features import TeamParts
-from bot.slack.gate import SlackGate
 from bot.slack.inert import inert
 from bot.slack.intake import storable
 from bot.slack.limits import PLAIN_TEXT_INPUT, TEXT_OBJECT, shorten
@@ -27,6 +25,7 @@ from bot.slack.markup import plain_text
 from bot.slack.parse import attached_files, is_persons_message
 from bot.slack.render import Block, RenderedMessage
 from bot.slack.reply import ReplyTo, lines, reply
+from bot.slack.standing import refusal_for
 from bot.slack.thread import permalink, read_thread, with_names
 from bot.summary import Remark, Summary, summarise
 from bot.turn import AttachedFile, ChannelKind, Incoming
@@ -48,8 +47,6 @@ class Shortcuts:
 
     def __init__(self, parts: TeamParts) -> None:
         self._parts = parts
-        profiles = parts.memberships.profiles
-        self._gate = SlackGate(team=parts.team, engine=parts.engine, profiles=profiles, rules=parts.gate)
 
     def listen(self, app: App) -> None:
         """Connect the shortcuts and their forms."""
@@ -175,21 +172,9 @@ class Shortcuts:
         summary = summarise(remarks, tools.generator, tools.embedder, GenerationOptions(max_tokens=_SUMMARY_TOKENS))
         return summary_message(summary)
 
-    def _refusal(self, user: str, channel: str, root: str) -> str:
+    def _refusal(self, user: str, channel: str, ts: str) -> str:
         """Why this person gets nothing here; who may not be answered may not have the thread read, either."""
-        incoming = Incoming(
-            team=self._parts.team,
-            channel=channel,
-            channel_kind=self._kind(channel),
-            user=user,
-            ts=root,
-            thread_ts=None,
-            text="",
-            mentioned=True,
-            visibility="ephemeral",
-        )
-        refusal = self._gate(incoming, load_channel(self._parts.engine, self._parts.team, channel))
-        return refusal.text if refusal else ""
+        return refusal_for(self._parts, user, channel=channel, kind=self._kind(channel), ts=ts)
 
     def _save(self, to: ReplyTo, payload: Mapping[str, Any]) -> None:
         channel, ts = str(payload["channel"]), str(payload["ts"])

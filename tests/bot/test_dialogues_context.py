@@ -234,6 +234,21 @@ def test_without_the_thread_there_is_still_an_answer(workspace: Workspace, start
     workspace.answers(HELP, ts)
 
 
+def test_where_slack_allows_one_read_a_minute_answers_do_not_wait_for_it(
+    workspace: Workspace, start_bot: StartBot
+) -> None:
+    answering = ScriptedAnswering()
+    start_bot(answering)
+    ts = workspace.say(BEN, HELP, "The printer on floor two is broken again.")
+    workspace.act("features", history_limit=True)
+    for question in ("when does support come?", "and who pays?", "and who calls them?"):
+        workspace.say(ADA, HELP, f"{BOT} {question}", thread_ts=ts)
+    wait_until(lambda: len(answering.asked) == 3)
+    assert texts(answering, 0) == {"The printer on floor two is broken again."}
+    workspace.act("features", history_limit=False)
+    workspace.answers(HELP, ts, count=3)
+
+
 # The channel that is meant
 
 

@@ -192,6 +192,21 @@ def test_the_older_assistant_pane_is_greeted_prompted_and_named(engine: sa.Engin
             assert [question.text for question in answering.asked] == ["how long is parental leave?"]
 
 
+def test_a_guest_hears_of_no_source_by_any_way(workspace: Workspace, start_bot: StartBot, engine: sa.Engine) -> None:
+    """M14: the gate stands before greetings, prompts and lists as well."""
+    add(engine, "handbook", "Handbook", ["Parental leave"])
+    start_bot(ScriptedAnswering())
+    guest = workspace.act("create_person", name="Gus Guest", guest="multi")["user"]["id"]
+    workspace.act("invite", user=ADA, channel=HELP, invitee=guest)
+    workspace.act("open_home", user=guest, tab="messages")
+    wait_until(lambda: is_worked_off(engine, "greeting", 1))
+    assert posts(workspace) == []
+    assert workspace.ledger("call", PROMPTS) == []
+    lore(workspace, guest, "sources")
+    wait_until(lambda: len(replies(workspace)) == 1)
+    assert "handbook" not in replies(workspace)[0]
+
+
 # Follow-ups and leaving
 
 
