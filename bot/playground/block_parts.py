@@ -15,6 +15,8 @@ class Part(BaseModel):
 
 
 def shorter_than(characters: int) -> Callable[[Any], Any]:
+    """Make a check of a text object's length."""
+
     def check(text: Any) -> Any:
         if len(text.text) > characters:
             raise ValueError(f"must be less than {characters + 1} characters")

@@ -19,6 +19,7 @@ MOST_TYPED_CHARACTERS = 100_000
 
 
 def person_of(playground: Playground, body: Body) -> str:
+    """Give the person who acts; nobody acts as the bot, or as somebody who is deactivated."""
     user = str(body.get("user"))
     found = playground.workspace.users.get(user)
     if found is None or found.is_bot or found.deleted:
@@ -27,6 +28,7 @@ def person_of(playground: Playground, body: Body) -> str:
 
 
 def channel_of(playground: Playground, body: Body) -> Channel:
+    """Give the channel that is named, where the person is in it."""
     channel = playground.workspace.channels.get(str(body.get("channel")))
     if channel is None:
         raise ApiError("channel_not_found")
@@ -36,6 +38,7 @@ def channel_of(playground: Playground, body: Body) -> Channel:
 
 
 def message_of(channel: Channel, body: Body) -> JSON:
+    """Give the message that is named."""
     message = channel.messages.get(str(body.get("ts")))
     if message is None:
         raise ApiError("message_not_found")
@@ -43,6 +46,7 @@ def message_of(channel: Channel, body: Body) -> JSON:
 
 
 def own_message_of(channel: Channel, body: Body, user: str) -> JSON:
+    """Give the message that is named, where it is the person's own."""
     message = message_of(channel, body)
     if message["user"] != user:
         raise ApiError("not_your_message")
@@ -86,6 +90,7 @@ def _file(given: JSON) -> JSON:
 
 
 def object_in(body: Body, key: str) -> JSON:
+    """Give the object under a key."""
     value = body.get(key)
     if not isinstance(value, dict):
         raise ApiError("invalid_arguments", f"{key} must be an object")

@@ -70,24 +70,28 @@ def start_playground(
     manifest: Mapping[str, Any] | None = None,
 ) -> PlaygroundProcess:
     """Start a playground and wait until it answers; raises PortInUseError, or SettingsError for a broken state file."""
-    command = [sys.executable, "-m", "bot.playground", "--until-stdin-closes", "--host", host, "--port", str(port)]
-    command += [
-        "--ack-seconds",
-        str(ack_seconds),
-        "--time-scale",
-        str(time_scale),
-        "--faults",
-        json.dumps(faults or {}),
-        "--features",
-        json.dumps(features or {}),
-    ]
-    command += [] if state is None else ["--state", str(state.absolute())]
+    options = {
+        "host": host,
+        "port": port,
+        "state": None if state is None else state.absolute(),
+        "bot-token": bot_token,
+        "app-token": app_token,
+        "ack-seconds": ack_seconds,
+        "time-scale": time_scale,
+        "faults": json.dumps(faults or {}),
+        "features": json.dumps(features or {}),
+        "surface": surface,
+        "events-url": events_url,
+    }
+    command = [sys.executable, "-m", "bot.playground", "--until-stdin-closes"]
+    for name, value in options.items():
+        command += [] if value is None else [f"--{name}", str(value)]
     for documents_folder in documents:
         command += ["--documents", str(documents_folder.absolute())]
-    command += [] if surface is None else ["--surface", surface]
-    command += [] if events_url is None else ["--events-url", events_url]
-    command += [] if bot_token is None else ["--bot-token", bot_token]
-    command += [] if app_token is None else ["--app-token", app_token]
+    return _start(command, manifest)
+
+
+def _start(command: list[str], manifest: Mapping[str, Any] | None) -> PlaygroundProcess:
     with tempfile.TemporaryDirectory(prefix="playground-") as folder:
         if manifest is not None:
             described = Path(folder) / "manifest.json"
