@@ -33,12 +33,10 @@ class Directory:
         client: WebClient,
         *,
         stopping: threading.Event,
-        kept_seconds: float = _KEPT_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         quick = WebClient(token=client.token, base_url=client.base_url, timeout=_CALL_SECONDS, retry_handlers=[])
         self._delivery = Delivery(quick, stopping=stopping)
-        self._kept_seconds = kept_seconds
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
