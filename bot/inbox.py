@@ -82,6 +82,8 @@ class Waiting:
     ahead: int
     """How many questions are worked on or come before it."""
     user: str = ""
+    in_thread: bool = False
+    """Whether it was asked in a thread; else its thread begins with it."""
     told: bool = False
     """Whether the person was told a place before."""
 
@@ -262,6 +264,7 @@ class Inbox:
                 thread_ts=row.payload["thread_ts"] or row.payload["ts"],
                 ahead=place + (busy or 0),
                 user=row.user,
+                in_thread=row.payload["thread_ts"] is not None,
             )
             for place, row in enumerate(rows)
         )

@@ -41,6 +41,7 @@ from bot.slack.gate import GateRules, SlackGate
 from bot.slack.intake import Intake
 from bot.slack.live import Pace
 from bot.slack.membership import Memberships
+from bot.slack.render import render_status
 from bot.slack.stream import ROLL_SECONDS
 from bot.worker import QuestionWorker
 from knowledge.database import writing
@@ -265,9 +266,15 @@ class TeamBot:
         place = Place(channel=waiting.channel, thread_ts=waiting.thread_ts)
         measured = seconds_of_answers(self._engine)
         seconds = None if measured is None else measured * waiting.ahead / self._workers
-        self._delivery.set_status(place, doing(words.waiting_for(waiting.ahead, seconds)))
-        if not waiting.told:
-            self._delivery.begin_session(place, waiting.user)
+        text = words.waiting_for(waiting.ahead, seconds)
+        is_seen = self._delivery.set_status(place, doing(text))
+        if waiting.told:
+            return
+        self._delivery.begin_session(place, waiting.user)
+        if not is_seen:
+            # Where there are no statuses it is said once: such a message cannot be changed or taken back.
+            thread_ts = waiting.thread_ts if waiting.in_thread else None
+            self._delivery.whisper_surely(waiting.channel, thread_ts, waiting.user, render_status(text))
 
     def _clear(self, waiting: Waiting) -> None:
         place = Place(channel=waiting.channel, thread_ts=waiting.thread_ts)

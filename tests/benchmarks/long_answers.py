@@ -194,7 +194,7 @@ def plain_text(markdown: str) -> str:
     """What a reader of the Markdown reads."""
     return "".join(
         part.content
-        for token in _PARSER.parse(markdown)
+        for token in _PARSER.parse(markdown.strip())
         for part in (token.children if token.children is not None else [token])
         if token.type in ("inline", "fence", "code_block")
     )
