@@ -199,7 +199,8 @@ def _write_differently(
         warm = replace(writer.options.generation, temperature=_WARMTH, seed=secrets.randbelow(2**31))
         attempt = replace(draft, evidence=_other_evidence(draft.evidence, before) if number else draft.evidence)
         attempt.written, attempt.raw = [], []
-        made = _finished(write(attempt, replace(writer, options=replace(writer.options, generation=warm)), cancel))
+        again = replace(writer, options=replace(writer.options, generation=warm), stands=before != NOT_FOUND)
+        made = _finished(write(attempt, again, cancel))
         if made.stopped or made.abstained or not _says_the_same(made.text, before):
             yield Delta(text=made.text)
             yield Done(answer=made)

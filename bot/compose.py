@@ -46,6 +46,8 @@ class Writer:
     embedder: Embedder
     options: AnswerOptions
     manner: Manner
+    stands: bool = False
+    """An answer stood here already: a model that now says the text does not answer is not believed."""
     crosses_languages: bool = False
     """The answer is wanted in another language than the sources': words cannot be compared then, meanings can."""
 
@@ -120,7 +122,8 @@ def write(draft: Draft, writer: Writer, cancel: threading.Event | None) -> Itera
     try:
         for sentence in _sentences(draft, prompt, writer, cancel):
             if says_not_answered(sentence) and not draft.written:
-                if draft.support >= _SURE_SUPPORT and options.unsupported == "drop":
+                sure = writer.stands or draft.support >= _SURE_SUPPORT
+                if sure and options.unsupported == "drop":
                     break
                 yield Done(answer=draft.abstention(generator.version, _tokens(draft, prompt, generator)))
                 return
@@ -198,12 +201,14 @@ def _quote(draft: Draft, citer: Citer) -> str:
 
 
 def _quote_beside(draft: Draft, citer: Citer, most: int) -> str:
-    """What the sources say besides, where that speaks to the question nearly as well as what was written."""
+    """What the sources say besides: what speaks to the question nearly as well, then what stands next to the best."""
     said = draft.text()
-    best = draft.evidence[0].score
-    fitting = [item for item in draft.evidence if item.score >= _LEAST_RELEVANCE * best]
+    best = draft.evidence[0]
+    fitting = [item for item in draft.evidence if item.score >= _LEAST_RELEVANCE * best.score]
+    near = [item for item in in_reading_order(draft.evidence) if item.passage == best.passage and item not in fitting]
+    near = [item for item in near if abs(item.position - best.position) <= most]
     fresh: list[Evidence] = []
-    for item in fitting:
+    for item in (*fitting, *near):
         if len(fresh) < most and not citer.is_said(item, said) and not any(item.text in one.text for one in fresh):
             fresh.append(item)
     return f" {_QUOTING_MORE}{_in_quotes(fresh, citer)}" if fresh else ""

@@ -70,9 +70,15 @@ def test_a_detailed_answer_quotes_what_the_sources_say_besides() -> None:
         answering("Badges are issued by Maria Lopez.", library=shelf), Brief(style=Style(length="detailed"))
     )
     assert detailed.text.startswith(plain.text)
-    assert "The sources also say: “Visitor badges are issued at reception for one day.” [2]" in detailed.text
+    assert " The sources also say: “" in detailed.text
+    assert "“Visitor badges are issued at reception for one day.” [2]" in detailed.text
     assert streamed == detailed.text
     assert [item.title for item in detailed.citations] == ["Badges", "Visitors"]
+
+
+def test_a_detailed_answer_quotes_what_stands_next_to_its_evidence() -> None:
+    answer, _ = ask(answering("Badges are issued by Maria Lopez."), Brief(style=Style(length="detailed")))
+    assert answer.text.endswith("The sources also say: “Lost badges cost 15 euros.” [1]")
 
 
 def test_a_detailed_answer_still_fits_a_small_context() -> None:
@@ -230,6 +236,13 @@ def test_made_again_with_nothing_else_to_say_it_says_so() -> None:
     assert streamed == answer.text
     again, _ = ask(answering("Badges are issued by Maria Lopez."), Brief(replaces=answer.text))
     assert again.text == answer.text
+
+
+def test_made_again_an_answer_does_not_turn_into_none() -> None:
+    before = "Badges are issued by Maria Lopez. [1]"
+    answer, _ = ask(answering("The text does not say."), Brief(replaces=before))
+    assert not answer.abstained
+    assert answer.text.startswith("The sources say: “Badges are issued by Maria Lopez at the front desk.” [1]")
 
 
 def test_the_second_try_stands_on_other_evidence() -> None:
