@@ -412,6 +412,7 @@ COMMAND_HELP = (
     "`/lore sources`: what I know, and how fresh it is",
     "`/lore sync`: read the sources again now, or one of them by its name (admins)",
     "`/lore status`: how I am doing",
+    "`/lore config`: how I behave in this channel (admins)",
     "`/lore forget me`: forget everything I keep of you",
     "`/lore help`: this",
 )

@@ -15,6 +15,7 @@ from bot.slack.commands import parse_command
         ("Sources", "sources", ""),
         ("status.", "status", ""),
         ("sync", "sync", ""),
+        ("config", "config", ""),
         ("sync Our Handbook", "sync", "Our Handbook"),
         ("forget  me", "forget", ""),
         ("forget", "help", ""),

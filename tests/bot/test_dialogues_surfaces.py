@@ -284,8 +284,10 @@ def test_places_and_people_are_told_apart_and_the_unknown_is_private(
 
 def test_help_comes_at_once_and_for_unknown_words_too(workspace: Workspace, start_bot: StartBot) -> None:
     start_bot(ScriptedAnswering())
-    lore(workspace, BEN, "")
-    lore(workspace, BEN, "frobnicate")
+    for text in ("", "frobnicate"):
+        workspace.act("clear_traffic")
+        lore(workspace, BEN, text)
+        assert "`/lore sources`" in repr(workspace.ledger("ack"))
     assert posts(workspace) == []
 
 
