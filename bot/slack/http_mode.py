@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 MOST_BYTES = 2 * 1024 * 1024
 _BODY_SECONDS = 10.0
 _MOST_FIELDS = 200
+_MOST_HEADER_BYTES = 32 * 1024
+# Beyond these, callers are told to come again.
+_MOST_CONNECTIONS = 256
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 
@@ -158,6 +161,8 @@ class HttpServer:
                 server_header=False,
                 # Nothing here depends on who calls, so no header may claim it.
                 proxy_headers=False,
+                limit_concurrency=_MOST_CONNECTIONS,
+                h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
                 timeout_graceful_shutdown=round(_STOP_SECONDS) - 1,
             )
         )

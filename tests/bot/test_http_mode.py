@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -205,6 +206,18 @@ class TestRequests:
             thread.join()
         assert len(desk.taken) == 10
         assert time.monotonic() - began < 3.0
+
+    @pytest.mark.parametrize(
+        "junk", [b"\x16\x03\x01\x02\x00\x01\x00", b"POST\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000]
+    )
+    def test_what_is_no_http_is_turned_away_and_the_next_caller_is_served(
+        self, slack: SlackCaller, junk: bytes
+    ) -> None:
+        with socket.create_connection(("127.0.0.1", slack.port), timeout=10) as line:
+            line.sendall(junk)
+            answered = line.recv(1000)
+        assert b" 500 " not in answered
+        assert slack.event({"type": "app_mention"}, "T1", "Ev1").status == 200
 
     def test_only_what_there_is_is_served(self, slack: SlackCaller, desk: NotingDesk) -> None:
         assert slack.ask("GET", "/slack/events").status == 405

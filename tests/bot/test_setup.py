@@ -3,9 +3,15 @@ again, and without anybody to ask."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import stat
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,6 +185,36 @@ def test_http_mode_asks_for_the_signing_secret_and_says_how_to_go_on(terminal: T
     assert "press Verify beside the Request URL" in shown.out
     manifest = json.loads((terminal.home / "manifest.json").read_text("utf-8"))
     assert manifest["settings"]["event_subscriptions"]["request_url"] == "https://lore.example.com/slack/events"
+
+
+PROGRAM = "from bot.cli.output import ask_person; print('got', len(ask_person('Token', True)), flush=True)"
+
+
+def test_on_a_terminal_a_token_does_not_show_while_it_is_typed() -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ):
+        os.close(theirs)
+        shown = b""
+        typed = False
+        with contextlib.suppress(OSError):  # the other end closes when the program ends
+            while piece := os.read(ours, 1024):
+                shown += piece
+                if b"Token" in shown and not typed:
+                    time.sleep(0.2)  # the prompt comes before the echo is switched off
+                    os.write(ours, b"xoxb-secret\n")
+                    typed = True
+        os.close(ours)
+    assert b"got 11" in shown
+    assert b"secret" not in shown
+
+
+def test_tokens_may_come_from_another_program() -> None:
+    asked = subprocess.run(
+        [sys.executable, "-c", PROGRAM], input="xoxb-1\n", capture_output=True, text=True, check=True
+    )
+    assert asked.stdout == "got 6\n"
 
 
 class TestFile:
