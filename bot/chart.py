@@ -16,7 +16,7 @@ _WIDTH, _HEIGHT, _MARGIN, _FOOT, _HEAD = 960, 360, 40, 56, 64
 # Told apart by brightness as well as by colour.
 _GOOD, _BAD, _INK, _LINE, _PAPER = "#1d7a52", "#f2a65a", "#1d1c1d", "#d5d5d8", "#ffffff"
 _TEXT_SIZE = 20
-_LONGEST_BAR = 20
+_LONGEST_BAR = 12
 
 
 def draw_votes(weeks: Sequence[WeekVotes], good: str, bad: str) -> bytes:
@@ -49,8 +49,8 @@ def votes_as_text(weeks: Sequence[WeekVotes]) -> str:
     most = max([1, *(max(week.good, week.bad) for week in weeks)])
     digits = len(str(most))
     return "\n".join(
-        f"{week.monday:%d %b}  + {week.good:>{digits}} {_bar(week.good, most, '█')}\n"
-        f"        - {week.bad:>{digits}} {_bar(week.bad, most, '▒')}"
+        f"{week.monday:%d %b}  +{week.good:>{digits}} {_bar(week.good, most, '█'):<{_LONGEST_BAR}}"
+        f"  -{week.bad:>{digits}} {_bar(week.bad, most, '▒')}".rstrip()
         for week in weeks
     )
 

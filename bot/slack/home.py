@@ -176,7 +176,6 @@ def load_home(engine: sa.Engine, audience: Audience, *, version: str, next_runs:
 def home_view(content: HomeContent, *, now: datetime) -> Block:
     """Build the view for `views.publish`."""
     blocks = [
-        *([note_block(content.notice)] if content.notice else []),
         header(f"{words.HOME_GREETING} 👋"),
         section(words.HOME_INTRODUCTION, button(words.HOME_FOR_ADMINS, ADMIN_ACTION) if content.for_admin else None),
         header(words.HOME_HOW_TITLE),
@@ -185,7 +184,7 @@ def home_view(content: HomeContent, *, now: datetime) -> Block:
         header(words.HOME_SOURCES_TITLE),
         *([note_block(content.closed)] if content.closed else source_blocks(content.sources, now)),
         dict(DIVIDER),
-        *home_person.settings_blocks(content.preferences),
+        *home_person.settings_blocks(content.preferences, content.notice),
         dict(DIVIDER),
         note_block(words.model_line(content.version)),
     ]

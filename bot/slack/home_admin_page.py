@@ -39,7 +39,7 @@ from models.errors import ModelError
 logger = logging.getLogger(__name__)
 
 # Looked at for the few that are shown: some stand in places that an admin may not read.
-_CANDIDATES = 60
+_CANDIDATES, _MOST_PLACES = 60, 20
 
 
 class Picture:
@@ -249,13 +249,23 @@ class AdminPage:
         without = people_without_memory(parts.engine, parts.team) - {user}
         found = unanswered(parts.engine, parts.team, without=without, limit=_CANDIDATES)
         own = parts.memberships.channels_of(user)
-        seen = {channel: self._may_see(channel, own) for channel in {one.channel for one in found}}
-        shown = [one for one in found if seen[one.channel]]
-        return shown, len(found) - len(shown)
+        shown: list[Unanswered] = []
+        hidden = 0
+        seen: dict[str, bool] = {}
+        for one in found:
+            if len(shown) == page.MOST_QUESTIONS:
+                break
+            if one.channel not in seen:
+                # Each is a question to Slack: there are only so many a minute.
+                seen[one.channel] = one.channel in own or (len(seen) < _MOST_PLACES and self._is_open(one.channel))
+            if seen[one.channel]:
+                shown.append(one)
+            else:
+                hidden += 1
+        return shown, hidden
 
-    def _may_see(self, channel: str, own: frozenset[str]) -> bool:
-        if channel in own:
-            return True
+    def _is_open(self, channel: str) -> bool:
+        """Tell whether everybody in the workspace may read a channel."""
         place = self.parts.memberships.profiles.place(channel) if channel.startswith("C") else None
         return place is not None and place.public and place.shared is False
 

@@ -46,8 +46,8 @@ class OwnData:
     questions: Sequence[str] = field(default=(), repr=False)
 
 
-def settings_blocks(preferences: Preferences) -> list[Block]:
-    """How this person is answered."""
+def settings_blocks(preferences: Preferences, notice: str = "") -> list[Block]:
+    """How this person is answered, and their data; a notice stands here, where they pressed."""
     languages = [option(words.SETTINGS_LANGUAGE_AS_ASKED, _AS_ASKED)]
     languages += [option(name, code) for code, name in sorted(NAMES.items(), key=lambda item: item[1])]
     lengths = [option(words.SETTINGS_LENGTHS[length], length) for length in get_args(Length)]
@@ -55,6 +55,7 @@ def settings_blocks(preferences: Preferences) -> list[Block]:
     chosen = [name for name in _SWITCHES if getattr(preferences, name)]
     return [
         header(words.SETTINGS_TITLE),
+        *([note_block(notice)] if notice else []),
         actions(
             choice("static_select", LANGUAGE_ACTION, languages, preferences.language or _AS_ASKED),
             choice("static_select", LENGTH_ACTION, lengths, preferences.length),
