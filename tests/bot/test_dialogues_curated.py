@@ -26,7 +26,7 @@ from knowledge.document import HistoryTurn, Question
 from tests.bot.answer_dialogue import BADGES, answering, choose, opened_view, press_in_view, rows, shelve, view_calls
 from tests.bot.dialogue import ADA, ADAS_DM, BEN, BOT, GENERAL, HELP, LEADS, Workspace, link, options, wait_until
 
-StartBot = Callable[..., SlackBot]
+StartBot = Callable[..., CuratedAnswers]
 SAID = "Badges are issued by Maria Lopez."
 STANDING = "Maria Lopez at the front desk, every day from 9. [1]"
 
