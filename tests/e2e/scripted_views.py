@@ -113,12 +113,14 @@ def kitchen_blocks() -> list[Block]:
             "type": "section",
             "text": _mrkdwn(
                 "*bold* _it_ ~no~ `x &lt; y` <https://example.org/?a=1&amp;b=2|a link> :wave: <@U0ADAPARK>\n"
-                "&gt; quoted <javascript:alert(1)|not a link>\n• one\n• two\n```\ncode <https://example.org|example.org>\n```"
+                "&gt; quoted <javascript:alert(1)|not a link>\n• one\n• two\n```\ncode <https://example.org|example.org>\n"
+                f"{'far to the right ' * 12}\n```"
             ),
             "accessory": {"type": "button", "text": _plain("Details"), "action_id": "details", "value": "d"},
         },
         {"type": "section", "fields": [_mrkdwn("*Owner*\nAda"), _mrkdwn("*Due*\nFriday")]},
         {"type": "markdown", "text": table},
+        table_block(),
         {
             "type": "actions",
             "elements": [

@@ -4,6 +4,7 @@ import { el, fragment } from "./dom.js";
 import { linkTo } from "./links.js";
 import { channelChip, emojiNode, groupChip, userChip } from "./references.js";
 import { emojiChar } from "./emoji.js";
+import { codeBlock, tableFrame } from "./wide.js";
 
 const FENCE = /^ {0,3}(```+|~~~+)/;
 const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/;
@@ -53,7 +54,7 @@ function fence(out, rows, at) {
   const mark = FENCE.exec(rows[at])[1];
   let end = at + 1;
   while (end < rows.length && !rows[end].trim().startsWith(mark)) end += 1;
-  out.append(el("pre", { class: "code-block" }, el("code", {}, rows.slice(at + 1, end).join("\n"))));
+  out.append(codeBlock(rows.slice(at + 1, end).join("\n")));
   return end + 1;
 }
 
@@ -110,7 +111,7 @@ function table(out, rows, at, names) {
   let end = at + 2;
   while (end < rows.length && rows[end].includes("|")) end += 1;
   const line = (row, tag) => el("tr", {}, cells(row).map((cell) => el(tag, {}, inline(cell, names))));
-  out.append(el("div", { class: "table-scroll" }, el("table", {},
+  out.append(tableFrame(el("table", {},
     el("thead", {}, line(rows[at], "th")),
     el("tbody", {}, rows.slice(at + 2, end).map((row) => line(row, "td"))))));
   return end;

@@ -4,6 +4,7 @@ import { el, fragment } from "./dom.js";
 import { linkTo } from "./links.js";
 import { channelChip, emojiNode, groupChip, userChip } from "./references.js";
 import { emojiChar } from "./emoji.js";
+import { codeBlock } from "./wide.js";
 
 const FENCE = /```\n?([\s\S]+?)\n?```/g;
 const QUOTE = /^(?:&gt;|>)(?!(?:&gt;|>)) ?/;
@@ -17,7 +18,7 @@ export function mrkdwn(text, names) {
   let from = 0;
   for (const match of text.matchAll(FENCE)) {
     out.append(lines(text.slice(from, match.index).replace(/\n$/, ""), names));
-    out.append(el("pre", { class: "code-block" }, el("code", {}, plainOf(match[1]))));
+    out.append(codeBlock(plainOf(match[1])));
     from = match.index + match[0].length;
   }
   out.append(lines(text.slice(from).replace(from ? /^\n/ : /^$/, ""), names));

@@ -80,10 +80,10 @@ export function createPicker({ offered, chosen, multiple, most, label, placehold
 
   function place() {
     const around = node.getBoundingClientRect();
-    const height = list.offsetHeight;
+    list.style.minWidth = `${Math.min(around.width, innerWidth - 4 * GAP_PX)}px`;
+    const { offsetWidth: width, offsetHeight: height } = list;
     const below = around.bottom + GAP_PX + height <= innerHeight;
-    list.style.width = `${around.width}px`;
-    list.style.left = `${around.left}px`;
+    list.style.left = `${Math.max(GAP_PX, Math.min(around.left, innerWidth - width - 2 * GAP_PX))}px`;
     list.style.top = `${below ? around.bottom + GAP_PX : Math.max(GAP_PX, around.top - GAP_PX - height)}px`;
   }
 

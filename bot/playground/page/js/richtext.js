@@ -4,6 +4,7 @@ import { el, fragment } from "./dom.js";
 import { linkTo } from "./links.js";
 import { channelChip, emojiNode, groupChip, userChip } from "./references.js";
 import { clockTime, fullTime } from "./time.js";
+import { codeBlock } from "./wide.js";
 
 const STYLE_TAGS = [["code", "code"], ["bold", "strong"], ["italic", "em"], ["strike", "del"], ["underline", "u"]];
 
@@ -25,7 +26,7 @@ function part(element, names) {
   const content = () => inlineElements(element.elements, names);
   if (element.type === "rich_text_section") return el("div", { class: "lines" }, content());
   if (element.type === "rich_text_quote") return el("blockquote", {}, content());
-  if (element.type === "rich_text_preformatted") return el("pre", { class: "code-block" }, el("code", {}, content()));
+  if (element.type === "rich_text_preformatted") return codeBlock(content());
   return el("div", { class: "unsupported" }, `[${element.type}]`);
 }
 

@@ -13,8 +13,8 @@ export function openShortcuts({ store, api }, anchor, composer) {
     label: shortcut.name, note: shortcut.description, picture: icon("bolt"),
     run: () => api.shortcut({ callback_id: shortcut.callback_id }).catch(() => {}),
   }));
-  const commands = composer.place.threadTs ? [] : store.commands.map(({ command, usage_hint: hint, description }) => ({
-    label: [command, hint].filter(Boolean).join(" "), note: description, picture: icon("slash"),
+  const commands = composer.place.threadTs ? [] : store.commands.map(({ command, description }) => ({
+    label: command, note: description, picture: icon("slash"),
     run: () => composer.insertCommand(command),
   }));
   openMenu(anchor, "Shortcuts", [...shortcuts, shortcuts.length && commands.length && "separator", ...commands].filter(Boolean));

@@ -13,10 +13,10 @@ export function createSuggestions(onPick) {
     const key = JSON.stringify(prompts);
     node.hidden = !prompts.length || key === dismissed;
     refill(node, title && el("span", { class: "chips-title" }, title),
-      prompts.slice(0, MOST).map((prompt) => el("button", {
+      el("div", { class: "chips-row" }, prompts.slice(0, MOST).map((prompt) => el("button", {
         type: "button", class: "chip", title: prompt.message, dataset: { focus: `chip-${prompt.title}` },
         onclick: () => onPick(prompt.message),
-      }, prompt.title)),
+      }, prompt.title))),
       iconButton("close", "Hide suggestions", () => {
         dismissed = key;
         node.hidden = true;

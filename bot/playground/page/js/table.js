@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { richText } from "./richtext.js";
+import { tableFrame } from "./wide.js";
 
 export function tableBlock(block, names) {
   const [head = [], ...rows] = block.rows ?? [];
@@ -10,9 +11,9 @@ export function tableBlock(block, names) {
     scope: tag === "th" ? "col" : undefined,
     class: [`align-${settings[at]?.align ?? "left"}`, settings[at]?.is_wrapped && "cell-wrapped"].filter(Boolean).join(" "),
   }, cellContent(content, names));
-  return el("div", { class: "block table-scroll", tabindex: "0", role: "region", "aria-label": "Table" }, el("table", {},
+  return tableFrame(el("table", {},
     el("thead", {}, el("tr", {}, head.map(cell("th")))),
-    el("tbody", {}, rows.map((row) => el("tr", {}, row.map(cell("td")))))));
+    el("tbody", {}, rows.map((row) => el("tr", {}, row.map(cell("td")))))), "block");
 }
 
 function cellContent(content, names) {

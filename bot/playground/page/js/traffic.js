@@ -9,6 +9,7 @@ const KINDS = {
   event: { label: "Events", arrow: "→", hint: "the playground tells the bot" },
   interaction: { label: "Interactions", arrow: "→", hint: "somebody clicked or submitted" },
   ack: { label: "Acks", arrow: "←", hint: "the bot acknowledges" },
+  file: { label: "Files", arrow: "↕", hint: "files come and go" },
   connection: { label: "Connections", arrow: "·", hint: "sockets come and go" },
 };
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
