@@ -124,7 +124,10 @@ async def open_home(playground: Playground, body: Body) -> JSON:
     if tab not in ("home", "messages"):
         raise ApiError("invalid_arguments", "tab is home or messages")
     workspace = playground.workspace
-    channel = workspace.open_direct(user, BOT_USER_ID)
+    known = workspace.direct_channel(user, BOT_USER_ID)
+    channel = known or workspace.open_direct(user, BOT_USER_ID)
+    if known is None:
+        playground.show_channel(channel)
     if tab == "messages" and playground.viewing.has_container:
         return {"thread_ts": playground.viewing.open_container(user, channel)}
     playground.emit(

@@ -120,6 +120,9 @@ class Playground:
 
     def post(self, channel: Channel, message: JSON, *, unfurl: bool = True, quietly: bool = False) -> JSON:
         """Add a message and tell everybody; a quiet one reaches the pages only."""
+        if channel.kind == "im" and not channel.messages:
+            # A direct message appears on people's pages with its first message.
+            self.show_channel(channel)
         self.workspace.add_message(channel, message)
         self.show_message(channel, message)
         self._parent_to_pages(channel, message)

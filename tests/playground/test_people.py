@@ -115,9 +115,21 @@ def test_a_channel_can_wait_for_the_other_organisation(site: Site) -> None:
 
 def test_a_direct_message_with_somebody_from_elsewhere_is_shared(site: Site) -> None:
     stranger = make_person(site, "Eve Elsewhere", external=True)
-    site.act("open_home", user=stranger, tab="messages")
+    with site.page(stranger) as page:
+        page.read_until("snapshot")
+        site.act("open_home", user=stranger, tab="messages")
+        assert page.read_until("channel")["channel"]["shared"] is True
     direct = site.client().conversations_open(users=stranger, return_im=True)["channel"]
     assert (direct["is_im"], direct["is_ext_shared"]) == (True, True)
+
+
+def test_a_first_word_of_the_bot_opens_the_direct_message_on_the_page(site: Site) -> None:
+    stranger = make_person(site, "Eve Elsewhere", external=True)
+    with site.page(stranger) as page:
+        assert page.read_until("snapshot")["channels"] == []
+        posted = site.client().chat_postMessage(channel=stranger, text="Hello.")
+        assert page.read_until("channel")["channel"]["id"] == posted["channel"]
+        assert page.read_until("message")["message"]["ts"] == posted["ts"]
 
 
 def test_a_group_message_with_the_bot(site: Site) -> None:
