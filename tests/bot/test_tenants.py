@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -76,6 +77,10 @@ class House:
         """Ask the question in a direct message of a workspace."""
         event = {"type": "message", "channel_type": "im", "channel": "D1", "user": "U1", "ts": ts, "text": QUESTION}
         return self.caller.event(event, team, event_id or f"Ev{team}{ts}")
+
+    def folder(self, team: str) -> Path:
+        """Where a workspace's data is."""
+        return self.home / "teams" / team
 
     def said(self, token: str) -> str:
         """All that was written into Slack with a token."""
@@ -372,6 +377,32 @@ class TestTakenAway:
         wait_until(lambda: open_removals(house.application.engine) == ())
         house.ask(RED, "1002.1")
         wait_until(lambda: bool(house.said("xoxb-red")))
+
+    def test_what_arrives_while_a_workspace_is_removed_brings_nothing_back(
+        self, house: House, slack: SlackDouble
+    ) -> None:
+        slack.replies = replies() | {"auth.test": {"ok": False, "error": "account_inactive"}}
+        going, statuses = threading.Event(), set()
+
+        def keep_asking(number: int) -> None:
+            turn = 0
+            while not going.is_set():
+                turn += 1
+                statuses.add(house.ask(RED, f"{number}.{turn}").status)
+
+        threads = [threading.Thread(target=keep_asking, args=(number,)) for number in range(1000, 1004)]
+        for thread in threads:
+            thread.start()
+        house.caller.event({"type": "app_uninstalled"}, RED, "EvGone")
+        wait_until(lambda: open_removals(house.application.engine) == () and not house.folder(RED).exists(), 40)
+        time.sleep(0.5)
+        going.set()
+        for thread in threads:
+            thread.join()
+        assert statuses <= {200, 503}
+        assert not house.folder(RED).exists()
+        assert find_traces(house.application.engine, RED, house.home) == ()
+        assert house.folder(BLUE).exists()
 
     def test_a_persons_own_token_is_nothing_to_us(self, house: House) -> None:
         event = {"type": "tokens_revoked", "tokens": {"oauth": ["U1"], "bot": []}}
