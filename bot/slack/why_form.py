@@ -41,19 +41,17 @@ def why_view(
 ) -> Block:
     """Build the form; `threshold` is the estimate from which on there is an answer, where that is known."""
     understood = why.understood or why.question
+    # Nothing was estimated or weighed for a text that a person approved.
+    told = words.WHY_APPROVED if why.approved_by else words.why_estimate(why.outcome, why.support, threshold)
     blocks = [
         _bold(words.WHY_UNDERSTOOD),
         _text(shorten(clean(understood), _LONGEST_QUESTION) or words.WHY_NO_QUESTION),
         {"type": "divider"},
         _bold(words.WHY_ESTIMATE),
-        note_block(words.why_estimate(why.outcome, why.support, threshold)),
-    ]
-    if why.approved_by:
-        blocks.append(note_block(words.WHY_APPROVED))
-    blocks += [
+        note_block(told),
         {"type": "divider"},
         _bold(words.why_passages(len(why.passages))),
-        *(block for passage in why.passages[:_MOST_PASSAGES] for block in _passage(passage, link, now)),
+        *(block for passage in why.passages[:_MOST_PASSAGES] for block in _passage(why, passage, link, now)),
         *([note_block(words.why_hidden(why.hidden))] if why.hidden else []),
         {"type": "divider"},
         *(note_block(fact) for fact in _facts(why, now) if fact),
@@ -64,16 +62,19 @@ def why_view(
     return _modal(blocks)
 
 
-def _passage(passage: WhyPassage, link: Callable[[str], str], now: datetime) -> list[Block]:
+def _passage(why: Why, passage: WhyPassage, link: Callable[[str], str], now: datetime) -> list[Block]:
     title = " ".join(clean(passage.title).split())
     path = [part for part in (" ".join(part.split()) for part in clean(passage.header).split(">")) if part]
     name = shorten(" › ".join(path if path[:1] == [title] else [title, *path]), _LONGEST_TITLE) or words.UNTITLED
     mark = "" if passage.cited_as is None else f"[{passage.cited_as}] "
     url = None if passage.gone else citable_url(link(passage.uri))
-    lines = [
-        words.why_cited(passage.cited_as),
+    scores = [
         words.WHY_REASONS[passage.reason],
         words.why_scores(passage.score, passage.cosine, passage.word_score),
+    ]
+    lines = [
+        words.why_cited(passage.cited_as),
+        *([] if why.approved_by else scores),
         words.why_age(passage.modified_at, passage.synced_at, now),
         words.WHY_SOURCE_GONE if passage.gone else words.WHY_SOURCE_CHANGED if passage.changed else "",
     ]

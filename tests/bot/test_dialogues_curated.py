@@ -110,7 +110,9 @@ def test_an_approved_answer_comes_first_and_is_marked(
     (row,) = list_curated(engine)
     assert (row.approved_by, row.uses, row.stale) == (ADA, 1, False)
     choose(workspace, BEN, GENERAL, again, "why")
-    opened_view(workspace, saying=words.WHY_APPROVED)
+    why = repr(opened_view(workspace, saying=words.WHY_APPROVED))
+    assert "used in the answer as [1]" in why
+    assert "score" not in why
 
 
 def test_only_admins_are_offered_to_approve(workspace: Workspace, start_bot: StartBot, engine: sa.Engine) -> None:
