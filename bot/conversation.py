@@ -103,20 +103,6 @@ def load_history(
     )
 
 
-def is_asker(engine: sa.Engine, conversation: str, user: str) -> bool:
-    """Tell whether this person has asked in this conversation before: their next message needs no mention."""
-    waiting = (
-        sa.select(tables.inbox.c.id)
-        .where(tables.inbox.c.conversation == conversation, tables.inbox.c.user == user)
-        .where(tables.inbox.c.kind == "question", tables.inbox.c.state != "dropped")
-    )
-    asked = sa.select(tables.turn.c.id).where(
-        tables.turn.c.conversation == conversation, tables.turn.c.user == user, tables.turn.c.role == "user"
-    )
-    with reading(engine) as connection:
-        return bool(connection.scalar(sa.select(waiting.exists() | asked.exists())))
-
-
 def save_user_turn(engine: sa.Engine, incoming: Incoming) -> None:
     """Keep what a person asked."""
     with writing(engine) as connection:

@@ -105,8 +105,8 @@ class Greeter:
             return lines(words.GREETING, words.GREETING_NO_SOURCES)
         names = [inert(" ".join(source.name.split())) for source in sources[:_NAMED_SOURCES]]
         rest = len(sources) - len(names)
-        named = ", ".join([*names, words.HOME_MORE_SOURCES.format(count=rest)] if rest else names)
-        told = [words.GREETING, words.knows(sum(source.documents for source in sources), named)]
+        documents = sum(source.documents for source in sources)
+        told = [words.GREETING, words.knows(documents, words.named(names, more=rest))]
         if examples:
             told += [words.GREETING_EXAMPLES, *(f"• {inert(example)}" for example in examples)]
         return lines(*told)

@@ -385,6 +385,13 @@ def knows(documents_count: int, names: str) -> str:
     return f"I know {documents(documents_count)} from {names}."
 
 
+def named(names: Sequence[str], *, more: int = 0) -> str:
+    """List names in a sentence: “a, b and c”, “a, b and 4 more”."""
+    last = [f"{more} more"] if more else []
+    *first, final = [*names, *last]
+    return f"{', '.join(first)} and {final}" if first else final
+
+
 def status_queue(waiting_count: int) -> str:
     """Say how many questions wait."""
     return {0: "No question is waiting", 1: "1 question is waiting"}.get(

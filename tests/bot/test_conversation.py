@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from bot import tables
 from bot.conversation import (
     begin_answer,
-    is_asker,
     load_history,
     load_saved,
     save_answer,
@@ -20,6 +19,7 @@ from bot.conversation import (
     write_sentence,
 )
 from bot.database import open_database
+from bot.follow_ups import takes_part
 from bot.privacy import export, forget
 from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming
 from knowledge.audience import Audience
@@ -160,9 +160,9 @@ def test_a_sentence_instead_of_an_answer_is_no_turn(engine: sa.Engine) -> None:
 
 def test_only_who_asked_in_a_thread_is_its_asker(engine: sa.Engine) -> None:
     save_user_turn(engine, asks("first", "1.0", thread=None))
-    assert is_asker(engine, "T1:C1:1.0", "U1")
-    assert not is_asker(engine, "T1:C1:1.0", "U2")
-    assert not is_asker(engine, "T1:C1:9.0", "U1")
+    assert takes_part(engine, "T1:C1:1.0", user="U1")
+    assert not takes_part(engine, "T1:C1:1.0", user="U2")
+    assert not takes_part(engine, "T1:C1:9.0", user="U1")
 
 
 def test_forgetting_a_person_removes_their_words_from_the_file(engine: sa.Engine) -> None:
