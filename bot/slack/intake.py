@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from bot import tables
 from bot.channels import leave_thread, load_channel, rejoin_thread, rename_channel
 from bot.conversation import begin_answer
-from bot.follow_ups import is_follow_up, takes_part
+from bot.follow_ups import is_follow_up
 from bot.inbox import Inbox, Kind, Received
 from bot.people import note_viewing, viewing_of
 from bot.runs import Runs
@@ -149,8 +149,7 @@ class Intake:
 
     def _leave(self, incoming: Incoming) -> None:
         """Be silent in a thread, said once; only whoever the bot would listen to there can send it away."""
-        taken = takes_part(self.engine, incoming.conversation) if incoming.mentioned else False
-        if not (taken or is_follow_up(self.engine, incoming)):
+        if not (incoming.mentioned or is_follow_up(self.engine, incoming)):
             return
         leave_thread(self.engine, incoming.conversation, incoming.user)
         self._stop_open(self.inbox.open_questions(channel=incoming.channel, conversation=incoming.conversation))

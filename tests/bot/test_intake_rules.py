@@ -140,6 +140,11 @@ def test_strangers_to_a_conversation_cannot_send_the_bot_away_unless_they_addres
     assert len(kept(engine, "greeting")) == 1
 
 
+def test_whoever_names_the_bot_to_send_it_away_gets_a_goodbye_in_any_thread(intake: Intake, engine: sa.Engine) -> None:
+    intake.accept(event("Ev1", text=f"{MENTION} leave", ts="3.0", thread_ts="1.0"))
+    assert [row.payload["what"] for row in kept(engine, "greeting")] == ["goodbye"]
+
+
 def test_leaving_stops_what_still_waits_there(intake: Intake, engine: sa.Engine) -> None:
     ask(intake)
     intake.accept(event("Ev2", text="go away", ts="2.0", thread_ts="1.0"))
