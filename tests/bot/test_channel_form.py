@@ -20,7 +20,7 @@ from bot.slack.channel_form import SourceChoice, channel_form, channel_refused, 
 from bot.slack.feedback_form import FormErrors
 from bot.slack.gateway import SlackBot
 from knowledge.store import add_source
-from tests.bot.dialogue import ADA, ADAS_DM, BEN, BOT, HELP, ScriptedAnswering, Workspace, link, options
+from tests.bot.dialogue import ADA, ADAS_DM, BEN, BOT, HELP, ScriptedAnswering, Workspace, link, options, wait_until
 from tests.bot.pages import Pages, chosen, said
 
 TEAM = "T0PLAYGROUND"
@@ -152,6 +152,8 @@ def answering(playground: PlaygroundProcess, engine: sa.Engine) -> Iterator[Scri
     with ExitStack() as stack:
         bot = SlackBot(engine, answering, options(playground), link=link, version=lambda: "scripted-1")
         stack.enter_context(bot)
+        # Slack repeats events, but not what people press.
+        wait_until(lambda: bot.ready)
         yield answering
 
 

@@ -75,6 +75,8 @@ def start(engine: sa.Engine, tmp_path: Path) -> Iterator[Start]:
             slack = options(playground, home=tmp_path / "home")
             bot = SlackBot(engine, answering, slack, link=link, version=lambda: "scripted-1", **changes)
             stack.enter_context(bot)
+            # Slack repeats events, but not what people press.
+            wait_until(lambda: bot.ready)
             return workspace
 
         yield start
