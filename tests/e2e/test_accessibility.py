@@ -120,6 +120,11 @@ def _members(page: Page) -> None:
     expect(page.get_by_role("button", name="Remove Ben Ortiz")).to_be_visible()
 
 
+def _keyboard(page: Page) -> None:
+    page.keyboard.press("Control+/")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+
+
 PLACES: dict[str, Callable[[Page], None]] = {
     "channel": _channel,
     "thread": _thread,
@@ -135,6 +140,7 @@ PLACES: dict[str, Callable[[Page], None]] = {
     "form": _form,
     "workspace": _workspace,
     "members": _members,
+    "keyboard": _keyboard,
 }
 
 

@@ -243,6 +243,9 @@ def test_the_keyboard_reaches_everything(page: Page) -> None:
     expect(page.get_by_role("textbox", name="Reply in thread")).to_be_focused()
     page.keyboard.press("Escape")
     expect(thread(page)).to_have_count(0)
+    page.keyboard.press("Control+/")
+    expect(page.get_by_role("dialog", name="Keyboard").get_by_role("definition").first).to_have_text("CtrlK")
+    page.keyboard.press("Escape")
 
 
 def test_what_cannot_be_sent_is_not_lost(page: Page, playground: PlaygroundProcess) -> None:

@@ -256,3 +256,11 @@ def test_the_older_container_is_a_thread(page: Page) -> None:
     thread(page).get_by_role("button", name="Expenses").click()
     expect(message(thread(page), "Expense reports are").get_by_role("button", name="Good answer")).to_be_visible()
     expect(page.get_by_role("textbox", name="Reply in thread")).to_be_focused()
+
+
+def test_the_app_can_be_uninstalled(page: Page) -> None:
+    page.get_by_role("button", name="Playground").click()
+    page.get_by_role("button", name="Uninstall").click()
+    page.get_by_role("dialog", name="Uninstall Lorekeeper?").get_by_role("button", name="Uninstall").click()
+    expect(page.get_by_text("Lorekeeper is uninstalled.")).to_be_visible()
+    expect(page.get_by_text("Lorekeeper is not connected", exact=True)).to_be_visible()

@@ -40,8 +40,16 @@ export function openDialog({ title, body, footer, onCancel, onClose, className =
   };
   document.body.append(node);
   node.showModal();
+  letScroll(node);
   (node.querySelector("[autofocus]") ?? node.querySelector(".dialog-body :is(input, textarea, select)"))?.focus();
   return { node, close };
+}
+
+/** A long text with nothing to use in it must take the focus itself, or no key could scroll it. */
+export function letScroll(node) {
+  const body = node.querySelector(".dialog-body");
+  if (body.querySelector("a, button, input, textarea, select, [tabindex]")) body.removeAttribute("tabindex");
+  else body.tabIndex = 0;
 }
 
 /** Ask a question; resolves to true only for the affirmative button. */

@@ -2,6 +2,7 @@
 
 import { createApi } from "./api.js";
 import { mountChannel } from "./channel.js";
+import { openKeysHelp } from "./keyshelp.js";
 import { mountModals } from "./modal.js";
 import { closePopover } from "./popover.js";
 import { applyEvent } from "./protocol.js";
@@ -146,6 +147,9 @@ function onKey(event) {
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
     event.preventDefault();
     openSwitcher(app);
+  } else if ((event.ctrlKey || event.metaKey) && event.key === "/") {
+    event.preventDefault();
+    openKeysHelp();
   } else if (event.altKey && ["ArrowUp", "ArrowDown"].includes(event.key)) {
     event.preventDefault();
     const ids = [...store.channels.keys()];

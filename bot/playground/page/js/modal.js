@@ -1,7 +1,7 @@
 // The bot's modals: a stack of views, with inputs kept over updates and errors shown at their fields.
 
 import { renderBlocks } from "./blocks.js";
-import { openDialog } from "./dialogs.js";
+import { letScroll, openDialog } from "./dialogs.js";
 import { el, refill } from "./dom.js";
 import { Form } from "./form.js";
 import { fieldErrors } from "./validity.js";
@@ -43,6 +43,7 @@ export function mountModals({ store, api }) {
         cancel(entry);
       } }, view.close?.text ?? "Cancel"),
       view.submit && el("button", { type: "submit", class: "button button-primary" }, view.submit.text));
+    letScroll(entry.dialog.node);
   }
 
   function update({ view }) {

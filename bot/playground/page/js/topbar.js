@@ -1,6 +1,7 @@
 // The bar on top: brand, jump to a channel, connection, traffic and theme.
 
 import { el, icon, iconButton, refill } from "./dom.js";
+import { openKeysHelp } from "./keyshelp.js";
 import { openSwitcher } from "./switcher.js";
 import { applyTheme, currentTheme, nextTheme } from "./theme.js";
 import { openWorkspace } from "./workspace.js";
@@ -23,7 +24,7 @@ export function mountTopbar(root, app) {
       el("span", { class: "brand-mark" }, icon("book")), el("span", { class: "brand-name" }, "Playground"), icon("down")),
     el("button", { type: "button", class: "jump-button", onclick: () => openSwitcher(app), "aria-label": "Jump to a channel" },
       icon("search"), el("span", {}, "Jump to…"), el("kbd", {}, APPLE ? "⌘ K" : "Ctrl K")),
-    state, traffic, theme);
+    state, traffic, iconButton("keyboard", "Keyboard", openKeysHelp, { class: "icon-button keys-button" }), theme);
 
   function drawTheme() {
     const now = currentTheme();
