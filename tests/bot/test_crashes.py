@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.database import open_database
+from bot.inbox import Inbox, Received
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack.gateway import SlackBot
+from bot.turn import Revision
 from knowledge.database import reading
 from tests.bot.dialogue import BEN, BOT, HELP, LONG, ScriptedAnswering, Workspace, link, options, wait_until
 
@@ -82,6 +85,52 @@ def answer_after_a_crash(playground: PlaygroundProcess, tmp_path: Path, edge: st
     assert parts == list(range(len(parts)))
     assert len(parts) == 2
     assert "context_actions" in [block["type"] for block in messages[0]["blocks"]]
+
+
+@pytest.mark.parametrize("edge", ["revision_begun", "revision_ready", "final_shown", "part_sent", "revision_sent"])
+def test_a_bot_killed_while_it_makes_an_answer_again_leaves_one_answer(
+    playground: PlaygroundProcess, tmp_path: Path, edge: str
+) -> None:
+    """N1, S2: the new text stands in the old message, and the old text is kept once."""
+    workspace = Workspace(playground)
+    workspace.act("features", streaming=True)
+    database_url = f"sqlite:///{tmp_path / 'lorekeeper.db'}"
+    engine = open_database(database_url)
+    slack = options(playground, lease_seconds=1.0)
+    with SlackBot(engine, ScriptedAnswering(), slack, link=link, version=lambda: "scripted-1"):
+        thread_ts = workspace.say(BEN, HELP, f"{BOT} tell me at length")
+        wait_until(lambda: states(engine) == ["done"], 30)
+    (before,) = workspace.bot_messages(HELP, thread_ts)
+    wish_for_detail(engine)
+    assert start_child(playground, database_url, edge).wait(30) == -9
+    answering = ScriptedAnswering(reply=lambda *_: LONG)
+    with SlackBot(engine, answering, slack, link=link, version=lambda: "scripted-1"):
+        wait_until(lambda: states(engine) == ["done", "done"], 30)
+        messages = workspace.bot_messages(HELP, thread_ts)
+    with reading(engine) as connection:
+        earlier = list(connection.scalars(sa.select(tables.answer_revision.c.text)))
+    engine.dispose()
+    assert messages[0]["ts"] == before["ts"]
+    assert [message["metadata"]["event_payload"]["part"] for message in messages] == [0, 1]
+    assert "A sentence of some length" in messages[0]["text"]
+    assert earlier == ["You asked: tell me at length [1]"]
+
+
+def wish_for_detail(engine: sa.Engine) -> None:
+    with reading(engine) as connection:
+        row = connection.execute(sa.select(tables.answer)).one()
+    Inbox(engine).put(
+        Received(
+            event_id="Wish",
+            kind="revision",
+            team=row.team,
+            channel=row.channel,
+            ts=row.question_ts,
+            conversation=row.conversation,
+            user=BEN,
+            payload=asdict(Revision(answer_id=row.id, purpose="detail", user=BEN)),
+        )
+    )
 
 
 def start_child(playground: PlaygroundProcess, database_url: str, edge: str) -> subprocess.Popen[str]:
