@@ -23,6 +23,7 @@ from tests.bot.dialogue import (
     BEN,
     BOT,
     HELP,
+    LEADS,
     ScriptedAnswering,
     Workspace,
     link,
@@ -202,3 +203,11 @@ def test_who_asks_too_much_is_told_when_to_come_back_also_after_a_restart(
     assert is_said(workspace, HELP, ts, "I answer up to 2 questions a minute for each person. Please ask again in")
     ts = workspace.say(ADA, HELP, f"{BOT} four")
     assert is_said(workspace, HELP, ts, "You asked: four")
+
+
+def test_members_are_answered_in_group_messages_and_private_channels(workspace: Workspace, start_bot: StartBot) -> None:
+    start_bot(ScriptedAnswering())
+    group = workspace.act("open_group", user=ADA, **{"with": [BEN]})["channel"]["id"]
+    for channel in (group, LEADS):
+        ts = workspace.say(ADA, channel, f"{BOT} hello")
+        assert is_said(workspace, channel, ts, "You asked: hello")

@@ -166,3 +166,18 @@ def nearest(library: Library, source_id: str, vector: Vectors, k: int) -> list[i
     scores = embedder.embed([row.text for row in rows]) @ vector
     order = np.lexsort((np.asarray([row.id for row in rows]), -scores))[:k]
     return [rows[place].id for place in order]
+
+
+def test_a_library_with_a_graph_finds_the_same(engine: sa.Engine, shelf: Shelf, tmp_path: Path) -> None:
+    for number in range(240):
+        shelf.put(f"d{number}", f"fact number{number} about topic{number % 9}", source_id=SOURCES[number % 3])
+    with (
+        Library.open(engine, FakeEmbedder(), None, SOON) as exact,
+        Library.open(engine, FakeEmbedder(), tmp_path / "index", SOON) as graphed,
+    ):
+        assert graphed.wait_for_index(60)
+        assert graphed.state.graph_chunks == 240
+        for sources in (None, frozenset({"s1"}), frozenset({"s2", "s3"}), frozenset(SOURCES)):
+            for number in (7, 44, 203):
+                question = f"number{number} topic{number % 9}"
+                assert found(graphed, question, sources) == found(exact, question, sources)
