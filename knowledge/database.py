@@ -1,5 +1,8 @@
 """SQLite the way it survives load: WAL, a busy timeout, and BEGIN IMMEDIATE for every writing transaction.
 
+The writers of one process wait for each other in a line of their own: SQLite lets them try again and again, and who
+tried longest sleeps longest.
+
 A deferred transaction that reads and then writes fails at once under contention (SQLITE_BUSY_SNAPSHOT is not covered
 by the busy timeout), so writers take the lock first. Use `writing(engine)` and `reading(engine)`, nothing else.
 """
@@ -7,10 +10,12 @@ by the busy timeout), so writers take the lock first. Use `writing(engine)` and 
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 
@@ -18,6 +23,8 @@ from knowledge.errors import DatabaseError
 
 BUSY_TIMEOUT_SECONDS = 15.0
 _WRITES = "lorekeeper_writes"
+_TURNS: WeakKeyDictionary[sa.Engine, threading.RLock] = WeakKeyDictionary()
+_TURNS_LOCK = threading.Lock()
 
 
 def open_engine(url: str) -> sa.Engine:
@@ -62,7 +69,7 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
     Raises DatabaseError where the disk is full or the database is locked for long.
     """
     try:
-        with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        with _turn(engine), engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
             yield connection
     except sa.exc.OperationalError as error:
         raise _explain(engine, error) from error
@@ -73,6 +80,22 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """One short reading transaction; a long one keeps the write-ahead log from shrinking."""
     with engine.connect() as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def _turn(engine: sa.Engine) -> Iterator[None]:
+    """Wait for this process's other writers; raises DatabaseError where one of them takes very long."""
+    with _TURNS_LOCK:
+        turn = _TURNS.setdefault(engine, threading.RLock())
+    if not turn.acquire(timeout=BUSY_TIMEOUT_SECONDS):
+        raise DatabaseError(
+            f"The database {engine.url.database} could not be written: this process has been writing to it for "
+            f"{BUSY_TIMEOUT_SECONDS:.0f} s. Try again; if it stays so, start Lorekeeper again."
+        )
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 def _parse(url: str) -> sa.URL:

@@ -96,3 +96,28 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lorekeeper.db").write_bytes(b"not a database" * 100)
     with pytest.raises(DatabaseError, match=r"lorekeeper\.db"):
         open_database(_url(tmp_path))
+
+
+def test_the_writers_of_a_process_wait_for_each_other(tmp_path: Path) -> None:
+    engine = open_database(_url(tmp_path))
+    done: list[int] = []
+
+    def write(number: int) -> None:
+        with writing(engine) as connection:
+            values = {"job": f"job-{number}", "slot": _NOW, "started_at": _NOW}
+            connection.execute(sa.insert(bot_tables.job_run).values(**values))
+            done.append(number)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    with writing(engine) as connection:
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.2)
+        assert done == []
+        connection.execute(sa.insert(bot_tables.job_run).values(job="first", slot=_NOW, started_at=_NOW))
+    for thread in threads:
+        thread.join()
+    with reading(engine) as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(bot_tables.job_run)) == 9
+    engine.dispose()
+    assert sorted(done) == list(range(8))
