@@ -25,7 +25,6 @@ from knowledge.store import StoredSource, add_source, find_source
 FOLDER = "saved"
 SOURCE_NAME = "Saved by the team"
 _FILE = re.compile(r"note-(\d+)\.md")
-_AUTHOR = re.compile(r'^author: "[^"\n]*"\n', re.MULTILINE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -92,28 +91,11 @@ def remove_orphans(engine: sa.Engine, home: Path) -> int:
     return len(orphans)
 
 
-def remove_authors(engine: sa.Engine, home: Path) -> int:
-    """Take the author out of the files of people who were forgotten; returns out of how many."""
-    note = tables.saved_note
-    query = sa.select(note.c.id, note.c.audience).where(note.c.state == "approved", note.c.user == "")
-    with reading(engine) as connection:
-        rows = connection.execute(query).all()
-    changed = 0
-    for row in rows:
-        path = home / FOLDER / _folder_name(row.audience) / f"note-{row.id}.md"
-        text = path.read_text("utf-8") if path.exists() else ""
-        without = _AUTHOR.sub("", text, count=1)
-        if without != text:
-            _write(path, without)
-            changed += 1
-    return changed
-
-
 def notes_job(engine: sa.Engine, home: Path) -> Job:
     """The job that keeps the files in step with the rows."""
 
     def work() -> str:
-        return f"{remove_orphans(engine, home)} files removed, {remove_authors(engine, home)} authors forgotten"
+        return f"{remove_orphans(engine, home)} files of removed notes removed"
 
     return Job(name="notes", interval=timedelta(minutes=10), work=work)
 

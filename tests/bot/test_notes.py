@@ -14,7 +14,7 @@ from bot import tables
 from bot.app import open_parser
 from bot.database import open_database
 from bot.jobs import run_due
-from bot.notes import SavedNote, approve_note, notes_job, pending_notes, reject_note, remove_authors, remove_orphans
+from bot.notes import SavedNote, approve_note, notes_job, pending_notes, reject_note, remove_orphans
 from bot.privacy import forget
 from bot.settings import FileSettings
 from bot.sync import sync_source
@@ -131,15 +131,12 @@ def test_a_new_database_leaves_the_files_of_an_old_one(engine: sa.Engine, tmp_pa
     assert remove_orphans(engine, tmp_path / "nowhere") == 0
 
 
-def test_whoever_is_forgotten_is_no_author_any_more(engine: sa.Engine, tmp_path: Path) -> None:
-    """M15."""
-    source = approve(engine, tmp_path, save(engine, "1.1", 'He said: author: "U1"'))
-    forget(engine, "U1")
-    assert run_due(engine, (notes_job(engine, tmp_path),)) == ("notes",)
-    (file,) = (tmp_path / "saved").glob("*/*.md")
-    text = file.read_text("utf-8")
-    assert "author" not in text.partition("# ")[0]
-    assert 'He said: author: "U1"' in text
-    assert remove_authors(engine, tmp_path) == 0
+def test_what_a_forgotten_person_saved_is_no_document_any_more(engine: sa.Engine, tmp_path: Path) -> None:
+    """M15: the file names its author, so it goes with them."""
+    source = approve(engine, tmp_path, save(engine, "1.1", "The lift is red."))
     read(engine, source)
-    assert found(engine, "He said", Audience.everyone()) == [("Descaling", "Saved by the team")]
+    forget(engine, "U1")
+    run_due(engine, (notes_job(engine, tmp_path),))
+    assert list((tmp_path / "saved").glob("*/*.md")) == []
+    read(engine, source)
+    assert found(engine, "lift", Audience.everyone()) == []
