@@ -16,11 +16,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bot import tables
-from bot.jobs import Job
+from bot.jobs import Job, run_soon
 from knowledge.audience import EVERYONE
 from knowledge.database import reading, writing
 from knowledge.errors import SourceError
-from knowledge.store import StoredSource, add_source, find_source
+from knowledge.store import StoredSource, add_source, find_source, list_sources
 
 FOLDER = "saved"
 SOURCE_NAME = "Saved by the team"
@@ -92,12 +92,17 @@ def remove_orphans(engine: sa.Engine, home: Path) -> int:
 
 
 def notes_job(engine: sa.Engine, home: Path) -> Job:
-    """The job that keeps the files in step with the rows."""
+    """The job that keeps the files in step with the rows, and has their sources read after that."""
 
     def work() -> str:
-        return f"{remove_orphans(engine, home)} files of removed notes removed"
+        removed = remove_orphans(engine, home)
+        saved = str((home / FOLDER).resolve())
+        for source in list_sources(engine) if removed else ():
+            if source.location.startswith(saved):
+                run_soon(engine, f"sync:{source.id}")
+        return f"{removed} files of removed notes removed"
 
-    return Job(name="notes", interval=timedelta(minutes=10), work=work)
+    return Job(name="notes", interval=timedelta(minutes=5), work=work)
 
 
 def _review(engine: sa.Engine, note_id: int, state: str, by: str, now: datetime) -> bool:

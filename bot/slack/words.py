@@ -562,8 +562,8 @@ DATA_EXPORTED = "✅ I sent you a file with all of it as a direct message."
 DATA_EXPORT_FAILED = "⚠️ I could not send you the file just now. Please try again in a minute."
 DATA_DELETE_TITLE = "Delete your data"
 DATA_DELETE_QUESTION = (
-    "I remove your questions, my answers to you, your votes and corrections, and these settings, for ever. Messages in "
-    "Slack stay: you can delete your own there. Questions that wait are withdrawn."
+    "I remove your questions, my answers to you, your votes and corrections, what you saved as knowledge, and these "
+    "settings, for ever. Messages in Slack stay: you can delete your own there. Questions that wait are withdrawn."
 )
 DATA_DELETE_CONFIRM = "Delete all"
 DATA_DELETED = "It is gone. Removed:"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from bot import tables
 from bot.app import open_parser
 from bot.database import open_database
-from bot.jobs import run_due
+from bot.jobs import Job, run_due
 from bot.notes import SavedNote, approve_note, notes_job, pending_notes, reject_note, remove_orphans
 from bot.privacy import forget
 from bot.settings import FileSettings
@@ -134,9 +134,15 @@ def test_a_new_database_leaves_the_files_of_an_old_one(engine: sa.Engine, tmp_pa
 def test_what_a_forgotten_person_saved_is_no_document_any_more(engine: sa.Engine, tmp_path: Path) -> None:
     """M15: the file names its author, so it goes with them."""
     source = approve(engine, tmp_path, save(engine, "1.1", "The lift is red."))
-    read(engine, source)
+
+    def work() -> str:
+        read(engine, source)
+        return ""
+
+    reading_it = Job(name=f"sync:{source.id}", interval=timedelta(days=1), work=work)
+    run_due(engine, (reading_it,))
+    assert found(engine, "lift", Audience.everyone()) != []
     forget(engine, "U1")
-    run_due(engine, (notes_job(engine, tmp_path),))
+    assert run_due(engine, (notes_job(engine, tmp_path), reading_it)) == ("notes", reading_it.name)
     assert list((tmp_path / "saved").glob("*/*.md")) == []
-    read(engine, source)
     assert found(engine, "lift", Audience.everyone()) == []
