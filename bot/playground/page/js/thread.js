@@ -67,9 +67,9 @@ export function mountThread(root, app) {
     const { channel, ts } = store.thread;
     const given = store.prompts.get(`${channel}:${ts}`) ?? { prompts: [], title: "" };
     const empty = !store.replies(channel, ts).length;
-    const large = isContainer(store.message(channel, ts)) && empty;
-    composer.suggestions.show(large ? [] : given.prompts, given.title);
-    drawContainerIntro(intro, app, empty ? given : { prompts: [] }, (text) => composer.ask(text));
+    const container = isContainer(store.message(channel, ts));
+    composer.suggestions.show(container && empty ? [] : given.prompts, given.title);
+    if (container) drawContainerIntro(intro, app, empty ? given : { prompts: [] }, (text) => composer.ask(text));
   }
 
   const refresh = ({ channel }) => {
