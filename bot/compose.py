@@ -15,6 +15,7 @@ from bot.answer_options import AnswerOptions
 from bot.cite import Citer, SentenceStream, Support, citation_of, says_not_answered, without_markers
 from bot.evidence import Evidence, in_reading_order
 from bot.prompt import Budget, Manner, Prompt, prompt_from_passages, prompt_from_sentences
+from bot.sentences import is_negated
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder
@@ -172,7 +173,7 @@ def _checked(sentence: str, draft: Draft, citer: Citer, writer: Writer) -> str |
     support = _support(clean, citer, writer)
     if support is None:
         return None if drops else clean
-    if drops and _beside_the_point(support.evidence, draft):
+    if drops and (_beside_the_point(support.evidence, draft) or _turned_round(clean, support.evidence.text, writer)):
         return None
     return f"{clean.rstrip()} [{citer.cite(support.evidence)}]"
 
@@ -183,6 +184,11 @@ def _support(sentence: str, citer: Citer, writer: Writer) -> Support | None:
         return support
     logger.debug("a sentence stands on no passage (share %.2f)", support.share if support else 0.0)
     return citer.support_across(sentence, writer.embedder) if writer.crosses_languages else None
+
+
+def _turned_round(sentence: str, source: str, writer: Writer) -> bool:
+    """A small model likes to add a "not", or to lose one: nearly all words agree then, and the meaning is gone."""
+    return not writer.crosses_languages and is_negated(sentence) != is_negated(source)
 
 
 def _beside_the_point(evidence: Evidence, draft: Draft) -> bool:

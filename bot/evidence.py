@@ -7,10 +7,11 @@ Sentences are scored by their vector and by the question's words, each word weig
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.sentences import content_words, split_sentences
+from bot.sentences import content_words, plain, split_sentences
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
 
@@ -20,6 +21,9 @@ WORD_SHARE = 0.4
 _MOST_SENTENCES = 96
 _SHORTEST_WORDS = 2
 _LONGEST_CHARACTERS = 600
+# So many sentences below a heading are read together with it.
+_UNDER_HEADING = 2
+_HEADING_LINE = re.compile(r"^ {0,3}#{1,6} +(.+?) *#* *$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,18 +48,20 @@ def rank_evidence(
     places = _sentences(passages)
     if not places:
         return ()
-    cosines = embedder.embed([text for _, _, text in places]) @ query_vector
-    shares = _word_shares(question.text, [f"{passages[index].header} {text}" for index, _, text in places])
+    cosines = _cosines(places, query_vector, embedder)
+    headers = [f"{passages[place.passage].header} {place.heading}" for place in places]
+    held = [f"{header} {place.text}" for header, place in zip(headers, places, strict=True)]
+    shares = _word_shares(question.text, held)
     ranked = (
         Evidence(
-            text=text,
-            passage=index,
-            position=position,
-            score=_mixed(float(cosine), share),
-            cosine=float(cosine),
+            text=place.text,
+            passage=place.passage,
+            position=place.position,
+            score=_mixed(cosine, share),
+            cosine=cosine,
             word_share=share,
         )
-        for (index, position, text), cosine, share in zip(places, cosines, shares, strict=True)
+        for place, cosine, share in zip(places, cosines, shares, strict=True)
     )
     return tuple(sorted(ranked, key=lambda evidence: -evidence.score))
 
@@ -98,13 +104,51 @@ def _mixed(cosine: float, word_share: float) -> float:
     return (1 - WORD_SHARE) * cosine + WORD_SHARE * word_share
 
 
-def _sentences(passages: Sequence[Passage]) -> list[tuple[int, int, str]]:
-    found: dict[str, tuple[int, int, str]] = {}
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """A sentence where it stands."""
+
+    passage: int
+    position: int
+    text: str
+    heading: str
+    """What it stands under, where it is among the first there: "Its answer goes along." says little without."""
+
+
+def _sentences(passages: Sequence[Passage]) -> list[_Place]:
+    found: dict[str, _Place] = {}
     for index, passage in enumerate(passages):
-        for position, text in enumerate(split_sentences(passage.text)):
-            if len(text.split()) >= _SHORTEST_WORDS:
-                found.setdefault(text, (index, position, text[:_LONGEST_CHARACTERS]))
+        position = 0
+        for heading, body in _sections(passage):
+            for place, text in enumerate(split_sentences(body)):
+                if len(text.split()) >= _SHORTEST_WORDS:
+                    above = heading if place < _UNDER_HEADING else ""
+                    one = _Place(passage=index, position=position, text=text[:_LONGEST_CHARACTERS], heading=above)
+                    found.setdefault(text, one)
+                position += 1
     return list(found.values())[:_MOST_SENTENCES]
+
+
+def _sections(passage: Passage) -> Iterator[tuple[str, str]]:
+    """The parts of a passage, each with its heading; the first one's is the last of the passage's own path."""
+    heading = passage.header.rpartition(" > ")[2] if " > " in passage.header else ""
+    start = 0
+    for match in _HEADING_LINE.finditer(passage.text):
+        yield heading, passage.text[start : match.start()]
+        heading, start = plain(match.group(1)), match.end()
+    yield heading, passage.text[start:]
+
+
+def _cosines(places: Sequence[_Place], query_vector: Vectors, embedder: Embedder) -> list[float]:
+    """How near each sentence comes to the question, alone or under its heading."""
+    under = [row for row, place in enumerate(places) if place.heading]
+    texts = [place.text for place in places]
+    texts += [f"{places[row].heading}\n{places[row].text}" for row in under]
+    found = (embedder.embed(texts) @ query_vector).tolist()
+    cosines: list[float] = found[: len(places)]
+    for row, cosine in zip(under, found[len(places) :], strict=True):
+        cosines[row] = max(cosines[row], cosine)
+    return cosines
 
 
 def _word_shares(question: str, texts: Sequence[str]) -> list[float]:

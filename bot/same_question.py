@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import re
 
-from bot.sentences import content_words, words
+from bot.sentences import content_words, is_negated, words
 from knowledge.document import Question
 
-_NEGATIONS = frozenset(
-    "not no never without cannot none nobody nothing neither nor non kein nicht ohne ni pas sans".split()
-)
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 _LEANS = frozenset("it its that this they them their those these he she his her him there one ones same".split())
 _GOES_ON = frozenset("and or but also so then".split())
@@ -47,7 +44,7 @@ _GROUP_OF: dict[str, frozenset[int]] = {
 
 def asks_the_same(one: str, other: str) -> bool:
     """Tell whether two questions, close in meaning, agree in their topic, their numbers and their negations."""
-    if _numbers(one) != _numbers(other) or _is_negated(one) != _is_negated(other):
+    if _numbers(one) != _numbers(other) or is_negated(one) != is_negated(other):
         return False
     mine, theirs = set(content_words(one)), set(content_words(other))
     if not mine or not theirs:
@@ -76,8 +73,3 @@ def _covered(left: set[str], others: set[str]) -> bool:
 
 def _numbers(text: str) -> set[str]:
     return set(_NUMBER.findall(text))
-
-
-def _is_negated(text: str) -> bool:
-    said = words(text)
-    return any(word in _NEGATIONS or word.endswith("n't") for word in said)

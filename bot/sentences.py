@@ -26,6 +26,9 @@ _MARKUP = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)|\*{1,3}(?=\S)|(?<
 _WORD = re.compile(r"\w+(?:['’.-]\w+)*", re.UNICODE)
 
 _LONGEST_LIST = 400
+_NEGATIONS = frozenset(
+    "not no never without cannot none nobody nothing neither nor non kein nicht ohne ni pas sans".split()
+)
 
 STOP_WORDS = frozenset(
     """a an the and or but nor so yet if then else than that this these those there here it its itself he him his she
@@ -70,6 +73,11 @@ def words(text: str) -> list[str]:
         folded = unicodedata.normalize("NFC", "".join(sign for sign in apart if not unicodedata.combining(sign)))
     found = (match.group().lower().replace("’", "'") for match in _WORD.finditer(folded))
     return [word for run in found for word in (_pairs(run) if _UNPARTED.search(run) else (run,))]
+
+
+def is_negated(text: str) -> bool:
+    """Tell whether a text says that something is not so."""
+    return any(word in _NEGATIONS or word.endswith("n't") for word in words(text))
 
 
 def _pairs(run: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.answer import NOT_FOUND, Answering, AnswerOptions, without_abstentions
 from bot.errors import QuestionError
+from bot.evidence import rank_evidence
 from bot.turn import Answer, Delta, Done, Status
 from knowledge.audience import Audience, channel_audience
 from knowledge.document import HistoryTurn, Question
@@ -238,3 +239,26 @@ def test_timings_and_tokens_are_counted() -> None:
     assert answer.tokens.prompt > 50
     assert 0 <= answer.seconds.retrieve <= answer.seconds.first_token <= answer.seconds.total
     assert answer.version == "scripted-1"
+
+
+@pytest.mark.parametrize(
+    ("written", "source"),
+    [
+        ("The bot does not remember your conversations.", "The bot remembers your conversations in a thread."),
+        ("Visitors may park in the yard.", "Visitors may not park in the yard."),
+    ],
+)
+def test_a_sentence_that_turns_its_source_round_is_not_said(written: str, source: str) -> None:
+    question = Question(text="May visitors park, and does the bot remember conversations?")
+    answer = ask(answering(written, library=FixedLibrary([passage(source)])), question)
+    assert written not in answer.text
+    assert source in answer.text
+
+
+def test_a_sentence_under_a_heading_is_found_by_the_heading() -> None:
+    text = "## Lunch\n\nIt is at noon.\n\n## What happens when I delete a question?\n\nIts answer goes along with it."
+    question = Question(text="What happens when I delete a question?")
+    library = FixedLibrary([passage(text)])
+    retrieved = library.retrieve(question, Audience.everyone(), 1)
+    best = rank_evidence(question, retrieved.passages, retrieved.query_vector, library.embedder)[0]
+    assert best.text == "Its answer goes along with it."
