@@ -31,7 +31,13 @@ from bot.conversation import (
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Inbox, Lease
 from bot.slack.deliver import Delivery, Mark, Place
-from bot.slack.render import MOST_MESSAGES, Block, RenderedMessage, render_answer, render_sentence
+from bot.slack.render import (
+    MOST_MESSAGES,
+    Block,
+    RenderedMessage,
+    render_answer,
+    render_sentence,
+)
 from bot.slack.rest_file import share, stage
 from bot.slack.stream import AnswerStream
 from bot.turn import Incoming, Visibility
@@ -42,10 +48,6 @@ logger = logging.getLogger(__name__)
 Tail = Callable[[int, Visibility], Sequence[Block]]
 """What further can be done with an answer, as blocks below it."""
 
-# What a message that cannot be shown as it is looks like.
-_UNSHOWABLE = frozenset(
-    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "block_mismatch"}
-)
 # So often an answer for one person alone is shown, where the bot ends before it could note that.
 MOST_WHISPERS = 3
 _MOST_WHISPERED = 12
@@ -106,7 +108,7 @@ class Sending:
         if row.message_ts is None:
             messages.post(0, message)
         elif stream is None or not stream.finish(message, source):
-            self._update(place, row.message_ts, message, messages.mark(0))
+            self.delivery.update(place.channel, row.message_ts, message, mark=messages.mark(0))
         self.at_edge("final_shown")
         self._send_parts(messages, row, place, message)
         if file_id is not None and not messages.share(file_id):
@@ -178,16 +180,6 @@ class Sending:
         )
         return message, saved.answer.text
 
-    def _update(self, place: Place, ts: str, message: RenderedMessage, mark: Mark) -> None:
-        try:
-            self.delivery.update(place.channel, ts, message, mark=mark)
-        except SlackRefusedError as error:
-            if error.code not in _UNSHOWABLE:
-                raise
-            # Silence would be worse than an answer without its form.
-            logger.exception("Slack cannot show the blocks of %s in %s", ts, place.channel)
-            self.delivery.update(place.channel, ts, RenderedMessage(text=message.text), mark=mark)
-
     def _send_parts(
         self, messages: AnswerMessages, row: AnswerRow, place: Place, message: RenderedMessage, *, again: bool = False
     ) -> None:
@@ -199,7 +191,7 @@ class Sending:
             if ts is None:
                 messages.post(part, further)
             else:
-                self._update(place, ts, further, messages.mark(part))
+                self.delivery.update(place.channel, ts, further, mark=messages.mark(part))
         self.drop_parts(row, place.channel, first=len(message.overflow) + 1, file=not message.rest or again)
 
 
@@ -237,11 +229,6 @@ class AnswerMessages:
         place = place_of(self.incoming)
         try:
             ts = self.sending.delivery.post(place, message, mark=self.mark(part))
-        except SlackRefusedError as error:
-            if error.code not in _UNSHOWABLE:
-                raise
-            logger.exception("Slack cannot show the blocks of a message in %s", place.channel)
-            ts = self.sending.delivery.post(place, RenderedMessage(text=message.text), mark=self.mark(part))
         except SlackSilentError:
             found = self._search(part, datetime.now(UTC), "message")
             if found is None:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -23,6 +23,8 @@ from bot.slack.allowance import Allowance, Capability
 from bot.slack.render import POST_OPTIONS, UPDATE_OPTIONS, Block, RenderedMessage
 
 logger = logging.getLogger(__name__)
+
+Reply = TypeVar("Reply")
 
 METADATA_TYPE = "lorekeeper_answer"
 CALL_SECONDS = 10
@@ -40,6 +42,10 @@ _FORM_METHODS = frozenset(
         "users.conversations",
         "users.info",
     }
+)
+# What a message that cannot be shown as it is looks like.
+_UNSHOWABLE = frozenset(
+    {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long", "block_mismatch"}
 )
 # `chat.update` is refused while a message streams.
 _GROWING = "streaming_state_conflict"
@@ -113,17 +119,13 @@ class Delivery:
 
     def post(self, place: Place, message: RenderedMessage, *, mark: Mark) -> str:
         """Post a message into a thread, once, and return its ts; SlackSilentError when nobody knows."""
-        reply = self.call(
-            "chat.postMessage",
-            wait_seconds=60.0,
-            channel=place.channel,
-            thread_ts=place.thread_ts,
-            text=message.text,
-            blocks=message.blocks,
-            metadata=mark.as_metadata(),
-            **POST_OPTIONS,
-        )
-        return str(reply["ts"])
+        where = {"channel": place.channel, "thread_ts": place.thread_ts, "metadata": mark.as_metadata()}
+
+        def attempt(form: RenderedMessage) -> str:
+            content = {"text": form.text, "blocks": form.blocks, **POST_OPTIONS}
+            return str(self.call("chat.postMessage", wait_seconds=60.0, **where, **content)["ts"])
+
+        return _in_some_form(message, attempt)
 
     def find(self, place: Place, *, mark: Mark) -> str | None:
         """Look through the thread for the message with this mark."""
@@ -192,14 +194,18 @@ class Delivery:
 
     def update(self, channel: str, ts: str, message: RenderedMessage, *, mark: Mark | None = None) -> None:
         """Put this content into a message, however often it takes; one that grows is stopped first."""
-        content = _content(channel, ts, message) | ({"metadata": mark.as_metadata()} if mark else {})
+        more: dict[str, Any] = {"metadata": mark.as_metadata()} if mark else {}
+
+        def attempt(form: RenderedMessage) -> dict[str, Any]:
+            return self.repeat("chat.update", **_content(channel, ts, form), **more)
+
         try:
-            self.repeat("chat.update", **content)
+            _in_some_form(message, attempt)
         except SlackRefusedError as error:
             if error.code != _GROWING:
                 raise
             self._end_stream(channel, ts)
-            self.repeat("chat.update", **content)
+            _in_some_form(message, attempt)
 
     def try_update(self, channel: str, ts: str, message: RenderedMessage) -> None:
         """Put this content into a message if that works now; newer content is on its way anyway."""
@@ -366,6 +372,19 @@ def _content(channel: str, ts: str, message: RenderedMessage) -> dict[str, Any]:
         "blocks": message.blocks,
         **UPDATE_OPTIONS,
     }
+
+
+def _in_some_form(message: RenderedMessage, attempt: Callable[[RenderedMessage], Reply]) -> Reply:
+    """Silence would be worse than a message without its form."""
+    *forms, last = message.forms()
+    for form in forms:
+        try:
+            return attempt(form)
+        except SlackRefusedError as error:
+            if error.code not in _UNSHOWABLE:
+                raise
+            logger.warning("Slack cannot show a message as it is: %s", error)
+    return attempt(last)
 
 
 def _carries(metadata: dict[str, Any], mark: Mark) -> bool:

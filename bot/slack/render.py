@@ -59,6 +59,12 @@ class RenderedMessage:
     rest: str = field(default="", repr=False)
     """Plain text of what all these messages have no room for."""
 
+    def forms(self) -> list[RenderedMessage]:
+        """The forms in which to try it: as it is, without Slack's own feedback buttons, and as text alone."""
+        plain = [_plain_feedback(block) if block.get("type") == "context_actions" else block for block in self.blocks]
+        forms = [self, RenderedMessage(text=self.text, blocks=plain), RenderedMessage(text=self.text)]
+        return [form for number, form in enumerate(forms) if not number or form.blocks != forms[number - 1].blocks]
+
 
 def render_answer(
     answer: Answer,
@@ -141,6 +147,11 @@ def feedback_block(value: str, *, plain_buttons: bool = False) -> Block:
         "negative_button": _feedback_button(words.BAD_ANSWER, bad),
     }
     return {"type": "context_actions", "elements": [element]}
+
+
+def _plain_feedback(block: Block) -> Block:
+    parsed = parse_feedback_value(str(block["elements"][0].get("positive_button", {}).get("value") or ""))
+    return feedback_block(parsed[1], plain_buttons=True) if parsed else block
 
 
 def feedback_value(vote: int, key: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ def playground() -> Iterator[PlaygroundProcess]:
 def workspace(playground: PlaygroundProcess) -> Workspace:
     workspace = Workspace(playground)
     workspace.act("faults", clear=True)
-    workspace.act("features", streaming=True, agent=True)
+    workspace.act("features", streaming=True, agent=True, feedback_buttons=True)
     workspace.act("clear_traffic")
     return workspace
 
@@ -60,14 +60,20 @@ def ask(playground: PlaygroundProcess, engine: sa.Engine, workspace: Workspace) 
     """Asks a question of a bot that answers with this text, and gives the one message that stands at the end."""
     bots: list[SlackBot] = []
 
-    def ask(text: str, *, seconds_per_word: float = 0.04, **changes: Any) -> dict[str, Any]:
+    def ask(
+        text: str,
+        *,
+        seconds_per_word: float = 0.04,
+        finished: Callable[[dict[str, Any]], bool] = is_finished,
+        **changes: Any,
+    ) -> dict[str, Any]:
         answering = ScriptedAnswering(reply=lambda *_: text, seconds_per_word=seconds_per_word)
         changed = options(playground, **changes)
         bot = SlackBot(engine, answering, changed, link=link, version=lambda: "scripted-1")
         bots.append(bot)
         bot.start()
         ts = workspace.say(BEN, HELP, f"{BOT} tell me")
-        wait_until(lambda: any(map(is_finished, workspace.bot_messages(HELP, ts))), 30)
+        wait_until(lambda: any(map(finished, workspace.bot_messages(HELP, ts))), 30)
         wait_until(lambda: "" in statuses(workspace, ts), 30)
         (message,) = workspace.bot_messages(HELP, ts)
         return message
@@ -283,3 +289,10 @@ def test_more_answers_at_once_than_streams_allowed_are_posted(
             assert "end" in workspace.answers(HELP, ts, seconds=60)[0]
     assert len(calls(workspace, "chat.startStream")) == 14
     assert {call["status"] for call in calls(workspace, "chat.startStream")} == {"ok"}
+
+
+def test_where_slack_has_no_feedback_buttons_there_are_plain_ones(workspace: Workspace, ask: Any) -> None:
+    """M13: streamed or not, every answer asks how it was."""
+    workspace.act("features", feedback_buttons=False)
+    bot_message = ask(SLOW, finished=lambda message: "answer_feedback_good" in repr(message["blocks"]))
+    assert "word end" in words_of(bot_message)
