@@ -46,16 +46,19 @@ function tabs(store, channel) {
 
 function openChannelMenu(anchor, app, channel) {
   const { api, store } = app;
-  const share = async () => {
-    await api.share({ channel: channel.id, shared: !channel.shared }).catch(() => {});
+  const share = () => api.share({ channel: channel.id, shared: !channel.shared }).catch(() => {});
+  const invite = async () => {
+    const done = await api.share({ channel: channel.id, pending: true }).then(() => true, () => false);
+    if (done) toast("The other organisation is invited, and has not answered yet.");
   };
   openMenu(anchor, `Actions for #${channel.name}`, [
     { label: "Members", picture: icon("people"), run: () => openMembers(app, channel.id) },
     channel.shared ? { label: "Stop sharing", note: "It belongs to this workspace alone again", picture: icon("globe"), run: share }
       : { label: "Share with another organisation", note: "As with Slack Connect", picture: icon("globe"), run: share },
+    !channel.shared && { label: "Invite another organisation", note: "Without an answer yet", picture: icon("globe"), run: invite },
     "separator",
     { label: "Leave channel", picture: icon("exit"), danger: true, run: () => leave(store, api, channel) },
-  ]);
+  ].filter(Boolean));
 }
 
 async function leave(store, api, channel) {

@@ -5,7 +5,7 @@ import { el, icon, iconButton, refill } from "./dom.js";
 import { openMenu } from "./popover.js";
 import { announce } from "./toast.js";
 
-const NOBODY_SPECIAL = { admin: false, guest: null, external: false };
+const NOBODY_SPECIAL = { admin: false, guest: null };
 const KINDS = {
   member: ["Member", {}],
   admin: ["Admin", { admin: true }],
@@ -27,11 +27,12 @@ export function createPeople(app, onActAs) {
 
 function actions(app, user, onActAs) {
   const name = user.real_name;
+  const changeable = !(user.external && user.id === app.store.me);
   return el("span", { class: "member-actions" },
     user.id === app.store.me ? el("span", { class: "muted" }, "you") : !user.deleted && el("button", {
       type: "button", class: "button button-default", "aria-label": `Act as ${name}`, onclick: () => onActAs(user),
     }, "Act as"),
-    iconButton("more", `Change ${name}`, (event) => openMenu(event.currentTarget, `Change ${name}`, changes(app, user)), {
+    changeable && iconButton("more", `Change ${name}`, (event) => openMenu(event.currentTarget, `Change ${name}`, changes(app, user)), {
       "aria-haspopup": "menu", dataset: { focus: `change-${user.id}` },
     }));
 }
@@ -39,12 +40,14 @@ function actions(app, user, onActAs) {
 function changes({ api, store }, user) {
   const change = (body) => api.changePerson({ person: user.id, ...body }).catch(() => {});
   const kind = kindOf(user);
-  const kinds = Object.entries(KINDS).map(([key, [label, standing]]) => ({
+  // Nobody moves to another organisation, or from one to this.
+  const possible = Object.entries(KINDS).filter(([key]) => !user.external && key !== "external");
+  const kinds = possible.map(([key, [label, standing]]) => ({
     label, checked: key === kind, run: () => change({ ...NOBODY_SPECIAL, ...standing }),
   }));
   const ends = user.deleted ? { label: "Activate", picture: icon("check"), run: () => change({ deleted: false }) }
     : { label: "Deactivate", picture: icon("close"), danger: true, run: () => change({ deleted: true }) };
-  return user.id === store.me ? kinds : [...kinds, "separator", ends];
+  return user.id === store.me ? kinds : [...kinds, kinds.length > 0 && "separator", ends].filter(Boolean);
 }
 
 function kindOf(user) {
