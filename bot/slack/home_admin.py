@@ -123,16 +123,14 @@ def _queue(queue: QueueState, now: datetime) -> list[Block]:
 
 def _votes(content: AdminContent) -> list[Block]:
     blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_VOTES_TITLE)]
-    summary = words.admin_votes(sum(week.good for week in content.weeks), sum(week.bad for week in content.weeks))
+    good, bad = sum(week.good for week in content.weeks), sum(week.bad for week in content.weeks)
+    summary = words.admin_votes(good, bad)
+    if not good + bad:
+        return [*blocks, section(summary)]
     if content.picture:
         picture: Block = {"type": "image", "alt_text": summary, "slack_file": {"id": content.picture}}
-        blocks.append(picture)
+        return [*blocks, picture, section(summary)]
     return [*blocks, section(summary), preformatted(votes_as_text(content.weeks))]
-
-
-def without_picture(view: Block) -> Block:
-    """The same view where Slack does not take its picture."""
-    return {**view, "blocks": [block for block in view["blocks"] if block["type"] != "image"]}
 
 
 def _questions(content: AdminContent, now: datetime) -> list[Block]:

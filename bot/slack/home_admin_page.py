@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -192,15 +192,14 @@ class AdminPage:
 
     def publish(self, user: str, *, notice: str = "") -> None:
         """Show one admin the page as it is now."""
-        view = page.admin_view(self.load(user, notice), now=self.now())
+        content = self.load(user, notice)
         try:
-            publish_home(self.parts, user, view)
+            publish_home(self.parts, user, page.admin_view(content, now=self.now()))
         except SlackRefusedError as error:
-            bare = page.without_picture(view)
-            if len(bare["blocks"]) == len(view["blocks"]):
+            if not content.picture:
                 raise
             logger.warning("the page is shown without its picture: %s", error)
-            publish_home(self.parts, user, bare)
+            publish_home(self.parts, user, page.admin_view(replace(content, picture=""), now=self.now()))
 
     def load(self, user: str, notice: str = "") -> page.AdminContent:
         """Read what this admin may see."""
@@ -215,7 +214,7 @@ class AdminPage:
             hidden_sources=hidden_sources,
             queue=queue_state(parts.engine, parts.team, now),
             weeks=weeks,
-            picture=self.picture.of(weeks, now.date()),
+            picture=self.picture.of(weeks, now.date()) if any(week.good + week.bad for week in weeks) else "",
             questions=questions,
             hidden_questions=hidden_questions,
             notes=notes,

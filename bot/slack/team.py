@@ -222,7 +222,9 @@ class TeamBot:
     def _lane_plan(self, workers: int) -> list[Lane]:
         works: dict[Kind, Callable[[Lease], None]] = {}
         for feature in self._features:
-            works |= feature.works()
+            for kind, work in feature.works().items():
+                assert kind not in works, f"two features work off the kind {kind}"
+                works[kind] = work
 
         def work_light(lease: Lease) -> None:
             self._work_light(lease, works[lease.kind])

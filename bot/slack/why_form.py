@@ -87,7 +87,7 @@ def _facts(why: Why, now: datetime) -> list[str]:
     return [
         words.model_line(why.version) if why.version else "",
         words.why_times(why.retrieve_seconds, why.first_token_seconds, why.total_seconds),
-        words.why_tokens(why.prompt_tokens, why.completion_tokens),
+        words.why_tokens(why.prompt_tokens, why.completion_tokens) if why.prompt_tokens else "",
         words.why_sync(why.last_sync, now),
         words.why_revisions(why.revisions),
     ]

@@ -91,7 +91,11 @@ def test_everything_on_both_sides_works_with_the_scopes_of_the_manifest(
 ) -> None:
     """M18."""
     workspace = start(playground)
-    workspace.answers(HELP, workspace.say(ADA, HELP, f"{BOT} hello"))
+    ts = workspace.say(ADA, HELP, f"{BOT} hello")
+    workspace.answers(HELP, ts)
+    answer = workspace.bot_messages(HELP, ts)[0]["ts"]
+    workspace.act("react", user=ADA, channel=HELP, ts=answer, name="+1", add=True)
+    wait_until(lambda: workspace.whispers(ADA) != [])
     ada = Pages(workspace, ADA)
     ada.open_home()
     assert words.SETTINGS_SAVED in ada.choose("home_length", "detailed")

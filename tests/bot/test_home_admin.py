@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,9 +16,11 @@ from slack_sdk.models.views import View
 
 from bot import tables
 from bot.channels import ChannelSettings, ConfiguredChannel, list_channels, save_channel
+from bot.conversation import save_answer
 from bot.curated import Curated, list_curated
 from bot.database import open_database
 from bot.equipment import Equipment
+from bot.feedback import record_vote
 from bot.jobs import Job, run_due
 from bot.notes import SavedNote, pending_notes
 from bot.overview import QueueState, Unanswered, WeekVotes
@@ -26,11 +29,24 @@ from bot.playground import blocks as playground_blocks
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack import words
 from bot.slack.gateway import SlackBot
-from bot.slack.home_admin import AdminContent, AdminSource, admin_view, note_value, without_picture
+from bot.slack.home_admin import AdminContent, AdminSource, admin_view, note_value
+from bot.turn import Incoming
 from knowledge import tables as knowledge_tables
 from knowledge.database import writing
 from knowledge.store import add_source, list_sources
-from tests.bot.dialogue import ADA, BEN, BOT, HELP, LEADS, ScriptedAnswering, Workspace, link, options, wait_until
+from tests.bot.dialogue import (
+    ADA,
+    BEN,
+    BOT,
+    HELP,
+    LEADS,
+    ScriptedAnswering,
+    Workspace,
+    link,
+    make_answer,
+    options,
+    wait_until,
+)
 from tests.bot.pages import Pages, chosen, said
 from tests.bot.slack_oracle import read_message
 
@@ -116,9 +132,16 @@ def test_the_picture_has_words_in_its_place_and_can_be_left_out() -> None:
     view = admin_view(full(1), now=NOW)
     (picture,) = [block for block in view["blocks"] if block["type"] == "image"]
     assert "7,992 × 👍" in picture["alt_text"]
-    bare = without_picture(view)
-    assert len(bare["blocks"]) == len(view["blocks"]) - 1
+    bare = admin_view(replace(full(1), picture=""), now=NOW)
     assert "█" in said(bare["blocks"])
+    assert "█" not in said(view["blocks"])
+
+
+def test_without_votes_there_is_nothing_to_draw() -> None:
+    weeks = tuple(replace(week, good=0, bad=0) for week in full(1).weeks)
+    view = admin_view(replace(full(1), weeks=weeks), now=NOW)
+    assert words.admin_votes(0, 0) in said(view["blocks"])
+    assert {"image", "rich_text_preformatted"} & set(re.findall(r"'type': '(\w+)'", repr(view))) == set()
 
 
 # Over the playground
@@ -337,17 +360,31 @@ def test_a_channel_is_configured_from_the_page(start: Start, engine: sa.Engine) 
     assert (listed.channel, listed.settings, listed.changed_by) == (HELP, ChannelSettings(disabled=True), ADA)
 
 
-def test_votes_are_shown_as_a_picture_that_is_uploaded_once_a_day(start: Start, workspace: Workspace) -> None:
+def vote(engine: sa.Engine) -> None:
+    """One person found one answer good."""
+    asked = Incoming(
+        team=TEAM, channel=HELP, channel_kind="public", user=BEN, ts="1.1", thread_ts=None, text="?", mentioned=True
+    )
+    record_vote(engine, save_answer(engine, asked, make_answer("so")), BEN, 1, "button")
+
+
+def test_votes_are_shown_as_a_picture_that_is_uploaded_once_a_day(
+    start: Start, workspace: Workspace, engine: sa.Engine
+) -> None:
+    vote(engine)
     ada = start()
     turned_over(ada)
     (picture,) = [block for block in ada.home_blocks if block["type"] == "image"]
     assert picture["slack_file"]["id"].startswith("F")
-    assert picture["alt_text"] == words.admin_votes(0, 0)
+    assert picture["alt_text"] == words.admin_votes(1, 0)
     turned_over(ada)
     assert len(workspace.ledger("call", "files.completeUploadExternal")) == 1
 
 
-def test_without_the_right_to_upload_the_votes_are_shown_as_text(start: Start, workspace: Workspace) -> None:
+def test_without_the_right_to_upload_the_votes_are_shown_as_text(
+    start: Start, workspace: Workspace, engine: sa.Engine
+) -> None:
+    vote(engine)
     workspace.act("faults", error={"files.getUploadURLExternal": "missing_scope"})
     ada = start()
     assert words.ADMIN_VOTES_TITLE in turned_over(ada)
