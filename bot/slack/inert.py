@@ -25,7 +25,7 @@ _JOINER = re.compile(
 )
 
 # Linkers fold look-alikes of these three before they decide, so we do as well.
-_DOT = ".\u2024\u3002\ufe52\uff0e\uff61"
+DOTS = ".\u2024\u3002\ufe52\uff0e\uff61"
 _COLON = ":\ua789\ufe13\ufe55\uff1a\u2236"
 _SLASH = "/\\\\\u2044\u2215\uff0f\uff3c\ufe68"
 _SCHEMES = (
@@ -35,22 +35,23 @@ _SCHEMES = (
 _LINKISH = re.compile(
     rf"\w[{_COLON}][{_SLASH}]"
     rf"|(?:^|[^\w])(?:{_SCHEMES})[{_COLON}]\S"
-    rf"|www\d{{0,3}}[{_DOT}]\w"
+    rf"|www\d{{0,3}}[{DOTS}]\w"
     r"|[\w-]\.[^\W\d_]{2}"
-    rf"|[a-z0-9-][{_DOT}][a-z]{{2}}"
-    rf"|\d[{_DOT}]\d{{1,3}}[{_DOT}]\d{{1,3}}[{_DOT}]\d"
-    rf"|[{_SLASH}]{{2}}\w[\w-]*[{_DOT}]",
+    rf"|[a-z0-9-][{DOTS}][a-z]{{2}}"
+    rf"|\d[{DOTS}]\d{{1,3}}[{DOTS}]\d{{1,3}}[{DOTS}]\d"
+    rf"|[{_SLASH}]{{2}}\w[\w-]*[{DOTS}]",
     re.IGNORECASE,
 )
 # "end.Next" is a missing space, not a host; in rich text it is inert either way and need not look like code.
-_MISSING_SPACE = re.compile(rf"[^{_DOT}{_COLON}{_SLASH}@]+\.[A-Z][a-z']*")
+_MISSING_SPACE = re.compile(rf"[^{DOTS}{_COLON}{_SLASH}@]+\.[A-Z][a-z']*")
 _TOKEN = re.compile(r"\S+")
 _OPENERS = "([{<\"'“‘«*_~`—–-"
 _CLOSERS = ")]}>\"'”’».,;:!?…*_~`—–-"
 
-_BREAKABLE = re.compile(rf"(?<=\S)[{_DOT}](?=\S)|[{_COLON}](?=\S)")
+_BREAKABLE = re.compile(rf"(?<=\S)[{DOTS}](?=\S)|[{_COLON}](?=\S)")
 _MARKUP = re.compile(r"[`~<>&\[\]()!@#|*_\\]")
-BROADCAST = re.compile(r"[@\uff20\ufe6b](?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
+# An underscore ends the word as well: it may be a mark around it.
+BROADCAST = re.compile(r"[@\uff20\ufe6b](?=(?:channel|here|everyone|group)(?![^\W_]))", re.IGNORECASE)
 _CITABLE_URL = re.compile(r"https?://[^\s<>|\"`\\^{}\x00-\x20\x7f-\x9f\u2000-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+")
 _LONGEST_URL = 3_000
 

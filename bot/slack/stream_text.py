@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.slack.inert import BROADCAST, break_address, clean, linkish
+from bot.slack.inert import BROADCAST, DOTS, break_address, clean, linkish
 
 # Scripts without spaces between their words: there, every sign is a word that is complete.
 _SPACELESS = "\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3"
-_SAME_WORD = f"(?!(?<=[{_SPACELESS}])(?=[{_SPACELESS}]))"
+# Not right after a dot: the two signs behind it tell whether it is an address.
+_SAME_WORD = f"(?!(?<=[^{DOTS}][{_SPACELESS}])(?=[{_SPACELESS}]))"
 # A word, with complete code spans and escaped signs in it.
 _PART = r"(?:[^\s`\\]|\\[^\s`]|\\$|`[^`\n]+`(?!`))"
 _UNIT = re.compile(f"{_PART}(?:{_SAME_WORD}{_PART})*")
 _WORD = re.compile(f"\\S(?:{_SAME_WORD}\\S)*")
-_COMPLETE = re.compile(f"[ \\t\\n]|[{_SPACELESS}](?=[{_SPACELESS}])")
+_COMPLETE = re.compile(f"[ \\t\\n]|(?<=[^{DOTS}])[{_SPACELESS}](?=[{_SPACELESS}])")
 _SPACE = re.compile(r"\s+")
 _SPAN = re.compile(r"(`[^`\n]+`)")
 _FENCE = re.compile(r" {0,3}(`{3,})([^`\n]*)")
@@ -27,7 +28,7 @@ _MAYBE_FENCE = re.compile(r" {0,3}`{0,2}")
 _TILDES = re.compile(r"~{3,}")
 # What opens a control sequence of Slack's, an autolink or a tag.
 _OPENING = re.compile(r"<(?=[^\s=\-\d])")
-_OPENING_IN_CODE = re.compile(r"<(?=[@#!]|[a-zA-Z][\w+.-]*:|[^\s<>]*\|)")
+_OPENING_IN_CODE = re.compile(r"<(?=[@#!]|\w[\w+.-]*:|[^\s<>]*\|)")
 _ENTITY = re.compile(r"&(?=[a-zA-Z#])")
 _ENTITY_IN_CODE = re.compile(r"&(?=(?:lt|gt|amp);|#)")
 _LINK = re.compile(r"\](?=[(:])")

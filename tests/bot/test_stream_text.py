@@ -120,6 +120,18 @@ def test_nothing_stays_in_the_buffer(text: str) -> None:
     assert re.sub(r"\W", "", out) == letters
 
 
+@pytest.mark.parametrize("text", ["見る.日本語。次", "次.日本語", "日本語.example", "例え.テスト"])
+def test_an_address_is_broken_in_scripts_without_spaces_too(text: str) -> None:
+    assert live_parts(streamed(text)[0]) == []
+    assert streamed(text, [1] * len(text)) == streamed(text)
+
+
+@pytest.mark.parametrize("text", ["_to @here_", "**@channel**", "@everyone,", "＠here"])
+def test_nobody_is_called_whatever_stands_around_it(text: str) -> None:
+    assert live_parts(streamed(text)[0]) == []
+    assert streamed(text)[1]
+
+
 def test_a_code_span_and_a_fence_go_out_whole() -> None:
     inert = InertMarkdown()
     assert inert.feed("see `a b") == "see "
