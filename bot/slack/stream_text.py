@@ -28,7 +28,7 @@ _MAYBE_FENCE = re.compile(r" {0,3}`{0,2}")
 _TILDES = re.compile(r"~{3,}")
 # What opens a control sequence of Slack's, an autolink or a tag.
 _OPENING = re.compile(r"<(?=[^\s=\-\d])")
-_OPENING_IN_CODE = re.compile(r"<(?=[@#!]|\w[\w+.-]*:|[^\s<>]*\|)")
+_OPENING_IN_CODE = re.compile(r"<(?=[@#!]|[^\s<>]*[:|])")
 _ENTITY = re.compile(r"&(?=[a-zA-Z#])")
 _ENTITY_IN_CODE = re.compile(r"&(?=(?:lt|gt|amp);|#)")
 _LINK = re.compile(r"\](?=[(:])")
