@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from bot.errors import BotError, SlackBusyError, SlackRefusedError, SlackSilentError
@@ -147,7 +147,8 @@ class AnswerStream:
                 mark = self._messages.mark(0)
                 below = message.blocks[1:]
                 self._delivery.stop_stream(self.place.channel, self._ts, text=rest, blocks=below, mark=mark)
-                return True
+                # All is there now; where citations have addresses, their numbers become links with the update.
+                return not _has_links(message.blocks[0])
             self._delivery.stop_stream(self.place.channel, self._ts)
         except (SlackSilentError, SlackRefusedError) as error:
             logger.info("the stream %s in %s was not stopped: %s", self._ts, self.place.channel, error)
@@ -304,3 +305,10 @@ def _table_header(text: str) -> str:
         rows.insert(0, line)
     is_table = len(rows) >= 2 and _TABLE_RULE.fullmatch(rows[1]) is not None
     return f"{rows[0]}\n{rows[1]}\n" if is_table else ""
+
+
+def _has_links(part: object) -> bool:
+    """Tell whether a block holds a link; a stream's text never does."""
+    if isinstance(part, Mapping):
+        return part.get("type") == "link" or any(_has_links(inner) for inner in part.values())
+    return isinstance(part, list | tuple) and any(_has_links(inner) for inner in part)

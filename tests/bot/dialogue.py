@@ -14,7 +14,7 @@ from slack_sdk import WebClient
 
 from bot.playground.process import PlaygroundProcess
 from bot.settings import Secret
-from bot.slack.gateway import SlackOptions
+from bot.slack.gateway import SlackBot, SlackOptions
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Brief, Citation, Delta, Done, Status
 from knowledge.audience import Audience
 from knowledge.document import Question
@@ -25,6 +25,7 @@ BOT = "@Lorekeeper"
 # Longer than one message holds.
 LONG = "A sentence of some length, said once more. " * 300
 Reply = Callable[[Question, Audience], str]
+StartBot = Callable[..., SlackBot]
 
 
 def options(playground: PlaygroundProcess, **changes: Any) -> SlackOptions:

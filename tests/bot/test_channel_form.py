@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from slack_sdk.models.views import View
 
 from bot.channels import ChannelSettings, list_channels, load_channel, save_channel
-from bot.database import open_database
 from bot.playground import blocks as playground_blocks
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack import words
@@ -132,21 +131,6 @@ def playground() -> Iterator[PlaygroundProcess]:
 
 
 @pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
 def answering(playground: PlaygroundProcess, engine: sa.Engine) -> Iterator[ScriptedAnswering]:
     answering = ScriptedAnswering()
     with ExitStack() as stack:
@@ -225,6 +209,7 @@ def test_others_neither_open_the_form_nor_send_it(workspace: Workspace, config: 
     assert words.ADMINS_ONLY in said(config(BEN))
     view = config(ADA)
     workspace.act("change_person", person=ADA, admin=False)
+    wait_until(lambda: all(event["status"] == "ok" for event in workspace.ledger("event", "user_change")))
     try:
         assert Pages(workspace, ADA).submit(view, **values(view, confidence={"value": "90"})) == {}
         assert list_channels(engine, TEAM) == ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from bot import tables
 from bot.database import open_database
 from bot.inbox import Inbox, Received
-from bot.playground.process import PlaygroundProcess, start_playground
+from bot.playground.process import PlaygroundProcess
 from bot.slack.gateway import SlackBot
 from bot.turn import Revision
 from knowledge.database import reading
@@ -42,12 +41,6 @@ POST_EDGES = (
     "part_intent",
     "part_sent",
 )
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
-        yield process
 
 
 @pytest.mark.parametrize("edge", STREAM_EDGES)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from bot import tables
-from bot.database import open_database
 from bot.errors import QuestionError, SlackSetupError
 from bot.inbox import Inbox, Received
-from bot.playground.process import PlaygroundProcess, start_playground
+from bot.playground.process import PlaygroundProcess
 from bot.settings import Secret
 from bot.slack.gateway import SlackBot
 from knowledge.audience import Audience, channel_audience, person_audience
@@ -33,19 +29,12 @@ from tests.bot.dialogue import (
     HELP,
     LEADS,
     ScriptedAnswering,
+    StartBot,
     Workspace,
     link,
     options,
     wait_until,
 )
-
-StartBot = Callable[..., SlackBot]
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
-        yield process
 
 
 @pytest.fixture(params=[True, False], ids=["streaming", "plain"])
@@ -56,24 +45,6 @@ def workspace(playground: PlaygroundProcess, request: pytest.FixtureRequest) -> 
     workspace.act("features", streaming=request.param, agent=request.param)
     workspace.act("clear_traffic")
     return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def start_bot(playground: PlaygroundProcess, engine: sa.Engine) -> Iterator[StartBot]:
-    with ExitStack() as stack:
-
-        def start(answering: ScriptedAnswering, **changes: Any) -> SlackBot:
-            bot = SlackBot(engine, answering, options(playground, **changes), link=link, version=lambda: "scripted-1")
-            return stack.enter_context(bot)
-
-        yield start
 
 
 def posts(workspace: Workspace) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,24 +11,14 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.channels import ChannelSettings, save_channel
-from bot.database import open_database
 from bot.inbox import Inbox, Received
-from bot.playground.process import PlaygroundProcess, start_playground
-from bot.slack.gateway import SlackBot
+from bot.playground.process import PlaygroundProcess
 from bot.turn import AnswerEvent, Done, Incoming, Purpose, Revision
 from knowledge.audience import Audience
 from knowledge.database import reading
 from knowledge.document import Question
 from models.errors import ModelProcessDiedError
-from tests.bot.dialogue import BEN, BOT, HELP, LONG, ScriptedAnswering, Workspace, link, options, wait_until
-
-StartBot = Callable[..., SlackBot]
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
-        yield process
+from tests.bot.dialogue import BEN, BOT, HELP, LONG, ScriptedAnswering, StartBot, Workspace, wait_until
 
 
 @pytest.fixture
@@ -40,24 +28,6 @@ def workspace(playground: PlaygroundProcess) -> Workspace:
     workspace.act("features", streaming=True, agent=True)
     workspace.act("clear_traffic")
     return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def start_bot(playground: PlaygroundProcess, engine: sa.Engine) -> Iterator[StartBot]:
-    with ExitStack() as stack:
-
-        def start(answering: ScriptedAnswering, **changes: Any) -> SlackBot:
-            bot = SlackBot(engine, answering, options(playground, **changes), link=link, version=lambda: "scripted-1")
-            return stack.enter_context(bot)
-
-        yield start
 
 
 def rows(engine: sa.Engine, column: sa.Column[Any]) -> list[Any]:

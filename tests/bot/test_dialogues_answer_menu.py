@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,7 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.answer import Answering
-from bot.database import open_database
-from bot.playground.process import PlaygroundProcess, start_playground
+from bot.playground.process import PlaygroundProcess
 from bot.slack import words
 from bot.slack.gateway import SlackBot
 from knowledge import tables as knowledge_tables
@@ -29,35 +27,14 @@ from tests.bot.dialogue import (
     HELP,
     LEADS,
     ScriptedAnswering,
+    StartBot,
     Workspace,
     link,
     options,
     wait_until,
 )
 
-StartBot = Callable[..., SlackBot]
 SAID = "Badges are issued by Maria Lopez."
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
-        yield process
-
-
-@pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

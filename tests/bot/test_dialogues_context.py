@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +12,10 @@ import sqlalchemy as sa
 
 from bot.answer import Answering, AnswerOptions
 from bot.channels import ChannelSettings, save_channel
-from bot.database import open_database
 from bot.equipment import Equipment
 from bot.people import note_viewing
-from bot.playground.process import PlaygroundProcess, start_playground
+from bot.playground.process import PlaygroundProcess
 from bot.slack.gateway import SlackBot
-from bot.slack.manifest import build_manifest
 from bot.worker import Answering as AnsweringProtocol
 from knowledge.audience import channel_audience, person_audience
 from knowledge.document import Passage
@@ -34,6 +31,7 @@ from tests.bot.dialogue import (
     HELP,
     LEADS,
     ScriptedAnswering,
+    StartBot,
     Workspace,
     link,
     options,
@@ -42,36 +40,14 @@ from tests.bot.dialogue import (
 from tests.fakes import ScriptedGenerator
 from tests.knowledge.fake_embedder import FakeEmbedder
 
-StartBot = Callable[..., SlackBot]
 TEAM = "T0PLAYGROUND"
 PLAN = b"# Moving plan\n\nThe office moves to Harbour Street on 3 June. Boxes are in the cellar.\n"
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0, manifest=build_manifest()) as process:
-        yield process
 
 
 @pytest.fixture(scope="module")
 def equipment() -> Iterator[Equipment]:
     with Parser() as parser:
         yield Equipment(embedder=FakeEmbedder(dim=64), parser=parser)
-
-
-@pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,7 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.curated import CuratedAnswers, list_curated, remove_curated
-from bot.database import open_database
-from bot.playground.process import PlaygroundProcess, start_playground
+from bot.playground.process import PlaygroundProcess
 from bot.privacy import forget
 from bot.slack import words
 from bot.slack.gateway import SlackBot
@@ -29,27 +27,6 @@ from tests.bot.dialogue import ADA, ADAS_DM, BEN, BOT, GENERAL, HELP, LEADS, Wor
 StartBot = Callable[..., CuratedAnswers]
 SAID = "Badges are issued by Maria Lopez."
 STANDING = "Maria Lopez at the front desk, every day from 9. [1]"
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
-        yield process
-
-
-@pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -2,59 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import pytest
 import sqlalchemy as sa
 
 from bot import tables
-from bot.database import open_database
 from bot.feedback import record_reason
-from bot.playground.process import PlaygroundProcess, start_playground
-from bot.slack.gateway import SlackBot
 from knowledge.audience import EVERYONE
 from knowledge.database import writing
 from tests.bot.answer_dialogue import BADGES, answering, rows, shelve
-from tests.bot.dialogue import ADA, ADAS_DM, BEN, BOT, CHLOE, HELP, LONG, ScriptedAnswering, Workspace, link, options
+from tests.bot.dialogue import (
+    ADA,
+    ADAS_DM,
+    BEN,
+    BOT,
+    CHLOE,
+    HELP,
+    LONG,
+    ScriptedAnswering,
+    StartBot,
+    Workspace,
+)
 from tests.bot.dialogue import wait_until as wait
-
-StartBot = Callable[..., SlackBot]
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
-        yield process
-
-
-@pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def start_bot(playground: PlaygroundProcess, engine: sa.Engine) -> Iterator[StartBot]:
-    with ExitStack() as stack:
-
-        def start(answers: Any, **changes: Any) -> SlackBot:
-            bot = SlackBot(engine, answers, options(playground, **changes), link=link, version=lambda: "scripted-1")
-            return stack.enter_context(bot)
-
-        yield start
 
 
 def on_disk(engine: sa.Engine) -> bytes:

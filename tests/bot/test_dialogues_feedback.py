@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from bot import tables
-from bot.database import open_database
 from bot.feedback import list_feedback
-from bot.playground.process import PlaygroundProcess, start_playground
+from bot.playground.process import PlaygroundProcess
 from bot.slack import words
 from bot.slack.gateway import SlackBot
 from tests.bot.answer_dialogue import rows
@@ -30,27 +27,6 @@ from tests.bot.dialogue import (
     options,
     wait_until,
 )
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
-        yield process
-
-
-@pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
 
 
 def finished(workspace: Workspace, thread_ts: str) -> dict[str, Any]:

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
-
 import pytest
 import sqlalchemy as sa
 
 from bot.channels import ChannelSettings, save_channel
-from bot.database import open_database
-from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack import words
 from bot.slack.gate import GateRules
-from bot.slack.gateway import SlackBot
 from bot.use_limits import UseLimits
 from tests.bot.dialogue import (
     ADA,
@@ -25,46 +17,12 @@ from tests.bot.dialogue import (
     HELP,
     LEADS,
     ScriptedAnswering,
+    StartBot,
     Workspace,
-    link,
-    options,
     wait_until,
 )
 
-StartBot = Callable[..., SlackBot]
 TEAM = "T0PLAYGROUND"
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
-        yield process
-
-
-@pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def start_bot(playground: PlaygroundProcess, engine: sa.Engine) -> Iterator[StartBot]:
-    with ExitStack() as stack:
-
-        def start(answering: ScriptedAnswering, **changes: Any) -> SlackBot:
-            bot = SlackBot(engine, answering, options(playground, **changes), link=link, version=lambda: "scripted-1")
-            return stack.enter_context(bot)
-
-        yield start
 
 
 def only_answer(workspace: Workspace, channel: str, ts: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,13 +26,13 @@ from tests.bot.dialogue import (
     GENERAL,
     HELP,
     ScriptedAnswering,
+    StartBot,
     Workspace,
     link,
     options,
     wait_until,
 )
 
-StartBot = Callable[..., SlackBot]
 TEAM = "T0PLAYGROUND"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,32 +13,17 @@ import sqlalchemy as sa
 from bot import tables
 from bot.channels import ChannelSettings, save_channel
 from bot.database import open_database
-from bot.playground.process import PlaygroundProcess, start_playground
+from bot.playground.process import PlaygroundProcess
 from bot.slack import words
 from bot.slack.gateway import SlackBot
 from knowledge import tables as knowledge_tables
 from knowledge.audience import EVERYONE, channel_audience, person_audience
 from knowledge.database import writing
 from tests.bot.answer_dialogue import BADGES, answering, choose, press, rows, shelve
-from tests.bot.dialogue import BEN, BOT, CHLOE, HELP, LEADS, Workspace, link, options, wait_until
+from tests.bot.dialogue import BEN, BOT, CHLOE, HELP, LEADS, StartBot, Workspace, link, options, wait_until
 
 BENS_DM = "D0BENORTIZ"
-StartBot = Callable[..., SlackBot]
 SAID = "Badges are issued by Maria Lopez."
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
-        yield process
-
-
-@pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
 
 
 @pytest.fixture

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from bot import tables
-from bot.database import open_database
 from bot.equipment import Equipment
-from bot.playground.process import PlaygroundProcess, start_playground
+from bot.playground.process import PlaygroundProcess
 from bot.slack import words
 from bot.slack.gateway import SlackBot
-from bot.slack.manifest import build_manifest
 from knowledge.database import reading, writing
 from tests.bot.dialogue import (
     ADA,
@@ -28,35 +25,13 @@ from tests.bot.dialogue import (
     HELP,
     LEADS,
     ScriptedAnswering,
+    StartBot,
     Workspace,
     link,
     options,
     wait_until,
 )
 from tests.fakes import ScriptedGenerator
-
-StartBot = Callable[..., SlackBot]
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0, manifest=build_manifest()) as process:
-        yield process
-
-
-@pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -6,14 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from bot.database import open_database
-from bot.playground.process import PlaygroundProcess, start_playground
+from bot.playground.process import PlaygroundProcess
 from bot.slack.gateway import SlackBot
 from tests.bot.dialogue import (
     ADA,
@@ -33,12 +31,6 @@ from tests.bot.dialogue import (
 SLOW = "word " * 60 + "end"
 
 
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0) as process:
-        yield process
-
-
 @pytest.fixture
 def workspace(playground: PlaygroundProcess) -> Workspace:
     workspace = Workspace(playground)
@@ -46,13 +38,6 @@ def workspace(playground: PlaygroundProcess) -> Workspace:
     workspace.act("features", streaming=True, agent=True, feedback_buttons=True)
     workspace.act("clear_traffic")
     return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +33,7 @@ from tests.bot.dialogue import (
     HELP,
     LEADS,
     ScriptedAnswering,
+    StartBot,
     Workspace,
     link,
     options,
@@ -40,7 +41,6 @@ from tests.bot.dialogue import (
 )
 from tests.bot.test_suggestions import add
 
-StartBot = Callable[..., SlackBot]
 TEAM = "T0PLAYGROUND"
 PROMPTS = "assistant.threads.setSuggestedPrompts"
 

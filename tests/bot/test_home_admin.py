@@ -18,7 +18,6 @@ from bot import tables
 from bot.channels import ChannelSettings, ConfiguredChannel, list_channels, save_channel
 from bot.conversation import save_answer
 from bot.curated import Curated, list_curated
-from bot.database import open_database
 from bot.equipment import Equipment
 from bot.feedback import record_vote
 from bot.jobs import Job, run_due
@@ -26,7 +25,6 @@ from bot.notes import SavedNote, pending_notes
 from bot.overview import QueueState, Unanswered, WeekVotes
 from bot.people import Preferences, save_preferences
 from bot.playground import blocks as playground_blocks
-from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack import words
 from bot.slack.gateway import SlackBot
 from bot.slack.home_admin import AdminContent, AdminSource, admin_view, note_value
@@ -145,27 +143,6 @@ def test_without_votes_there_is_nothing_to_draw() -> None:
 
 
 # Over the playground
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, time_scale=60.0) as process:
-        yield process
-
-
-@pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
 
 
 Start = Callable[..., Pages]
@@ -348,7 +325,7 @@ def test_a_channel_is_configured_from_the_page(start: Start, engine: sa.Engine) 
     ada.use("home_channel_edit", value=HELP)
     form = ada.opened(2)
     switches = next(block for block in form["blocks"] if block["block_id"] == "switches")
-    off = {
+    off: dict[str, Any] = {
         "switches": {"selected_options": chosen(switches, "disabled")},
         "reach": {"selected_option": {"value": "all"}},
         "follow_ups": {"selected_option": {"value": "asker"}},

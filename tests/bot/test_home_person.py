@@ -13,10 +13,9 @@ import sqlalchemy as sa
 from slack_sdk.models.views import View
 
 from bot import privacy, tables
-from bot.database import open_database
 from bot.people import Preferences, load_preferences
 from bot.playground import blocks as playground_blocks
-from bot.playground.process import PlaygroundProcess, start_playground
+from bot.playground.process import PlaygroundProcess
 from bot.slack import words
 from bot.slack.gateway import SlackBot
 from bot.slack.home_person import OwnData, changed, data_view, delete_form, deleted_view, settings_blocks
@@ -73,27 +72,6 @@ def test_the_pages_about_data_are_valid_and_inert() -> None:
 
 
 # Over the playground
-
-
-@pytest.fixture(scope="module")
-def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, time_scale=60.0) as process:
-        yield process
-
-
-@pytest.fixture
-def workspace(playground: PlaygroundProcess) -> Workspace:
-    workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
-    return workspace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
