@@ -19,25 +19,30 @@ import numpy as np
 from bot.answer_options import AnswerOptions as AnswerOptions
 from bot.answer_options import styled
 from bot.cite import without_markers
-from bot.compose import NOT_FOUND as NOT_FOUND
 from bot.compose import Draft, Writer, write
 from bot.errors import QuestionError
 from bot.evidence import Evidence, rank_evidence, rank_together
-from bot.greeting import REPLIES, SmallTalk, small_talk
+from bot.greeting import SmallTalk, small_talk
 from bot.language import NAMES, detect_language
 from bot.prompt import Manner
 from bot.sentences import words
 from bot.support import estimate_support, support_features
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Brief, Delta, Done, Status, Style
+from bot.words import (
+    ANSWER_READING,
+    ANSWER_SEARCHING,
+    NO_QUESTION,
+    NOT_FOUND,
+    NOTHING_ELSE,
+    SMALL_TALK,
+    question_too_long,
+)
 from knowledge.audience import Audience
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
 from knowledge.retrieve import Retrieved
 from models.generator import Generator
 
-SEARCHING = "Searching the team's knowledge…"
-READING = "Reading {count} passages…"
-NOTHING_ELSE = "I looked again and found nothing else to say."
 # Where an answer is to differ, evidence this much weaker than the best will still do.
 _GOOD_ENOUGH = 0.7
 _TRIES = 2
@@ -99,7 +104,7 @@ def answer(
     if talk := small_talk(question.text):
         yield Done(answer=_chat(talk, parts.generator.version, started))
         return
-    yield Status(text=SEARCHING)
+    yield Status(text=ANSWER_SEARCHING)
     question = without_abstentions(question)
     if approved := _approved(question, audience, parts, brief):
         yield Done(answer=approved)
@@ -109,7 +114,7 @@ def answer(
     if not draft.evidence or draft.support < options.minimum_support:
         yield Done(answer=draft.abstention(parts.generator.version))
         return
-    yield Status(text=READING.format(count=len(draft.passages)))
+    yield Status(text=ANSWER_READING.format(count=len(draft.passages)))
     writer = _writer(draft, parts, options, brief.style)
     if brief.replaces:
         yield from _write_differently(draft, writer, brief.replaces, cancel)
@@ -236,18 +241,15 @@ def without_abstentions(question: Question) -> Question:
 
 def _check(question: Question, options: AnswerOptions) -> None:
     if not question.text.strip():
-        raise QuestionError("The question is empty. Write what you would like to know.")
+        raise QuestionError(NO_QUESTION)
     if len(question.text) > options.max_question_characters:
-        raise QuestionError(
-            f"The question has {len(question.text):,} characters; I read up to {options.max_question_characters:,}. "
-            "Shorten it, or put the text into a document and ask about that."
-        )
+        raise QuestionError(question_too_long(len(question.text), options.max_question_characters))
 
 
 def _chat(talk: SmallTalk, version: str, started: float) -> Answer:
     seconds = time.perf_counter() - started
     return Answer(
-        text=REPLIES[talk],
+        text=SMALL_TALK[talk],
         citations=(),
         abstained=False,
         version=version,

@@ -15,8 +15,9 @@ from bot.answer_options import AnswerOptions
 from bot.cite import Citer, SentenceStream, Support, citation_of, says_not_answered, without_markers
 from bot.evidence import Evidence, in_reading_order
 from bot.prompt import Budget, Manner, Prompt, prompt_from_passages, prompt_from_sentences
-from bot.sentences import is_negated
+from bot.sentences import asks_for_number, is_negated, names_number
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done
+from bot.words import ANSWER_STOPPED, NOT_FOUND, QUOTING, QUOTING_MORE
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder
 from models.errors import GenerationStopped
@@ -24,10 +25,6 @@ from models.generator import Generator
 
 logger = logging.getLogger(__name__)
 
-NOT_FOUND = "I could not find an answer to that in my sources."
-STOPPED = "Stopped."
-_QUOTING = "The sources say: "
-_QUOTING_MORE = "The sources also say: "
 _MOST_QUOTED = 500
 _NEARLY_AS_GOOD = 0.85
 _NEAREST = 3
@@ -82,7 +79,7 @@ class Draft:
     ) -> Answer:
         """The answer as it stands."""
         return Answer(
-            text=self.text() or STOPPED,
+            text=self.text() or ANSWER_STOPPED,
             citations=citations,
             abstained=False,
             passages=self.passages,
@@ -193,7 +190,10 @@ def _turned_round(sentence: str, source: str, writer: Writer) -> bool:
 
 def _beside_the_point(evidence: Evidence, draft: Draft) -> bool:
     """A small model likes to copy a true sentence that answers nothing; the sources' best one is better then."""
-    return evidence.score < _LEAST_RELEVANCE * max(item.score for item in draft.evidence)
+    best = max(draft.evidence, key=lambda item: item.score)
+    if asks_for_number(draft.question.text) and names_number(best.text) and not names_number(evidence.text):
+        return True
+    return evidence.score < _LEAST_RELEVANCE * best.score
 
 
 def _quote(draft: Draft, citer: Citer) -> str:
@@ -203,7 +203,7 @@ def _quote(draft: Draft, citer: Citer) -> str:
     others = [item for item in others if item.text not in best.text and best.text not in item.text]
     if others and others[0].score >= _NEARLY_AS_GOOD * best.score:
         quoted += others[:1] if len(best.text) + len(others[0].text) <= _MOST_QUOTED else []
-    return _QUOTING + _in_quotes(quoted, citer)
+    return QUOTING + _in_quotes(quoted, citer)
 
 
 def _quote_beside(draft: Draft, citer: Citer, most: int) -> str:
@@ -217,7 +217,7 @@ def _quote_beside(draft: Draft, citer: Citer, most: int) -> str:
     for item in (*fitting, *near):
         if len(fresh) < most and not citer.is_said(item, said) and not any(item.text in one.text for one in fresh):
             fresh.append(item)
-    return f" {_QUOTING_MORE}{_in_quotes(fresh, citer)}" if fresh else ""
+    return f" {QUOTING_MORE}{_in_quotes(fresh, citer)}" if fresh else ""
 
 
 def _in_quotes(quoted: Sequence[Evidence], citer: Citer) -> str:

@@ -16,13 +16,13 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from bot import words
 from bot.channels import ChannelSettings, load_channel
 from bot.conversation import AnswerRow, Outcome, load_history
 from bot.errors import QuestionError
 from bot.inbox import Lease
 from bot.runs import Run, Runs, ShutDownError
 from bot.sending import Sending, place_of
-from bot.slack import words
 from bot.slack.briefing import Briefed, Briefing, Refusal
 from bot.slack.deliver import Recipient
 from bot.slack.live import LiveMessage, Pace

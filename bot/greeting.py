@@ -18,15 +18,6 @@ _THANKS_CORE = frozenset("thanks thank thx ty cheers".split())
 _GREETING_CORE = _GREETINGS - {"good", "there"}
 _HELP = frozenset({"help", "help me", "what can you do", "who are you", "what are you", "how do you work"})
 
-REPLIES: dict[SmallTalk, str] = {
-    "greeting": "Hello! Ask me something about your team's documents, and I will answer with the sources I used.",
-    "thanks": "You are welcome. A 👍 or 👎 on an answer helps me to get better.",
-    "help": (
-        "I answer questions from your team's own documents and show where each answer comes from. Ask in full "
-        "sentences, then follow up in the same thread. Write *stop* to stop me."
-    ),
-}
-
 
 def small_talk(text: str) -> SmallTalk | None:
     """Tell which small talk a message is, None for anything that may be a question."""

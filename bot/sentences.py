@@ -26,6 +26,12 @@ _MARKUP = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)|\*{1,3}(?=\S)|(?<
 _WORD = re.compile(r"\w+(?:['’.-]\w+)*", re.UNICODE)
 
 _LONGEST_LIST = 400
+_HOW_MUCH = re.compile(r"\bhow (?:many|much|long|old|often|far|high|big|large|late|soon)\b", re.IGNORECASE)
+_NUMBER_WORDS = frozenset(
+    """one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty hundred
+    thousand million half quarter once twice daily weekly monthly yearly annually first second third fourth fifth sixth
+    seventh eighth ninth tenth none nothing no unlimited always never every each""".split()
+)
 _NEGATIONS = frozenset(
     "not no never without cannot none nobody nothing neither nor non kein nicht ohne ni pas sans".split()
 )
@@ -78,6 +84,16 @@ def words(text: str) -> list[str]:
 def is_negated(text: str) -> bool:
     """Tell whether a text says that something is not so."""
     return any(word in _NEGATIONS or word.endswith("n't") for word in words(text))
+
+
+def asks_for_number(question: str) -> bool:
+    """Tell whether a question wants to know how many or how much."""
+    return bool(_HOW_MUCH.search(question))
+
+
+def names_number(text: str) -> bool:
+    """Tell whether a text holds a number, in figures or as a word."""
+    return any(any(sign.isdigit() for sign in word) or word in _NUMBER_WORDS for word in words(text))
 
 
 def _pairs(run: str) -> Iterator[str]:

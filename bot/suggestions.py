@@ -14,7 +14,7 @@ from itertools import zip_longest
 
 import sqlalchemy as sa
 
-from bot.slack import words
+from bot import words
 from knowledge import tables
 from knowledge.audience import Audience
 from knowledge.database import reading

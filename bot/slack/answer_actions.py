@@ -15,11 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 from slack_bolt import Ack, App
 
-from bot import tables
+from bot import tables, words
 from bot.answered import Answered, load_answered
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Received
-from bot.slack import words
 from bot.slack.answer_menu import KEEP_ACTION, MENU_ACTION, SHARE_ACTION, parse_menu_value
 from bot.slack.features import TeamParts, Works
 from bot.slack.feedback_form import receipt_message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, get_args
 
-from bot.slack import words
+from bot import words
 from bot.turn import Visibility
 
 Block = dict[str, Any]

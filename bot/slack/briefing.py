@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from bot import words
 from bot.channels import ChannelSettings, load_channel
 from bot.people import load_preferences
-from bot.slack import words
 from bot.slack.membership import Memberships
 from bot.turn import Brief, Incoming, Style
 from knowledge.audience import Audience

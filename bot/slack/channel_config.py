@@ -10,10 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from slack_bolt import Ack, App
 
+from bot import words
 from bot.channels import load_channel, save_channel
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease
-from bot.slack import words
 from bot.slack.admins import admins_of
 from bot.slack.channel_form import (
     CHANNEL_CALLBACK,

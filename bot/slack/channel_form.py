@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
+from bot import words
 from bot.channels import ChannelSettings, FollowUps
-from bot.slack import words
 from bot.slack.feedback_form import FormErrors
 from bot.slack.render import Block, note_block
 from bot.slack.view_parts import (

@@ -15,11 +15,10 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from slack_bolt import Ack, App
 
-from bot import tables
+from bot import tables, words
 from bot.errors import BotError, SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease, Received
 from bot.privacy import forget
-from bot.slack import words
 from bot.slack.admins import admins_of
 from bot.slack.channel_config import open_channel_form
 from bot.slack.features import TeamParts

@@ -14,10 +14,9 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from bot import tables
+from bot import tables, words
 from bot.attachments import AttachmentLimits, Cutter, Origin, passage_of, read_attachment
 from bot.errors import SlackRefusedError, SlackSilentError
-from bot.slack import words
 from bot.slack.download import DownloadError, download
 from bot.slack.features import TeamParts
 from bot.slack.inert import inert

@@ -10,10 +10,10 @@ from typing import Any
 
 from slack_bolt import Ack, App
 
+from bot import words
 from bot.answered import Answered, load_answered
 from bot.curated import CuratedAnswers, audience_of
 from bot.errors import SlackRefusedError, SlackSilentError
-from bot.slack import words
 from bot.slack.curate_form import CURATE_CALLBACK, CurateAnswer, curate_form, curate_refusal, parse_curate_form
 from bot.slack.features import TeamParts, Works
 from bot.slack.feedback_form import receipt_message

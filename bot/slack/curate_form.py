@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from bot.slack import words
+from bot import words
 from bot.slack.limits import PLAIN_TEXT_INPUT
 from bot.slack.render import Block, note_block
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from slack_bolt import Ack, App
 
+from bot import words
 from bot.answered import Answered, load_answered
 from bot.channels import load_channel
 from bot.errors import SlackRefusedError, SlackSilentError
@@ -24,7 +25,6 @@ from bot.escalation import (
     set_escalation_message,
 )
 from bot.feedback import find_answer
-from bot.slack import words
 from bot.slack.deliver import Mark
 from bot.slack.features import TeamParts, Works
 from bot.slack.feedback_form import receipt_message

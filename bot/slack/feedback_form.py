@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bot import words
 from bot.feedback import REASONS
-from bot.slack import words
 from bot.slack.limits import PLAIN_TEXT_INPUT, shorten
 from bot.slack.render import Block, RenderedMessage, fallback, note_block
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from slack_bolt import App
 
+from bot import words
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.forgetting import ForgottenQuestion, forget_question, remove_note_documents, remove_rows
-from bot.slack import words
 from bot.slack.features import TeamParts, Works
 from bot.slack.feedback_form import receipt_message
 from bot.slack.presses import whisper

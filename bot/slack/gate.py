@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from bot import words
 from bot.channels import ChannelSettings
-from bot.slack import words
 from bot.slack.briefing import Refusal
 from bot.slack.membership import Memberships
 from bot.slack.profiles import Profiles

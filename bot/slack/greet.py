@@ -13,10 +13,10 @@ from typing import Any
 
 from slack_bolt import App
 
+from bot import words
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease
 from bot.people import note_greeting
-from bot.slack import words
 from bot.slack.features import TeamParts
 from bot.slack.gate import reach_of
 from bot.slack.inert import clean, inert

@@ -16,11 +16,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from slack_bolt import Ack, App
 
-from bot import privacy
+from bot import privacy, words
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease
 from bot.people import Preferences, load_preferences, save_preferences
-from bot.slack import home_admin, home_person, words
+from bot.slack import home_admin, home_person
 from bot.slack.admins import admins_of
 from bot.slack.channel_config import open_view
 from bot.slack.features import TeamParts

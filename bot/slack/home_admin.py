@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from bot import words
 from bot.channels import ConfiguredChannel
 from bot.chart import votes_as_text
 from bot.curated import Curated
 from bot.notes import SavedNote
 from bot.overview import QueueState, Unanswered, WeekVotes
-from bot.slack import words
 from bot.slack.inert import clean
 from bot.slack.limits import BLOCKS_OF_VIEW, shorten
 from bot.slack.render import Block, note_block

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import sqlalchemy as sa
 from slack_bolt import Ack, App
 
+from bot import words
 from bot.channels import list_channels
 from bot.chart import draw_votes
 from bot.curated import Curated, list_curated, remove_curated
@@ -23,7 +24,6 @@ from bot.memory import people_without_memory
 from bot.notes import SavedNote, approve_note, pending_notes, reject_note
 from bot.overview import Unanswered, WeekVotes, queue_state, unanswered, votes_by_week
 from bot.slack import home_admin as page
-from bot.slack import words
 from bot.slack.admins import admins_of
 from bot.slack.channel_config import open_channel_form
 from bot.slack.features import TeamParts

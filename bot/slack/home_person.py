@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, get_args
 
+from bot import words
 from bot.language import NAMES
 from bot.people import Preferences
-from bot.slack import words
 from bot.slack.inert import clean
 from bot.slack.limits import shorten
 from bot.slack.render import Block, note_block

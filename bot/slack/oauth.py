@@ -24,8 +24,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from bot import words
 from bot.settings import Secret, Settings
-from bot.slack import words
 from bot.slack.gateway import connect_client
 from bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, public_address, scopes_of
 from bot.slack.token_store import STATE_SECONDS, Installations, States

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
-from bot.slack import words
+from bot import words
 from bot.slack.inert import citable_url, clean, escape, inert
 from bot.slack.limits import MESSAGE_TEXT, PAGE, TEXT_OBJECT, UPDATE_TEXT, paginate, shorten, text_of_blocks
 from bot.slack.markdown import Links, parse_markdown

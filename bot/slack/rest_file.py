@@ -6,8 +6,8 @@ import http.client
 import logging
 import urllib.request
 
+from bot import words
 from bot.errors import SlackRefusedError, SlackSilentError
-from bot.slack import words
 from bot.slack.deliver import CALL_SECONDS, Delivery, Place
 
 logger = logging.getLogger(__name__)

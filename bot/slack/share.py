@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot import words
 from bot.answered import Answered, load_answered
 from bot.conversation import load_saved
 from bot.copies import CopyKind, adopt_shared, begin_copy, copy_of, set_copy
 from bot.errors import SlackRefusedError, SlackSilentError
-from bot.slack import words
 from bot.slack.answer_menu import menu_blocks
 from bot.slack.deliver import Mark
 from bot.slack.features import TeamParts

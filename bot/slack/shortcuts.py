@@ -12,10 +12,10 @@ from typing import Any
 
 from slack_bolt import Ack, App
 
+from bot import words
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease, Received
 from bot.note_suggestions import Note, suggest_note
-from bot.slack import words
 from bot.slack.commands import ask_directly, put_question
 from bot.slack.features import TeamParts
 from bot.slack.inert import inert

@@ -20,6 +20,7 @@ from slack_bolt import App, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot import words
 from bot.composing import MOST_ATTEMPTS, Answering, Composing, doing
 from bot.conversation import seconds_of_answers
 from bot.equipment import Equipment
@@ -29,7 +30,6 @@ from bot.lanes import Lane, Lanes
 from bot.purge import Removal, ask_for_removal, removal_of
 from bot.runs import Runs
 from bot.sending import Sending
-from bot.slack import words
 from bot.slack.answer_menu import menu_blocks
 from bot.slack.back_fill import PAUSE_SECONDS, BackFill
 from bot.slack.briefing import Briefing

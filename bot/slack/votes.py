@@ -14,12 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 from slack_bolt import Ack, App
 
+from bot import words
 from bot.answered import load_answered
 from bot.conversation import load_saved, message_of
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.feedback import Vote, find_answer, record_reason, record_vote, withdraw_vote
 from bot.inbox import Kind, Lease
-from bot.slack import words
 from bot.slack.answer_menu import menu_blocks
 from bot.slack.deliver import Delivery, Place
 from bot.slack.feedback_form import (

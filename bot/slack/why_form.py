@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from bot.slack import words
+from bot import words
 from bot.slack.inert import citable_url, clean
 from bot.slack.limits import BLOCKS_OF_VIEW, TEXT_OBJECT, shorten
 from bot.slack.render import note_block

@@ -6,10 +6,11 @@ import threading
 
 import pytest
 
-from bot.answer import NOT_FOUND, Answering, AnswerOptions, without_abstentions
+from bot.answer import Answering, AnswerOptions, without_abstentions
 from bot.errors import QuestionError
 from bot.evidence import rank_evidence
 from bot.turn import Answer, Delta, Done, Status
+from bot.words import NOT_FOUND
 from knowledge.audience import Audience, channel_audience
 from knowledge.document import HistoryTurn, Question
 from models.errors import GenerationError
@@ -209,7 +210,7 @@ def test_whole_passages_go_to_models_that_read_them() -> None:
 
 @pytest.mark.parametrize("text", ["", "  \n "])
 def test_an_empty_question_is_refused_kindly(text: str) -> None:
-    with pytest.raises(QuestionError, match="empty"):
+    with pytest.raises(QuestionError, match="What would you like to know"):
         ask(answering("x"), Question(text=text))
 
 
@@ -262,3 +263,10 @@ def test_a_sentence_under_a_heading_is_found_by_the_heading() -> None:
     retrieved = library.retrieve(question, Audience.everyone(), 1)
     best = rank_evidence(question, retrieved.passages, retrieved.query_vector, library.embedder)[0]
     assert best.text == "Its answer goes along with it."
+
+
+def test_who_asks_for_a_number_gets_one_where_the_sources_have_it() -> None:
+    written = "The leave begins on the day that the parent chooses."
+    shelf = FixedLibrary([passage(f"Parental leave is 16 weeks at full pay. {written}")])
+    answer = ask(answering(written, library=shelf), Question(text="How many weeks is parental leave?"))
+    assert "16 weeks" in answer.text

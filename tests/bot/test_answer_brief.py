@@ -10,9 +10,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from bot.answer import NOTHING_ELSE, Answering, AnswerOptions
+from bot.answer import Answering, AnswerOptions
 from bot.language import detect_language
 from bot.turn import Answer, Brief, Delta, Done, Style
+from bot.words import NOTHING_ELSE
 from knowledge.audience import Audience, channel_audience, person_audience
 from knowledge.document import HistoryTurn, Question
 from knowledge.embed import Role, Vectors

@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 from slack_sdk.models.views import View
 
+from bot import words
 from bot.channels import ChannelSettings, list_channels, load_channel, save_channel
 from bot.playground import blocks as playground_blocks
 from bot.playground.process import PlaygroundProcess, start_playground
-from bot.slack import words
 from bot.slack.channel_form import SourceChoice, channel_form, channel_refused, channel_saved, parse_channel_form
 from bot.slack.feedback_form import FormErrors
 from bot.slack.gateway import SlackBot

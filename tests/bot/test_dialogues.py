@@ -59,6 +59,7 @@ def rows(engine: sa.Engine, column: sa.Column[Any]) -> list[Any]:
 def test_a_mention_in_a_channel_is_answered_once_in_its_thread(
     workspace: Workspace, start_bot: StartBot, engine: sa.Engine
 ) -> None:
+    """M1, M2."""
     answering = ScriptedAnswering()
     start_bot(answering)
     ts = workspace.say(BEN, HELP, f"{BOT} how do I ask?")
@@ -75,6 +76,7 @@ def test_a_mention_in_a_channel_is_answered_once_in_its_thread(
 
 
 def test_a_citation_is_a_link_and_the_message_unfurls_nothing(workspace: Workspace, start_bot: StartBot) -> None:
+    """M5, M12."""
     start_bot(ScriptedAnswering())
     ts = workspace.say(BEN, HELP, f"{BOT} where?")
     workspace.answers(HELP, ts)
@@ -98,6 +100,7 @@ def test_every_call_uses_only_arguments_that_slack_knows(workspace: Workspace, s
 
 
 def test_a_direct_message_draws_on_what_that_person_may_read(workspace: Workspace, start_bot: StartBot) -> None:
+    """M6."""
     answering = ScriptedAnswering()
     start_bot(answering)
     ts = workspace.say(ADA, ADAS_DM, "what do the leads plan?")
@@ -111,6 +114,7 @@ def test_a_direct_message_draws_on_what_that_person_may_read(workspace: Workspac
 def test_where_slack_does_not_say_who_is_where_only_public_documents_count(
     workspace: Workspace, start_bot: StartBot
 ) -> None:
+    """M6."""
     answering = ScriptedAnswering()
     start_bot(answering)
     workspace.act("faults", error={"users.conversations": "access_denied"})
@@ -122,6 +126,7 @@ def test_where_slack_does_not_say_who_is_where_only_public_documents_count(
 def test_a_channel_shared_with_another_organisation_gets_a_refusal(
     workspace: Workspace, start_bot: StartBot, engine: sa.Engine
 ) -> None:
+    """M14."""
     answering = ScriptedAnswering()
     start_bot(answering)
     ts = workspace.say(BEN, HELP, "hello")
@@ -142,6 +147,7 @@ def test_a_channel_shared_with_another_organisation_gets_a_refusal(
 def test_the_asker_goes_on_without_a_mention_and_others_are_left_alone(
     workspace: Workspace, start_bot: StartBot
 ) -> None:
+    """M3."""
     answering = ScriptedAnswering()
     start_bot(answering)
     ts = workspace.say(BEN, HELP, f"{BOT} who pays for lunch?")
@@ -174,6 +180,7 @@ def test_talk_between_people_is_not_answered_or_kept(
 
 
 def test_stop_ends_an_answer_within_a_second(workspace: Workspace, start_bot: StartBot) -> None:
+    """M9."""
     start_bot(ScriptedAnswering(reply=lambda *_: "word " * 500, seconds_per_word=0.05))
     ts = workspace.say(BEN, HELP, f"{BOT} tell me everything")
     wait_until(lambda: any("word" in message["text"] for message in workspace.bot_messages(HELP, ts)))
@@ -197,6 +204,7 @@ def test_stop_straight_in_a_direct_message_ends_what_is_under_way_there(
 
 
 def test_a_question_that_waits_is_told_its_place_and_can_be_stopped(workspace: Workspace, start_bot: StartBot) -> None:
+    """M8, M9."""
     answering = ScriptedAnswering(reply=lambda *_: "word " * 400, seconds_per_word=0.05)
     start_bot(answering, workers=1)
     first = workspace.say(BEN, HELP, f"{BOT} first")
@@ -231,6 +239,7 @@ def told(workspace: Workspace, user: str, thread_ts: str) -> list[str]:
 
 
 def test_events_that_slack_delivers_twice_are_answered_once(workspace: Workspace, start_bot: StartBot) -> None:
+    """M2."""
     answering = ScriptedAnswering()
     start_bot(answering)
     workspace.act("faults", duplicates=4)
@@ -250,6 +259,7 @@ def test_a_post_whose_reply_was_lost_is_seen_once(workspace: Workspace, start_bo
 
 
 def test_nothing_is_sent_before_slack_allows_it_again(workspace: Workspace, start_bot: StartBot) -> None:
+    """M16."""
     workspace.act("features", streaming=False)
     start_bot(ScriptedAnswering(reply=lambda *_: "word " * 20, seconds_per_word=0.05))
     workspace.act("faults", rate_limit={"chat.update": {"after_calls": 1, "retry_after": 2}})
@@ -319,6 +329,8 @@ def test_a_model_that_died_once_is_tried_again(workspace: Workspace, start_bot: 
 def test_a_failure_is_an_honest_sentence_with_a_reference(
     workspace: Workspace, start_bot: StartBot, engine: sa.Engine, error: Exception
 ) -> None:
+    """M8."""
+
     def reply(_question: Question, _audience: Audience) -> str:
         raise error
 
@@ -346,6 +358,7 @@ def test_a_question_that_cannot_be_answered_as_it_stands_gets_the_reason(
 def test_a_very_long_answer_goes_on_in_further_messages_each_posted_once(
     workspace: Workspace, start_bot: StartBot, engine: sa.Engine
 ) -> None:
+    """M11."""
     start_bot(ScriptedAnswering(reply=lambda *_: "A sentence of some length, said once more. " * 500))
     workspace.act("faults", lost_replies={"chat.postMessage": 2})
     ts = workspace.say(BEN, HELP, f"{BOT} at length")
@@ -360,6 +373,7 @@ def test_a_very_long_answer_goes_on_in_further_messages_each_posted_once(
 def test_an_event_that_could_not_be_kept_is_not_acknowledged_and_comes_again(
     workspace: Workspace, start_bot: StartBot, engine: sa.Engine
 ) -> None:
+    """M1."""
     answering = ScriptedAnswering()
     start_bot(answering)
     rename(engine, "inbox", "inbox_away")
@@ -392,6 +406,7 @@ def test_a_bot_that_is_stopped_puts_its_question_back_and_the_next_one_answers(
 
 
 def test_the_connection_comes_back_after_slack_cut_it(workspace: Workspace, start_bot: StartBot) -> None:
+    """M16."""
     start_bot(ScriptedAnswering())
     workspace.act("faults", disconnect="abrupt")
     ts = workspace.say(BEN, HELP, f"{BOT} still there?")
@@ -402,6 +417,7 @@ def test_the_connection_comes_back_after_slack_cut_it(workspace: Workspace, star
 def test_a_reaction_is_a_vote_with_a_receipt_and_can_be_taken_back(
     workspace: Workspace, start_bot: StartBot, engine: sa.Engine
 ) -> None:
+    """M13."""
     start_bot(ScriptedAnswering())
     ts = workspace.say(BEN, HELP, f"{BOT} good?")
     workspace.answers(HELP, ts)
@@ -429,6 +445,7 @@ def test_a_press_on_the_button_shows_a_receipt_on_the_answer(
 def test_thumbs_down_asks_for_the_reason_and_keeps_it(
     workspace: Workspace, start_bot: StartBot, engine: sa.Engine
 ) -> None:
+    """M13."""
     start_bot(ScriptedAnswering())
     ts = workspace.say(BEN, HELP, f"{BOT} bad?")
     workspace.answers(HELP, ts)

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import tables
+from bot import tables, words
 from bot.answer import Answering
 from bot.playground.process import PlaygroundProcess
-from bot.slack import words
 from bot.slack.gateway import SlackBot
 from knowledge import tables as knowledge_tables
 from knowledge.audience import EVERYONE, channel_audience

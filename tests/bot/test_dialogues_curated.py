@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import tables
+from bot import tables, words
 from bot.curated import CuratedAnswers, list_curated, remove_curated
 from bot.playground.process import PlaygroundProcess
 from bot.privacy import forget
-from bot.slack import words
 from bot.slack.gateway import SlackBot
 from bot.turn import Answer
 from knowledge import tables as knowledge_tables

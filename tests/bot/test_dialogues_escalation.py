@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import tables
+from bot import tables, words
 from bot.channels import ChannelSettings, save_channel
 from bot.playground.process import PlaygroundProcess
-from bot.slack import words
 from bot.slack.gateway import SlackBot
 from tests.bot.answer_dialogue import choose, press, rows
 from tests.bot.dialogue import (

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import tables
+from bot import tables, words
 from bot.feedback import list_feedback
 from bot.playground.process import PlaygroundProcess
-from bot.slack import words
 from bot.slack.gateway import SlackBot
 from tests.bot.answer_dialogue import rows
 from tests.bot.dialogue import (

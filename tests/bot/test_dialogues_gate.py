@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
+from bot import words
 from bot.channels import ChannelSettings, save_channel
-from bot.slack import words
 from bot.slack.gate import GateRules
 from bot.use_limits import UseLimits
 from tests.bot.dialogue import (

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot import words
 from bot.app import open_parser
 from bot.database import open_database
 from bot.equipment import Equipment
 from bot.notes import pending_notes
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.settings import FileSettings
-from bot.slack import words
 from bot.slack.gateway import SlackBot
 from bot.slack.home_admin import note_value
 from bot.slack.manifest import OPTIONAL_SCOPES, build_manifest

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import tables
+from bot import tables, words
 from bot.equipment import Equipment
 from bot.playground.process import PlaygroundProcess
-from bot.slack import words
 from bot.slack.gateway import SlackBot
 from knowledge.database import reading, writing
 from tests.bot.dialogue import (

@@ -13,13 +13,12 @@ import pytest
 import sqlalchemy as sa
 from slack_sdk import WebClient
 
-from bot import tables
+from bot import tables, words
 from bot.channels import ChannelSettings, save_channel
 from bot.database import open_database
 from bot.equipment import Equipment
 from bot.inbox import Inbox, Received
 from bot.playground.process import PlaygroundProcess, start_playground
-from bot.slack import words
 from bot.slack.directory import Directory
 from bot.slack.gateway import SlackBot
 from bot.slack.manifest import build_manifest

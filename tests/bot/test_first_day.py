@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import tables
+from bot import tables, words
 from bot.app import Application, build
 from bot.cli.serving import connected, slack_options
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.settings import AnswerSettings, FileSettings, Secret, SlackSettings, load_settings
-from bot.slack import words
 from bot.slack.manifest import build_manifest
 from bot.slack.render import FEEDBACK_ACTION
 from bot.sync import ingest_parts, sync_source

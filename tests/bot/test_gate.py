@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import tables
+from bot import tables, words
 from bot.channels import ChannelSettings, list_channels, load_channel, rename_channel, save_channel
 from bot.database import open_database
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Inbox, Received
-from bot.slack import words
 from bot.slack.admins import Admins
 from bot.slack.briefing import Refusal
 from bot.slack.gate import GateRules, SlackGate

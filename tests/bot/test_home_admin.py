@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from slack_sdk.models.views import View
 
-from bot import tables
+from bot import tables, words
 from bot.channels import ChannelSettings, ConfiguredChannel, list_channels, save_channel
 from bot.conversation import save_answer
 from bot.curated import Curated, list_curated
@@ -25,7 +25,6 @@ from bot.notes import SavedNote, pending_notes
 from bot.overview import QueueState, Unanswered, WeekVotes
 from bot.people import Preferences, save_preferences
 from bot.playground import blocks as playground_blocks
-from bot.slack import words
 from bot.slack.gateway import SlackBot
 from bot.slack.home_admin import AdminContent, AdminSource, admin_view, note_value
 from bot.turn import Incoming

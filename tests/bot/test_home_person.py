@@ -12,11 +12,10 @@ import pytest
 import sqlalchemy as sa
 from slack_sdk.models.views import View
 
-from bot import privacy, tables
+from bot import privacy, tables, words
 from bot.people import Preferences, load_preferences
 from bot.playground import blocks as playground_blocks
 from bot.playground.process import PlaygroundProcess
-from bot.slack import words
 from bot.slack.gateway import SlackBot
 from bot.slack.home_person import OwnData, changed, data_view, delete_form, deleted_view, settings_blocks
 from knowledge.database import reading

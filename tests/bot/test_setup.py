@@ -75,6 +75,7 @@ def setup(terminal: Terminal, *arguments: str) -> Shown:
 
 
 def test_from_nothing_to_the_first_answer(terminal: Terminal, playground: PlaygroundProcess, handbook: Path) -> None:
+    """M20."""
     admin = Admin(Workspace(playground), "hello", "Who issues badges?")
     admin.start()
     terminal.answers = ["", "xapp-oops", playground.bot_token, playground.app_token, str(handbook)]

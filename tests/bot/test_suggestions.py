@@ -63,7 +63,7 @@ def test_other_headings_become_questions_about_their_document(engine: sa.Engine)
     add(engine, "wiki", "On call", days_old=1)
     assert suggest(engine, Audience.everyone(), most=2) == (
         "What does “Handbook” say about parental leave?",
-        "What can you tell me about On call?",
+        "What can you tell me about “On call”?",
     )
 
 
@@ -73,10 +73,10 @@ def test_sources_take_turns_and_the_newest_documents_come_first(engine: sa.Engin
     add(engine, "handbook", "Old handbook", days_old=400)
     questions = suggest(engine, Audience.everyone())
     assert [question.removeprefix("What can you tell me about ") for question in questions] == [
-        "Wiki page 0?",
-        "Old handbook?",
-        "Wiki page 1?",
-        "Wiki page 2?",
+        "“Wiki page 0”?",
+        "“Old handbook”?",
+        "“Wiki page 1”?",
+        "“Wiki page 2”?",
     ]
 
 
@@ -84,7 +84,7 @@ def test_nothing_that_the_reader_may_not_read_shows(engine: sa.Engine) -> None:
     add(engine, "leads", "Layoffs", audience=channel_audience("CLEADS"))
     add(engine, "private", "Diary", source_audience=person_audience("UADA"))
     add(engine, "wiki", "Lunch")
-    assert suggest(engine, Audience.of_person("UBEN", ["CHELP"])) == ("What can you tell me about Lunch?",)
+    assert suggest(engine, Audience.of_person("UBEN", ["CHELP"])) == ("What can you tell me about “Lunch”?",)
     assert [source.name for source in known_sources(engine, Audience.of_person("UBEN"))] == ["wiki"]
     assert len(suggest(engine, Audience.of_person("UADA", ["CLEADS"]))) == 3
 
@@ -112,5 +112,5 @@ def test_few_documents_are_asked_more_also_about_the_headings_inside_a_chunk(eng
     assert suggest(engine, Audience.everyone()) == (
         "Who orders cards?",
         "What does “Expenses” say about taxi rides?",
-        "What can you tell me about Expenses?",
+        "What can you tell me about “Expenses”?",
     )

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from slack_sdk.models.blocks import Block as SdkBlock
 from slack_sdk.models.views import View
 
+from bot import words
 from bot.feedback import REASONS
 from bot.playground import blocks as playground
-from bot.slack import words
 from bot.slack.feedback_form import (
     FormAnswer,
     FormErrors,

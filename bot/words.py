@@ -1,4 +1,4 @@
-"""Every sentence that Lorekeeper itself says to people in Slack, in one place and ready to translate."""
+"""Every sentence that Lorekeeper itself says to people, in one place and ready to translate."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 
 # While it works
 SEARCHING = "Searching…"
-READING = "Reading…"
 WRITING = "Writing… say “stop” in this thread to stop."
 STOPPED = "Stopped as you asked."
-STOP_NOTED = "Stopping."
 
 # Answers
 ABSTAINED = "I couldn't find an answer to that in my sources, so I'd rather not guess."
@@ -27,11 +25,28 @@ CONTINUED = "The answer goes on in the next message."
 CUT = "The answer was too long for Slack and ends here."
 UNTITLED = "Untitled"
 
+# What an answer says beside what the model writes
+NOT_FOUND = "I could not find an answer to that in my sources."
+ANSWER_SEARCHING = "Searching the team's knowledge…"
+ANSWER_READING = "Reading {count} passages…"
+ANSWER_STOPPED = "Stopped."
+QUOTING = "The sources say: "
+QUOTING_MORE = "The sources also say: "
+NOTHING_ELSE = "I looked again and found nothing else to say."
+NO_QUESTION = "What would you like to know? Ask me in your own words."
+SMALL_TALK: Mapping[str, str] = {
+    "greeting": "Hello! Ask me something about your team's documents, and I will answer with the sources I used.",
+    "thanks": "You are welcome. A 👍 or 👎 on an answer helps me to get better.",
+    "help": (
+        "I answer questions from your team's own documents and show where each answer comes from. Ask in full "
+        "sentences, then follow up in the same thread. Write *stop* to stop me."
+    ),
+}
+
 # Refusals and failures
 SHARED_CHANNEL = (
     "This channel is shared with another organisation, so I don't answer here. Please write to me directly."
 )
-EMPTY_QUESTION = "What would you like to know? Mention me together with a question."
 
 # Feedback
 GOOD_ANSWER = "Good answer"
@@ -411,7 +426,7 @@ GREETING_NO_SOURCES = (
 PROMPTS_TITLE = "You could ask"
 GOODBYE = "Fine, I'll be quiet in this thread. Mention me when you want me back."
 SUGGEST_HEADING = "What does “{title}” say about {heading}?"
-SUGGEST_TITLE = "What can you tell me about {title}?"
+SUGGEST_TITLE = "What can you tell me about “{title}”?"
 
 # The slash command
 COMMAND_HELP = (
