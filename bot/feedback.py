@@ -44,6 +44,15 @@ class Feedback:
     """The document audiences that the answer's passages came from, comma-separated."""
 
 
+def stands() -> sa.ColumnElement[bool]:
+    """What tells votes that somebody stands by: live ones, and those about a text that was made again since."""
+    feedback, revision = tables.feedback, tables.answer_revision
+    ended = sa.select(revision.c.revision).where(
+        revision.c.answer_id == feedback.c.answer_id, revision.c.replaced_at == feedback.c.removed_at
+    )
+    return feedback.c.removed_at.is_(None) | ended.exists()
+
+
 def find_answer(engine: sa.Engine, channel: str, message_ts: str) -> int | None:
     """Find the answer that a message of ours shows, wholly or in part; None where it shows none."""
     answer, part, copy = tables.answer, tables.answer_part, tables.answer_copy

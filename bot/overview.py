@@ -14,6 +14,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from bot import tables
+from bot.feedback import stands
 from knowledge.database import reading
 
 WEEKS = 8
@@ -87,7 +88,7 @@ def votes_by_week(engine: sa.Engine, team: str, today: date) -> tuple[WeekVotes,
     query = (
         sa.select(feedback.c.created_at, feedback.c.vote)
         .join(answer, answer.c.id == feedback.c.answer_id)
-        .where(answer.c.team == team, feedback.c.removed_at.is_(None), feedback.c.created_at >= since)
+        .where(answer.c.team == team, stands(), feedback.c.created_at >= since)
     )
     counts = {monday: [0, 0] for monday in mondays}
     with reading(engine) as connection:

@@ -71,6 +71,7 @@ def keep_earlier(connection: sa.Connection, answer_id: int, *, purpose: Purpose,
         return False
     answer, table = tables.answer, tables.answer_revision
     row = connection.execute(sa.select(answer).where(answer.c.id == answer_id)).one()
+    now = datetime.now(UTC)
     connection.execute(
         sa.insert(table).values(
             answer_id=answer_id,
@@ -80,10 +81,14 @@ def keep_earlier(connection: sa.Connection, answer_id: int, *, purpose: Purpose,
             question=question.text,
             text=row.text,
             version=row.version,
-            replaced_at=datetime.now(UTC),
+            replaced_at=now,
             inbox_id=inbox_id,
         )
     )
+    # The votes were about the earlier text: they end with it, at the same moment.
+    feedback = tables.feedback
+    live = (feedback.c.answer_id == answer_id, feedback.c.removed_at.is_(None))
+    connection.execute(sa.update(feedback).where(*live).values(removed_at=now))
     connection.execute(sa.update(answer).where(answer.c.id == answer_id).values(revision=row.revision + 1))
     turn = tables.turn
     connection.execute(

@@ -168,7 +168,7 @@ citation = sa.Table(
 )
 
 # `vote`: +1 | -1, `via`: reaction | button. A vote that was taken back keeps its row with `removed_at`; each
-# person has one live vote per answer.
+# person has one live vote per answer. A vote whose `removed_at` is the `replaced_at` of a revision was about that text.
 feedback = sa.Table(
     "feedback",
     metadata,

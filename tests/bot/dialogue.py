@@ -100,6 +100,12 @@ def is_finished(message: dict[str, Any]) -> bool:
     return "context_actions" in kinds or kinds == ["rich_text"]
 
 
+def all_acknowledged(workspace: Workspace, name: str) -> bool:
+    """Whether the bot has confirmed all events of this name, one at least: they have taken effect then."""
+    envelopes = {entry["request"]["envelope_id"] for entry in workspace.ledger("event", name)}
+    return bool(envelopes) and envelopes <= {entry["request"]["envelope_id"] for entry in workspace.ledger("ack")}
+
+
 def wait_until(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait until something is so, or fail."""
     deadline = time.monotonic() + seconds

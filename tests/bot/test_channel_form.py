@@ -19,7 +19,19 @@ from bot.slack.channel_form import SourceChoice, channel_form, channel_refused, 
 from bot.slack.feedback_form import FormErrors
 from bot.slack.gateway import SlackBot
 from knowledge.store import add_source
-from tests.bot.dialogue import ADA, ADAS_DM, BEN, BOT, HELP, ScriptedAnswering, Workspace, link, options, wait_until
+from tests.bot.dialogue import (
+    ADA,
+    ADAS_DM,
+    BEN,
+    BOT,
+    HELP,
+    ScriptedAnswering,
+    Workspace,
+    all_acknowledged,
+    link,
+    options,
+    wait_until,
+)
 from tests.bot.pages import Pages, chosen, said
 
 TEAM = "T0PLAYGROUND"
@@ -209,7 +221,7 @@ def test_others_neither_open_the_form_nor_send_it(workspace: Workspace, config: 
     assert words.ADMINS_ONLY in said(config(BEN))
     view = config(ADA)
     workspace.act("change_person", person=ADA, admin=False)
-    wait_until(lambda: all(event["status"] == "ok" for event in workspace.ledger("event", "user_change")))
+    wait_until(lambda: all_acknowledged(workspace, "user_change"))
     try:
         assert Pages(workspace, ADA).submit(view, **values(view, confidence={"value": "90"})) == {}
         assert list_channels(engine, TEAM) == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.channels import ChannelSettings, save_channel
+from bot.feedback import live_vote, record_vote
 from bot.inbox import Inbox, Received
+from bot.overview import votes_by_week
 from bot.playground.process import PlaygroundProcess
 from bot.turn import AnswerEvent, Done, Incoming, Purpose, Revision
 from knowledge.audience import Audience
@@ -96,6 +99,21 @@ def test_an_answer_is_made_again_in_the_same_message(
     assert rows(engine, tables.answer_revision.c.text) == ["the first [1]"]
     assert rows(engine, tables.answer.c.revision) == [1]
     assert sorted(rows(engine, tables.turn.c.text)) == ["how?", "the second [1]"]
+
+
+def test_a_vote_ends_with_the_text_that_it_was_about(
+    workspace: Workspace, start_bot: StartBot, engine: sa.Engine
+) -> None:
+    """M13."""
+    start_bot(Numbered("the first [1]", "the second [1]"))
+    ts = asked_once(workspace, engine)
+    (answer_id,) = rows(engine, tables.answer.c.id)
+    record_vote(engine, answer_id, BEN, -1, "button")
+    wish(engine, "regenerate")
+    wait_until(lambda: "the second" in workspace.bot_messages(HELP, ts)[0]["text"])
+    assert live_vote(engine, answer_id, BEN) is None
+    today = datetime.now(UTC).date()
+    assert sum(week.bad for week in votes_by_week(engine, "T0PLAYGROUND", today)) == 1
 
 
 def test_an_edited_question_is_answered_as_it_reads_now(
