@@ -19,7 +19,7 @@ import numpy as np
 from bot.answer_options import AnswerOptions as AnswerOptions
 from bot.answer_options import styled
 from bot.cite import without_markers
-from bot.compose import Draft, Writer, write
+from bot.draft import Draft, Writer, write
 from bot.errors import QuestionError
 from bot.evidence import Evidence, rank_evidence, rank_together
 from bot.greeting import SmallTalk, small_talk

@@ -33,6 +33,8 @@ from tests.knowledge.fake_embedder import FakeEmbedder
 BENS_DM = "D0BENORTIZ"
 DUE = "Expense reports are due on the fifth working day of the month."
 RECEIPTS = "Receipts are needed for everything above 20 euros."
+# What Slack reads out where blocks are not shown: notifications, screen readers.
+SPOKEN = {"chat.postMessage", "chat.update", "chat.postEphemeral"}
 CARDS = "Company cards are ordered from the finance team."
 HANDBOOK = f"""# Expenses
 
@@ -154,6 +156,9 @@ def test_bens_first_day(playground: PlaygroundProcess, application: Application)
     # All day long nothing was refused, nothing was sent that Slack does not know, and nothing unfurled.
     refused = [call for call in workspace.ledger("call") if call["status"] != "ok" or call["unknown_arguments"]]
     assert [(call["name"], call["status"], call["unknown_arguments"]) for call in refused] == []
+    said = [call["request"] for call in workspace.ledger("call") if call["name"] in SPOKEN]
+    assert [request for request in said if not str(request.get("text") or "").strip()] == []
+    assert all(request.get("unfurl_links") is False for request in said if "unfurl_links" in request)
 
 
 def feedback(engine: sa.Engine) -> list[tuple[int, str | None]]:
