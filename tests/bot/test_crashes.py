@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -64,9 +66,9 @@ def test_a_bot_killed_at_an_edge_gives_exactly_one_answer(
 def answer_after_a_crash(playground: PlaygroundProcess, tmp_path: Path, edge: str) -> None:
     workspace = Workspace(playground)
     database_url = f"sqlite:///{tmp_path / 'lorekeeper.db'}"
-    child = start_child(playground, database_url, edge)
-    thread_ts = workspace.say(BEN, HELP, f"{BOT} tell me at length")
-    assert child.wait(30) == -9
+    with started_child(playground, database_url, edge) as child:
+        thread_ts = workspace.say(BEN, HELP, f"{BOT} tell me at length")
+        assert child.wait(60) == -9
     engine = open_database(database_url)
     answering = ScriptedAnswering(reply=lambda *_: LONG)
     bot = SlackBot(engine, answering, options(playground, lease_seconds=1.0), link=link, version=lambda: "scripted-1")
@@ -95,7 +97,8 @@ def test_a_bot_killed_while_it_makes_an_answer_again_leaves_one_answer(
         wait_until(lambda: states(engine) == ["done"], 30)
     (before,) = workspace.bot_messages(HELP, thread_ts)
     wish_for_detail(engine)
-    assert start_child(playground, database_url, edge).wait(30) == -9
+    with started_child(playground, database_url, edge) as child:
+        assert child.wait(60) == -9
     answering = ScriptedAnswering(reply=lambda *_: LONG)
     with SlackBot(engine, answering, slack, link=link, version=lambda: "scripted-1"):
         wait_until(lambda: states(engine) == ["done", "done"], 30)
@@ -126,7 +129,9 @@ def wish_for_detail(engine: sa.Engine) -> None:
     )
 
 
-def start_child(playground: PlaygroundProcess, database_url: str, edge: str) -> subprocess.Popen[str]:
+@contextmanager
+def started_child(playground: PlaygroundProcess, database_url: str, edge: str) -> Iterator[subprocess.Popen[str]]:
+    """A bot in a process of its own that ends itself at the edge; at the latest it is gone after the block."""
     order = {
         "edge": edge,
         "database_url": database_url,
@@ -136,10 +141,14 @@ def start_child(playground: PlaygroundProcess, database_url: str, edge: str) -> 
     }
     command = [sys.executable, "-m", "tests.bot.crash_child", json.dumps(order)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    with child.stdout:
-        assert child.stdout.readline() == "ready\n"
-    return child
+    try:
+        assert child.stdout is not None
+        with child.stdout:
+            assert child.stdout.readline() == "ready\n"
+        yield child
+    finally:
+        child.kill()
+        child.wait()
 
 
 def states(engine: sa.Engine) -> list[str]:
