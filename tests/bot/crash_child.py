@@ -34,7 +34,7 @@ def main() -> None:
     bot = SlackBot(
         open_database(order["database_url"]),
         # The end of the text must still be to come when the stream goes on in its next message, on a busy machine, too.
-        ScriptedAnswering(reply=lambda *_: LONG, seconds_per_word=0.003 if "roll" in order["edge"] else 0.0005),
+        ScriptedAnswering(reply=lambda *_: LONG, seconds_per_word=0.001 if "roll" in order["edge"] else 0.0005),
         slack,
         link=link,
         version=lambda: "scripted-1",

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from bot import tables
 from bot.database import open_database
 from bot.inbox import Inbox, Received
-from bot.playground.process import PlaygroundProcess
+from bot.playground.process import PlaygroundProcess, start_playground
 from bot.slack.gateway import SlackBot
+from bot.slack.manifest import build_manifest
 from bot.turn import Revision
 from knowledge.database import reading
 from tests.bot.dialogue import BEN, BOT, HELP, LONG, ScriptedAnswering, Workspace, link, options, wait_until
@@ -43,6 +44,13 @@ POST_EDGES = (
     "part_intent",
     "part_sent",
 )
+
+
+@pytest.fixture(scope="module")
+def playground() -> Iterator[PlaygroundProcess]:
+    """With clocks that let a stream live for half a minute: on a busy machine an answer takes its time."""
+    with start_playground(port=0, ack_seconds=1.0, time_scale=10.0, manifest=build_manifest()) as process:
+        yield process
 
 
 @pytest.mark.parametrize("edge", STREAM_EDGES)
