@@ -70,7 +70,7 @@ async def open_group(playground: Playground, body: Body) -> JSON:
     """Open a group message with a few people and the bot."""
     user, others = person_of(playground, body), body.get("with")
     workspace = playground.workspace
-    if not isinstance(others, list) or not set(others) <= workspace.users.keys():
+    if not isinstance(others, list) or not all(isinstance(one, str) and one in workspace.users for one in others):
         raise ApiError("user_not_found")
     people = list(dict.fromkeys([user, *others, BOT_USER_ID]))
     if not 3 <= len(people) <= MOST_PEOPLE_IN_A_GROUP:

@@ -148,7 +148,8 @@ def test_a_group_message_with_the_bot(site: Site) -> None:
     ]
     assert site.client().conversations_info(channel=group["id"])["channel"]["is_mpim"] is True
     assert site.try_to("open_group", user=ADA, **{"with": []})["error"] == "not_enough_users"
-    assert site.try_to("open_group", user=ADA, **{"with": ["U0NOBODY"]})["error"] == "user_not_found"
+    for nobody in ("U0NOBODY", ["U0NOBODY"], None):
+        assert site.try_to("open_group", user=ADA, **{"with": [nobody]})["error"] == "user_not_found"
 
 
 def test_a_change_of_standing_is_an_event_and_the_removed_are_gone(site: Site) -> None:
