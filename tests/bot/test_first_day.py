@@ -118,7 +118,7 @@ def test_bens_first_day(playground: PlaygroundProcess, application: Application)
     assert RECEIPTS in workspace.answers(HELP, first, count=2)[1]
 
     # 👍 for the first answer; the second one he corrects.
-    wait_until(lambda: {state for state in rows(engine, tables.inbox.c.state)} == {"done"})
+    wait_until(lambda: set(rows(engine, tables.inbox.c.state)) == {"done"})
     one, two = workspace.bot_messages(HELP, first)
     workspace.act("react", user=BEN, channel=HELP, ts=one["ts"], name="+1", add=True)
     wait_until(lambda: any(words.RECEIPT_GOOD in whisper for whisper in workspace.whispers(BEN)))
