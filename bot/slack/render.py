@@ -139,14 +139,14 @@ def feedback_block(value: str, *, plain_buttons: bool = False) -> Block:
             _button("👍", words.GOOD_ANSWER, GOOD_ACTION, good),
             _button("👎", words.BAD_ANSWER, BAD_ACTION, bad),
         ]
-        return {"type": "actions", "elements": buttons}
+        return {"type": "actions", "block_id": FEEDBACK_ACTION, "elements": buttons}
     element = {
         "type": "feedback_buttons",
         "action_id": FEEDBACK_ACTION,
         "positive_button": _feedback_button(words.GOOD_ANSWER, good),
         "negative_button": _feedback_button(words.BAD_ANSWER, bad),
     }
-    return {"type": "context_actions", "elements": [element]}
+    return {"type": "context_actions", "block_id": FEEDBACK_ACTION, "elements": [element]}
 
 
 def _plain_feedback(block: Block) -> Block:
