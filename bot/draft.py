@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 _MOST_QUOTED = 500
 _NEARLY_AS_GOOD = 0.85
 _NEAREST = 3
+_SIGNS_OF_CODE = "={}[]<>|\\"
 # A small model says "the text does not say" of texts that do: it is believed only where retrieval has doubts, too.
 _SURE_SUPPORT = 0.7
 # A sentence with less of itself in any sentence of the sources is the model's own idea: measured in
@@ -170,7 +171,10 @@ def _checked(sentence: str, draft: Draft, citer: Citer, writer: Writer) -> str |
     support = _support(clean, citer, writer)
     if support is None:
         return None if drops else clean
-    if drops and (_beside_the_point(support.evidence, draft) or _turned_round(clean, support.evidence.text, writer)):
+    source = support.evidence
+    if drops and (
+        _beside_the_point(source, draft) or _turned_round(clean, source.text, writer) or _is_code(clean, source.text)
+    ):
         return None
     return f"{clean.rstrip()} [{citer.cite(support.evidence)}]"
 
@@ -181,6 +185,11 @@ def _support(sentence: str, citer: Citer, writer: Writer) -> Support | None:
         return support
     logger.debug("a sentence stands on no passage (share %.2f)", support.share if support else 0.0)
     return citer.support_across(sentence, writer.embedder) if writer.crosses_languages else None
+
+
+def _is_code(sentence: str, source: str) -> bool:
+    """A small model that is to be brief sometimes writes code instead, which shares a word with the source."""
+    return any(sign in sentence and sign not in source for sign in _SIGNS_OF_CODE)
 
 
 def _turned_round(sentence: str, source: str, writer: Writer) -> bool:

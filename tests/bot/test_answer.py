@@ -270,3 +270,9 @@ def test_who_asks_for_a_number_gets_one_where_the_sources_have_it() -> None:
     shelf = FixedLibrary([passage(f"Parental leave is 16 weeks at full pay. {written}")])
     answer = ask(answering(written, library=shelf), Question(text="How many weeks is parental leave?"))
     assert "16 weeks" in answer.text
+
+
+def test_code_that_shares_a_word_with_the_source_is_not_said() -> None:
+    answer = ask(answering("badges = []"))
+    assert "=" not in answer.text
+    assert "Badges are issued by Maria Lopez" in answer.text
