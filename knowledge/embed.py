@@ -273,9 +273,7 @@ def quantize(model: SentenceTransformer) -> bytes:
     kind = (getattr(config, "model_type", None), getattr(config, "hidden_act", None))
     if bert is None or config is None or kind != ("bert", "gelu") or getattr(model[1], "pooling_mode", None) != "mean":
         raise EmbedderError("Only a BERT with mean pooling can be quantized.")
-    shape = BertShape(
-        layers=config.num_hidden_layers, heads=config.num_attention_heads, epsilon=config.layer_norm_eps
-    )
+    shape = BertShape(layers=config.num_hidden_layers, heads=config.num_attention_heads, epsilon=config.layer_norm_eps)
     weights = {name: value.float().cpu().numpy() for name, value in bert.state_dict().items()}
     return quantize_encoder(weights, shape, _plain_tokenizer(model, EMBEDDED_NAME))
 

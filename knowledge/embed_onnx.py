@@ -73,16 +73,22 @@ class OnnxEncoder:
 
     def encode(self, ids: Sequence[int]) -> Floats:
         """Return float32[dim], not normalised."""
-        (vector,) = self._session.run([OUTPUT], {INPUT: np.asarray([ids], np.int64)})
-        return np.asarray(vector[0], np.float32)
+        return self._run([OUTPUT], ids)[0][0]
 
     def peaks(self, texts: Iterable[Sequence[int]]) -> dict[str, Floats]:
         """Tell the greatest magnitude of every input channel of a watched graph's products, by matrix."""
         names = [output.name for output in self._session.get_outputs() if output.name.startswith(PEAK)]
-        found = [self._session.run(names, {INPUT: np.asarray([ids], np.int64)}) for ids in texts]
+        found = [self._run(names, ids) for ids in texts]
         return {
             name.removeprefix(PEAK): np.max([one[place] for one in found], axis=0) for place, name in enumerate(names)
         }
+
+    def _run(self, names: Sequence[str], ids: Sequence[int]) -> list[Floats]:
+        try:
+            return list(self._session.run(names, {INPUT: np.asarray([ids], np.int64)}))
+        # As above: what it raises has no base of its own.
+        except Exception as error:
+            raise EmbedderError(f"ONNX Runtime failed in the quantized encoder ({type(error).__name__}).") from error
 
 
 def quantize_encoder(weights: Weights, shape: BertShape, tokenizer: Tokenizer) -> bytes:
@@ -93,7 +99,8 @@ def quantize_encoder(weights: Weights, shape: BertShape, tokenizer: Tokenizer) -
     try:
         watched = OnnxEncoder(encoder_graph(weights, shape, watched=True))
         words = len(weights["embeddings.word_embeddings.weight"])
-        drawn = np.random.default_rng(0).integers(0, words, _DRAWN_IDS)
+        places = len(weights["embeddings.position_embeddings.weight"])
+        drawn = np.random.default_rng(0).integers(0, words, min(_DRAWN_IDS, places))
         peaks = watched.peaks([*(tokenizer.encode(text).ids for text in _EXAMPLES), drawn.tolist()])
         return encoder_graph(weights, shape, peaks=peaks)
     except (KeyError, ValueError, ImportError) as error:
