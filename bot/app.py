@@ -13,12 +13,12 @@ from types import TracebackType
 import sqlalchemy as sa
 
 from bot.answer import Answering, AnswerOptions
-from bot.curated import CuratedAnswers
+from bot.curated import CuratedAnswers, renew_vectors
 from bot.database import open_database
 from bot.errors import MisuseError
 from bot.settings import FileSettings, Settings
 from knowledge.embed import Embedder, load_embedder
-from knowledge.library import Library
+from knowledge.library import Library, stored_embedders
 from knowledge.parse import ParseLimits, Parser
 from knowledge.query import HistoryWeights
 from knowledge.retrieve import RetrievalOptions
@@ -78,21 +78,29 @@ def build(
     with_generator: bool = True,
     generator: Generator | None = None,
     embedder: Embedder | None = None,
+    shared_embedder: Embedder | None = None,
     progress: Progress | None = None,
 ) -> Application:
     """Open the database, the embedder, the library and the language model; closes all again where one fails.
 
-    Raises the errors of all three packages: each message says what to mend.
+    A shared embedder is used where the stored vectors are of it. Raises the errors of all three packages: each
+    message says what to mend.
     """
+    say = progress or _say_nothing
     with ExitStack() as opened:
         engine = open_database(settings.database_url)
         opened.callback(engine.dispose)
         registry = ModelRegistry(models_folder(settings))
+        if (
+            embedder is None
+            and shared_embedder is not None
+            and shared_embedder.name in _stored(engine, shared_embedder)
+        ):
+            embedder = shared_embedder
         # The embedder loads in this process and the model in its child: side by side they take the longer time only.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="load") as pool:
-            embedding = pool.submit(load_embedder, settings.file.knowledge.embedder) if embedder is None else None
+            embedding = pool.submit(open_embedder, settings, engine, progress=say) if embedder is None else None
             if with_generator and generator is None:
-                say = progress or _say_nothing
                 generator = load_generator(
                     model_options(settings.file), models_folder(settings), lambda text: say(text, 0, None)
                 )
@@ -102,6 +110,7 @@ def build(
         assert embedder is not None
         library = Library.open(engine, embedder, settings.home / "index", retrieval_options(settings.file))
         opened.callback(library.close)
+        renew_vectors(engine, embedder)
         return Application(
             settings=settings,
             engine=engine,
@@ -110,6 +119,27 @@ def build(
             generator=generator,
             resources=opened.pop_all(),
         )
+
+
+def open_embedder(
+    settings: Settings, engine: sa.Engine | None, *, rebuild: bool = False, progress: Progress | None = None
+) -> Embedder:
+    """Load the embedder of the settings; in the precision of the stored vectors, unless all are made anew."""
+    knowledge, say = settings.file.knowledge, progress or _say_nothing
+    stored = None if engine is None or rebuild else stored_embedders(engine)
+    return load_embedder(
+        knowledge.embedder,
+        precision=knowledge.embedder_precision,
+        made_in=models_folder(settings) / "embedder",
+        stored=frozenset(stored or ()),
+        say=lambda text: say(text, 0, None),
+    )
+
+
+def _stored(engine: sa.Engine, embedder: Embedder) -> frozenset[str]:
+    """The names beside the stored vectors; an empty database takes any."""
+    stored = stored_embedders(engine)
+    return frozenset((embedder.name,) if stored is None else stored)
 
 
 def _say_nothing(_text: str, _done: int, _of: int | None) -> None:

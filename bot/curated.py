@@ -137,6 +137,21 @@ def list_curated(engine: sa.Engine) -> tuple[Curated, ...]:
     return tuple(Curated(**{name: row._mapping[name] for name in names}, stale=stale[row.id]) for row in rows)
 
 
+def renew_vectors(engine: sa.Engine, embedder: Embedder) -> None:
+    """Embed the questions again whose vectors are of another embedder: their answers must still be found."""
+    table = tables.curated
+    foreign = sa.select(table.c.id, table.c.question).where(table.c.embedder != embedder.name)
+    with reading(engine) as connection:
+        rows = connection.execute(foreign).all()
+    if not rows:
+        return
+    vectors = embedder.embed([row.question for row in rows], role="question")
+    with writing(engine) as connection:
+        for row, vector in zip(rows, vectors, strict=True):
+            renewed = {"embedder": embedder.name, "vector": np.asarray(vector, np.float32).tobytes()}
+            connection.execute(sa.update(table).where(table.c.id == row.id).values(renewed))
+
+
 def remove_curated(engine: sa.Engine, curated_id: int) -> bool:
     """Remove a standing answer; False where it was gone already."""
     table = tables.curated

@@ -20,15 +20,15 @@ from pathlib import Path
 import psutil
 import sqlalchemy as sa
 
-from bot.app import models_folder
+from bot.app import models_folder, open_embedder
 from bot.database import open_database
 from bot.errors import BotError, SettingsError
 from bot.settings import Settings, SettingValue, list_settings, load_settings, prepare_home
 from knowledge import tables
 from knowledge.database import reading
-from knowledge.embed import Embedder, load_embedder
+from knowledge.embed import EMBEDDED, EMBEDDED_NAME, Embedder
 from knowledge.errors import KnowledgeError
-from knowledge.library import check_embedder
+from knowledge.library import check_embedder, stored_embedders
 from models.errors import ModelError
 from models.registry import ModelRegistry
 
@@ -68,15 +68,10 @@ class Report:
         return all(check.ok for check in self.checks)
 
 
-def load_configured(settings: Settings) -> Embedder:
-    """Load the embedder that the settings name."""
-    return load_embedder(settings.file.knowledge.embedder)
-
-
 def examine(
     environment: Mapping[str, str],
     home: Path | None = None,
-    load_embedder: Callable[[Settings], Embedder] = load_configured,
+    load_embedder: Callable[[Settings, sa.Engine], Embedder] = open_embedder,
 ) -> Report:
     """Look at everything; what depends on settings that cannot be read is left out."""
     checks = [_python(), _packages()]
@@ -208,15 +203,26 @@ def _index(settings: Settings) -> Check:
     return Check(name="index", ok=True, detail=detail)
 
 
-def _embedder(settings: Settings, load: Callable[[Settings], Embedder]) -> Check:
-    began = time.monotonic()
-    embedder = load(settings)
-    embedder.embed(["Is everything in place?"])
-    seconds = time.monotonic() - began
+def _embedder(settings: Settings, load: Callable[[Settings, sa.Engine], Embedder]) -> Check:
     with _opened(settings) as engine:
+        began = time.monotonic()
+        embedder = load(settings, engine)
+        embedder.embed(["Is everything in place?"])
+        seconds = time.monotonic() - began
         check_embedder(engine, embedder)
+        stored = stored_embedders(engine) or {}
     detail = f"{embedder.name}, {embedder.dim} numbers, ready in {seconds:.1f} s"
-    return Check(name="embedder", ok=True, detail=detail)
+    return Check(name="embedder", ok=True, detail=detail + _precision_note(settings, embedder, frozenset(stored)))
+
+
+def _precision_note(settings: Settings, embedder: Embedder, stored: frozenset[str]) -> str:
+    """Why the embedded model works at full precision although the settings leave it free: no fault, but slower."""
+    knowledge = settings.file.knowledge
+    if (knowledge.embedder, knowledge.embedder_precision, embedder.name) != (EMBEDDED, "auto", EMBEDDED_NAME):
+        return ""
+    if EMBEDDED_NAME in stored:
+        return "; at full precision, as the stored vectors are: `lorekeeper sync --rebuild` makes it faster"
+    return "; at full precision, for a graphics card or because the faster form cannot be made here (see the log)"
 
 
 def _model(settings: Settings) -> Check:

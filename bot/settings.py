@@ -62,6 +62,8 @@ class KnowledgeSettings:
 
     embedder: str = "embedded"
     """`embedded` (the installed all-MiniLM-L6-v2), or any sentence-transformers name or folder."""
+    embedder_precision: Literal["auto", "full"] = "auto"
+    """`auto`: the embedded model works with 8-bit numbers on a processor; `full`: with 32-bit floats, always."""
     chunk_tokens: Annotated[int, Field(ge=32, le=2000)] = 230
     """Word pieces of one chunk with its header; the embedded model cuts at 256."""
     word_weight: Annotated[float, Field(ge=0, le=1)] = 0.3

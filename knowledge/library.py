@@ -21,7 +21,7 @@ from knowledge.database import open_engine, reading, writing
 from knowledge.document import Question
 from knowledge.embed import Embedder
 from knowledge.errors import DatabaseError, EmbedderMismatchError, IndexFileError
-from knowledge.generation import Generations, Manifest
+from knowledge.generation import Generations, Manifest, described
 from knowledge.index import BuildStoppedError, HnswIndex
 from knowledge.retrieve import RetrievalOptions, Retrieved, View, retrieve
 from knowledge.snapshot import SnapshotReader, SnapshotSearch
@@ -226,7 +226,7 @@ class Library:
             snapshot = self._search.snapshot
             rows = snapshot.distinct()
             index = HnswIndex.build(snapshot.ids[rows], snapshot.vectors[rows], stop=self._closing.is_set)
-            manifest = generations.publish(index, self._embedder.name, int(snapshot.ids[-1]))
+            manifest = generations.publish(index, self._embedder, int(snapshot.ids[-1]))
             with writing(self._engine) as connection:
                 number, expired = _record(connection, manifest)
                 known = {row.file for row in connection.execute(sa.select(generation_table.c.file))}
@@ -242,15 +242,20 @@ class Library:
             self._problem = ""
 
 
-def check_embedder(engine: sa.Engine, embedder: Embedder) -> None:
-    """Raise EmbedderMismatchError where stored chunks have vectors of another embedder only."""
+def stored_embedders(engine: sa.Engine) -> dict[str, int] | None:
+    """Tell which embedders made the vectors of the newest chunk, with their lengths; None where there is no chunk."""
     with reading(engine) as connection:
         newest = connection.execute(sa.select(chunk.c.text_hash).order_by(chunk.c.id.desc()).limit(1)).scalar()
         made_by = sa.select(vector_table.c.embedder, sa.func.length(vector_table.c.vector)).where(
             vector_table.c.text_hash == newest
         )
-        dims = {name: size // 4 for name, size in connection.execute(made_by)}
-    if newest is None or dims.get(embedder.name) == embedder.dim:
+        return None if newest is None else {name: size // 4 for name, size in connection.execute(made_by)}
+
+
+def check_embedder(engine: sa.Engine, embedder: Embedder) -> None:
+    """Raise EmbedderMismatchError where stored chunks have vectors of another embedder only."""
+    dims = stored_embedders(engine)
+    if dims is None or dims.get(embedder.name) == embedder.dim:
         return
     found = ", ".join(f"{name} ({dim})" for name, dim in sorted(dims.items())) or "an embedder that is not recorded"
     raise EmbedderMismatchError(
@@ -260,18 +265,16 @@ def check_embedder(engine: sa.Engine, embedder: Embedder) -> None:
 
 
 def _newest_generation(embedder: Embedder) -> sa.Select[int | None]:
-    return sa.select(sa.func.max(generation_table.c.id)).where(
-        generation_table.c.embedder == embedder.name, generation_table.c.dim == embedder.dim
-    )
+    return sa.select(sa.func.max(generation_table.c.id)).where(*_made_by(embedder))
+
+
+def _made_by(embedder: Embedder) -> list[sa.ColumnElement[bool]]:
+    return [generation_table.c[name] == value for name, value in described(embedder).items()]
 
 
 def _manifests(connection: sa.Connection, embedder: Embedder) -> list[Manifest]:
     columns = [generation_table.c[field.name] for field in fields(Manifest)]
-    rows = connection.execute(
-        sa.select(*columns)
-        .where(generation_table.c.embedder == embedder.name, generation_table.c.dim == embedder.dim)
-        .order_by(generation_table.c.id.desc())
-    )
+    rows = connection.execute(sa.select(*columns).where(*_made_by(embedder)).order_by(generation_table.c.id.desc()))
     return [Manifest(**row) for row in rows.mappings()]
 
 

@@ -129,6 +129,10 @@ generation = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("embedder", sa.Text, nullable=False),
     sa.Column("dim", sa.Integer, nullable=False),
+    # 0 in rows from before these columns: their files are built anew.
+    sa.Column("max_tokens", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("passage_prefix", sa.Text, nullable=False, server_default=""),
+    sa.Column("question_prefix", sa.Text, nullable=False, server_default=""),
     sa.Column("built_to_chunk", sa.Integer, nullable=False),
     sa.Column("count", sa.Integer, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False),

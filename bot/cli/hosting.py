@@ -105,7 +105,9 @@ def _open_workspace(shared: Application, installed: Bot, folder: Path, link: Cal
 
     with ExitStack() as opened:
         settings = team_settings(shared.settings, folder)
-        application = opened.enter_context(build(settings, with_generator=False, embedder=shared.library.embedder))
+        application = opened.enter_context(
+            build(settings, with_generator=False, shared_embedder=shared.library.embedder)
+        )
         application.generator = shared.generator
         client = connect_client(Secret(str(installed.bot_token)), settings.slack_api_url)
         workspace = _start_bot(opened, application, client, identity_of(installed), link)

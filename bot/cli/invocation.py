@@ -37,10 +37,18 @@ def _build(settings: Settings, *, with_generator: bool = True, progress: Report 
     return build(settings, with_generator=with_generator, progress=progress)
 
 
-def _load_embedder(settings: Settings) -> Embedder:
-    from knowledge.embed import load_embedder
+class LoadEmbedder(Protocol):
+    """How the embedder of the settings is loaded; `bot.app.open_embedder` outside tests."""
 
-    return load_embedder(settings.file.knowledge.embedder)
+    def __call__(self, settings: Settings, engine: sa.Engine, *, rebuild: bool = False) -> Embedder:
+        """Load it as the stored vectors need it, unless all are made anew."""
+
+
+def _load_embedder(settings: Settings, engine: sa.Engine, *, rebuild: bool = False) -> Embedder:
+    from bot.app import open_embedder
+
+    with progress_bar() as progress:
+        return open_embedder(settings, engine, rebuild=rebuild, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +58,7 @@ class Invocation:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     home: Path | None = None
     build: Build = _build
-    embedder: Callable[[Settings], Embedder] = _load_embedder
+    embedder: LoadEmbedder = _load_embedder
     """For commands that embed but do not search."""
     ask: Callable[[str, bool], str] = ask_person
     """Asks the person for a line; the second value tells whether it must not show."""

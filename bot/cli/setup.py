@@ -305,7 +305,7 @@ def _sync(walk: _Walk) -> None:
 
     settings = walk.settings
     with walk.invocation.database() as engine:
-        embedder = walk.invocation.embedder(settings)
+        embedder = walk.invocation.embedder(settings, engine)
         with ingest_parts(engine, embedder, settings) as parts, progress_bar() as report:
             for stored in list_sources(engine):
                 try:

@@ -33,7 +33,7 @@ def sync(invocation: Invocation, names: tuple[str, ...], rebuild: bool, as_json:
     settings = invocation.settings()
     with invocation.database() as engine:
         chosen = _chosen(engine, names)
-        embedder = invocation.embedder(settings)
+        embedder = invocation.embedder(settings, engine, rebuild=rebuild)
         with ingest_parts(engine, embedder, settings) as parts, progress_bar() as report:
             outcomes = [_read(stored, parts, rebuild, report) for stored in chosen]
         if as_json:

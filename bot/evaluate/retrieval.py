@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from bot.app import Progress, open_parser, retrieval_options
+from bot.app import Progress, open_embedder, open_parser, retrieval_options
 from bot.database import open_database
 from bot.errors import MisuseError
 from bot.evaluate.files import first_existing, read_rows, write_rows
@@ -24,7 +24,7 @@ from bot.evaluate.passages import GivenPassage, PassageSource, index_passages
 from bot.settings import Settings
 from knowledge.audience import Audience
 from knowledge.document import HistoryTurn, Question
-from knowledge.embed import Embedder, load_embedder
+from knowledge.embed import Embedder
 from knowledge.library import Library
 from knowledge.measure import mean, ndcg_at, percentile, recall_at, reciprocal_rank
 from knowledge.parse import Parser
@@ -110,7 +110,7 @@ def evaluate_retrieval(
     """Measure with the embedder, the parser and the options of the settings; see `measure_retrieval`."""
     with open_parser(settings.file) as parser:
         parts = RetrievalParts(
-            embedder=load_embedder(settings.file.knowledge.embedder),
+            embedder=open_embedder(settings, None, progress=progress),
             parser=parser,
             options=retrieval_options(settings.file),
             chunk_tokens=settings.file.knowledge.chunk_tokens,

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import pytest
+import sqlalchemy as sa
 
 from bot.app import Application, Progress, build
 from bot.cli import execute
@@ -70,7 +71,7 @@ class Terminal:
             raise click.Abort
         return self.answers.pop(0)
 
-    def _embedder(self, _settings: Settings) -> Embedder:
+    def _embedder(self, _settings: Settings, _engine: sa.Engine, *, rebuild: bool = False) -> Embedder:
         return self.model
 
     def _build(

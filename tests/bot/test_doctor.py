@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from cryptography.fernet import Fernet
 from slack_sdk.oauth.installation_store import Installation
 
@@ -27,7 +28,7 @@ def look(home: Path, environment: dict[str, str] | None = None, model: Embedder 
     """Examine a data folder with a small embedder."""
     embedder = model or FakeEmbedder()
 
-    def load(_settings: Settings) -> Embedder:
+    def load(_settings: Settings, _engine: sa.Engine) -> Embedder:
         return embedder
 
     return examine(environment or {}, home, load_embedder=load)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -20,10 +20,13 @@ _WORD = re.compile(r"[^\W_]+")
 class FakeEmbedder:
     """Deterministic, instant, and close enough: passes the embedder contract."""
 
-    def __init__(self, name: str = "fake", dim: int = 64, max_tokens: int = 256) -> None:
+    def __init__(
+        self, name: str = "fake", dim: int = 64, max_tokens: int = 256, prefixes: Mapping[Role, str] | None = None
+    ) -> None:
         self._name = name
         self._dim = dim
         self._max_tokens = max_tokens
+        self._prefixes: Mapping[Role, str] = prefixes or {"passage": "", "question": ""}
         self.embedded_texts: list[str] = []
 
     @property
@@ -40,6 +43,11 @@ class FakeEmbedder:
     def max_tokens(self) -> int:
         """Words that count."""
         return self._max_tokens
+
+    @property
+    def prefixes(self) -> Mapping[Role, str]:
+        """What would stand in front of texts; it hashes words alone."""
+        return self._prefixes
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

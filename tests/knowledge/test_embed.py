@@ -1,12 +1,24 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from knowledge.embed import Embedder, SentenceTransformerEmbedder, embedded_model_folder, load_embedder
+from knowledge.embed import (
+    EMBEDDED_NAME,
+    QUANTIZED_NAME,
+    Embedder,
+    Role,
+    SentenceTransformerEmbedder,
+    Vectors,
+    check_quantized,
+    embedded_model_folder,
+    load_embedder,
+)
 from knowledge.errors import EmbedderError
-from tests.contracts.embedder import EmbedderContract
+from tests.contracts.embedder import TEXTS, EmbedderContract
 from tests.knowledge.fake_embedder import FakeEmbedder
 
 
@@ -35,6 +47,83 @@ class TestEmbeddedModel(EmbedderContract):
         name = load_embedder(str(embedded_model_folder())).name
         assert name.startswith("model@")
         assert len(name) == len("model@") + 12
+
+
+@pytest.fixture(scope="module")
+def made_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.mark.slow
+class TestQuantizedModel(EmbedderContract):
+    loaded: Embedder
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _load(cls, made_in: Path) -> None:
+        load_embedder("embedded", precision="auto", made_in=made_in)
+        cls.loaded = load_embedder("embedded", precision="auto", made_in=made_in)
+
+    def build(self) -> Embedder:
+        return self.loaded
+
+    def test_its_name_tells_its_vectors_from_those_of_full_precision(self) -> None:
+        assert (self.loaded.name, self.loaded.dim, self.loaded.max_tokens) == ("all-MiniLM-L6-v2/int8", 384, 256)
+
+    def test_it_cuts_and_marks_texts_as_the_full_model_does(self) -> None:
+        full = load_embedder("embedded")
+        texts = [*TEXTS, "Größe, naïve café. " * 100]
+        assert check_quantized(self.loaded, full) > 0.99
+        assert np.sum(self.loaded.embed(texts) * full.embed(texts), axis=1).min() > 0.98
+        assert self.loaded.prefixes == full.prefixes
+        assert [self.loaded.count_tokens(text) for text in texts] == [full.count_tokens(text) for text in texts]
+
+
+@pytest.mark.slow
+class TestChoiceOfPrecision:
+    def test_the_first_start_says_what_it_waits_for_and_the_second_waits_for_nothing(self, made_in: Path) -> None:
+        load_embedder("embedded", precision="auto", made_in=made_in)
+        said: list[str] = []
+        load_embedder("embedded", precision="auto", made_in=made_in, say=said.append)
+        assert said == []
+        load_embedder("embedded", precision="auto", made_in=made_in / "empty", say=said.append)
+        assert len(said) == 1
+
+    def test_a_damaged_file_is_made_anew(self, tmp_path: Path) -> None:
+        load_embedder("embedded", precision="auto", made_in=tmp_path)
+        (file,) = tmp_path.glob("*.onnx")
+        whole = file.read_bytes()
+        file.write_bytes(whole[:1_000_000])
+        assert load_embedder("embedded", precision="auto", made_in=tmp_path).name == QUANTIZED_NAME
+        assert file.read_bytes() == whole
+
+    def test_a_folder_that_cannot_be_written_keeps_it_in_memory(self, tmp_path: Path) -> None:
+        (tmp_path / "models").write_text("a file where the folder should be")
+        embedder = load_embedder("embedded", precision="auto", made_in=tmp_path / "models")
+        assert embedder.name == QUANTIZED_NAME
+
+    def test_stored_vectors_of_full_precision_keep_it(self, made_in: Path) -> None:
+        kept = load_embedder("embedded", precision="auto", made_in=made_in, stored={EMBEDDED_NAME})
+        assert kept.name == EMBEDDED_NAME
+
+    def test_stored_vectors_of_both_prefer_the_fast_form(self, made_in: Path) -> None:
+        both = {EMBEDDED_NAME, QUANTIZED_NAME}
+        assert load_embedder("embedded", precision="auto", made_in=made_in, stored=both).name == QUANTIZED_NAME
+
+    def test_full_precision_can_be_asked_for(self, made_in: Path) -> None:
+        assert load_embedder("embedded", precision="full", made_in=made_in).name == EMBEDDED_NAME
+
+
+def test_a_form_whose_vectors_are_off_is_refused() -> None:
+    with pytest.raises(EmbedderError, match="8-bit"):
+        check_quantized(FakeEmbedder(), _Turned())
+
+
+class _Turned(FakeEmbedder):
+    """Gives other vectors for the same texts."""
+
+    def embed(self, texts: Sequence[str], role: Role = "passage") -> Vectors:
+        return np.roll(super().embed(texts, role), 1, axis=1)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from knowledge.generation import Generations, Manifest
 from knowledge.hits import Ids
 from knowledge.index import BuildStoppedError, ExactIndex, HnswIndex, VectorIndex
 from tests.contracts.vector_index import DIM, VectorIndexContract, unit_vectors
+from tests.knowledge.fake_embedder import FakeEmbedder
 
 
 class TestExactIndex(VectorIndexContract):
@@ -32,7 +33,7 @@ def small_graph(count: int = 600) -> HnswIndex:
 
 
 def publish(folder: Path) -> Manifest:
-    return Generations(folder).publish(small_graph(), "fake", 599)
+    return Generations(folder).publish(small_graph(), FakeEmbedder(dim=DIM), 599)
 
 
 def test_a_build_ends_when_it_is_told_to() -> None:

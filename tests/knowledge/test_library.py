@@ -190,6 +190,24 @@ def test_a_generation_published_elsewhere_is_picked_up(engine: sa.Engine, shelf:
         assert reader.state.graph_chunks == 100
 
 
+@pytest.mark.parametrize(
+    "other",
+    [FakeEmbedder(max_tokens=128), FakeEmbedder(prefixes={"passage": "passage: ", "question": "query: "})],
+    ids=["length", "prefixes"],
+)
+def test_a_generation_made_with_another_length_or_prefix_is_not_used(
+    engine: sa.Engine, shelf: Shelf, tmp_path: Path, other: FakeEmbedder
+) -> None:
+    folder = tmp_path / "index"
+    fill(shelf, 100)
+    with open_library(engine, folder) as library:
+        assert library.wait_for_index(60)
+    with Library.open(engine, other, folder, SOON) as library:
+        assert library.wait_for_index(60)
+        assert library.state.graph_chunks == 100
+    assert len(generation_files(engine)) == 2
+
+
 def test_a_damaged_generation_is_replaced_while_search_goes_on(engine: sa.Engine, shelf: Shelf, tmp_path: Path) -> None:
     folder = tmp_path / "index"
     fill(shelf, 100)

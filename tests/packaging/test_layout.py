@@ -23,13 +23,26 @@ OWNERS = {
     "llama_cpp": ("models/llama.py",),
     "hnswlib": ("knowledge/index.py",),
     "sentence_transformers": ("knowledge/embed.py",),
+    "onnxruntime": ("knowledge/embed_onnx.py",),
+    "onnx": ("knowledge/quantize.py",),
     "apscheduler": ("bot/jobs.py",),
     "slack_bolt": ("bot/slack/",),
 }
 # sentence-transformers stands on these three and hands their objects out.
 INDIRECT = {"huggingface_hub", "tokenizers", "transformers"}
 BANNED = {"utils", "helpers", "common", "misc", "base", "manager", "service", "models"}
-HEAVY = ("torch", "sentence_transformers", "llama_cpp", "hnswlib", "slack_bolt", "sqlalchemy", "pydantic", "rich")
+HEAVY = (
+    "torch",
+    "sentence_transformers",
+    "onnxruntime",
+    "onnx",
+    "llama_cpp",
+    "hnswlib",
+    "slack_bolt",
+    "sqlalchemy",
+    "pydantic",
+    "rich",
+)
 
 
 def modules() -> Iterator[Path]:

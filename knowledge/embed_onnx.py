@@ -1,0 +1,256 @@
+"""Texts to vectors with 8-bit numbers on a processor: the only module that knows onnxruntime.
+
+It makes a quantized encoder from a BERT's weights, keeps it as a checked file, and embeds with it. It knows neither
+torch nor sentence-transformers, so that a start with a finished file loads neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import psutil
+
+from knowledge.errors import EmbedderError
+from knowledge.quantize import INPUT, OUTPUT, PEAK, BertShape, Floats, Weights, encoder_graph
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+# Grows with every change of what knowledge.quantize makes of the same weights, and so does the embedder's name.
+RECIPE = 1
+_SUFFIX = ".onnx"
+_MANIFEST = ".json"
+# Texts of all kinds to see which channels are large: mostly those of the marks at both ends, whatever the text.
+_EXAMPLES = (
+    "How many days of holiday do I have?",
+    "Holidays are booked in the calendar, at least two weeks before they begin. Managers approve them within 3 days.",
+    "ERROR 503: the server at 10.0.0.7 restarts at night (cron: `0 3 * * *`); see /var/log/deploy.log for the reason.",
+    "| plan | price | seats |\n|---|---|---|\n| small | 10 EUR | 5 |\n| large | 90 EUR | 100 |",
+    "def add(first: int, second: int) -> int:\n    return first + second",
+    "The treaty of 1648 ended thirty years of war in Europe. It was signed in two towns, and changed many borders.",
+    "thanks!! can u send me the link again? :)",
+    "A bond pays interest twice a year; when rates rise its price falls, since new bonds pay more than old ones do.",
+    "Die Kantine ist von 11 bis 14 Uhr geöffnet. El comedor abre a las once. 食堂は11時からです。",
+)
+# About eight passages, a fraction of a second.
+_FEW_CHARACTERS = 8_000
+# Of ids drawn at random, for the channels that the examples do not reach.
+_DRAWN_IDS = 200
+
+
+class OnnxEncoder:
+    """One model in ONNX Runtime: ids of one text to its vector. May be called from several threads."""
+
+    def __init__(self, model: bytes | Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        # Each text runs in the thread that asks: threads that wait for each other stall when the language model
+        # holds a core.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        # What is slow or wrong here is measured by us; its warnings are about graphs that others made.
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"]
+            )
+        # Its errors have no other common base.
+        except Exception as error:
+            raise EmbedderError(f"ONNX Runtime cannot use the quantized encoder ({type(error).__name__}).") from error
+
+    def encode(self, ids: Sequence[int]) -> Floats:
+        """Return float32[dim], not normalised."""
+        return self._run([OUTPUT], ids)[0][0]
+
+    def peaks(self, texts: Iterable[Sequence[int]]) -> dict[str, Floats]:
+        """Tell the greatest magnitude of every input channel of a watched graph's products, by matrix."""
+        names = [output.name for output in self._session.get_outputs() if output.name.startswith(PEAK)]
+        found = [self._run(names, ids) for ids in texts]
+        return {
+            name.removeprefix(PEAK): np.max([one[place] for one in found], axis=0) for place, name in enumerate(names)
+        }
+
+    def _run(self, names: Sequence[str], ids: Sequence[int]) -> list[Floats]:
+        try:
+            return list(self._session.run(names, {INPUT: np.asarray([ids], np.int64)}))
+        # As above: what it raises has no base of its own.
+        except Exception as error:
+            raise EmbedderError(f"ONNX Runtime failed in the quantized encoder ({type(error).__name__}).") from error
+
+
+def quantize_encoder(weights: Weights, shape: BertShape, tokenizer: Tokenizer) -> bytes:
+    """Return the quantized model of a BERT encoder with mean pooling; the tokenizer must not pad.
+
+    `weights` have the names of transformers' BertModel: a merged adapter is only other numbers. Raises EmbedderError.
+    """
+    try:
+        watched = OnnxEncoder(encoder_graph(weights, shape, watched=True))
+        words = len(weights["embeddings.word_embeddings.weight"])
+        places = len(weights["embeddings.position_embeddings.weight"])
+        drawn = np.random.default_rng(0).integers(0, words, min(_DRAWN_IDS, places))
+        peaks = watched.peaks([*(tokenizer.encode(text).ids for text in _EXAMPLES), drawn.tolist()])
+        return encoder_graph(weights, shape, peaks=peaks)
+    except (KeyError, ValueError, ImportError) as error:
+        raise EmbedderError(f"The embedder's weights cannot be quantized ({error!r}).") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderManifest:
+    """What the file of a quantized encoder must be, and what it was made from."""
+
+    weights: str
+    """A fingerprint of the model's files."""
+    recipe: int
+    file: str
+    sha256: str
+    size: int
+    least_cosine: float
+    """With full precision, on the texts that it was checked with."""
+
+
+class EncoderFiles:
+    """The folder of quantized encoders. Several processes may write at once: each file has a name of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, weights: str) -> Path | None:
+        """The whole, unchanged file that was made from these weights; None where there is none."""
+        try:
+            manifest = EncoderManifest(**json.loads(self._manifest(weights).read_text(encoding="utf-8")))
+            file = self._folder / manifest.file
+            whole = file.stat().st_size == manifest.size and _sha256(file) == manifest.sha256
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            logger.warning("the quantized embedder is made anew: its manifest cannot be read (%s)", error)
+            return None
+        if not whole:
+            logger.warning("the quantized embedder is made anew: %s does not match its manifest", file)
+        return file if whole and manifest.weights == weights else None
+
+    def save(self, weights: str, model: bytes, least_cosine: float) -> Path:
+        """Write a checked model, whole or not at all; raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256(model).hexdigest()
+        file = self._folder / f"encoder-{digest[:16]}{_SUFFIX}"
+        manifest = EncoderManifest(
+            weights=weights,
+            recipe=RECIPE,
+            file=file.name,
+            sha256=digest,
+            size=len(model),
+            least_cosine=round(least_cosine, 5),
+        )
+        _replace(file, model)
+        _replace(self._manifest(weights), json.dumps(asdict(manifest), indent=1).encode())
+        return file
+
+    def _manifest(self, weights: str) -> Path:
+        return self._folder / f"encoder-{weights[:16]}-{RECIPE}{_MANIFEST}"
+
+
+class OnnxEmbedder:
+    """A quantized encoder as an Embedder; questions may have an encoder of their own."""
+
+    def __init__(
+        self,
+        name: str,
+        encoder: OnnxEncoder,
+        tokenizer: Tokenizer,
+        max_tokens: int,
+        *,
+        question_encoder: OnnxEncoder | None = None,
+    ) -> None:
+        self._name = name
+        self._encoders: Mapping[str, OnnxEncoder] = {"passage": encoder, "question": question_encoder or encoder}
+        self._max_tokens = max_tokens
+        self._tokenizer = _copied(tokenizer)
+        # Truncation is state of a tokenizer: one cuts, the other measures, and neither is changed any more.
+        self._cutting = _copied(tokenizer)
+        self._cutting.enable_truncation(max_tokens)
+        self._dim = len(encoder.encode(self._cutting.encode("").ids))
+        self._workers = ThreadPoolExecutor(_cores(), thread_name_prefix="embed-many")
+        # A question with the sentences of its evidence must not wait behind the passages of a sync.
+        self._workers_for_few = ThreadPoolExecutor(_cores(), thread_name_prefix="embed-few")
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def dim(self) -> int:
+        return self._dim
+
+    @property
+    def max_tokens(self) -> int:
+        return self._max_tokens
+
+    @property
+    def prefixes(self) -> Mapping[Literal["passage", "question"], str]:
+        return {"passage": "", "question": ""}
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self._tokenizer
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def embed(self, texts: Sequence[str], role: Literal["passage", "question"] = "passage") -> Floats:
+        encoder = self._encoders[role]
+
+        def encode(text: str) -> Floats:
+            return encoder.encode(self._cutting.encode(text).ids)
+
+        few = sum(map(len, texts)) <= _FEW_CHARACTERS
+        workers = self._workers_for_few if few else self._workers
+        found = [encode(texts[0])] if len(texts) == 1 else list(workers.map(encode, texts))
+        vectors = np.asarray(found, np.float32).reshape(len(texts), self._dim)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        return vectors
+
+
+def _cores() -> int:
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    return max(1, min(cores, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores))
+
+
+def _copied(tokenizer: Tokenizer) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    copied: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
+    copied.no_truncation()
+    copied.no_padding()
+    return copied
+
+
+def _replace(file: Path, content: bytes) -> None:
+    unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with unfinished.open("wb") as target:
+            target.write(content)
+            target.flush()
+            os.fsync(target.fileno())
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
