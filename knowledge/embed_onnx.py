@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 
 from knowledge.errors import EmbedderError
-from knowledge.quantize import INPUT, OUTPUT, PEAK, BertShape, Floats, Weights, encoder_graph
+from knowledge.quantize import ASKED, INPUT, OUTPUT, PEAK, TOKENS, BertShape, Floats, Weights, encoder_graph
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -71,38 +71,47 @@ class OnnxEncoder:
         except Exception as error:
             raise EmbedderError(f"ONNX Runtime cannot use the quantized encoder ({type(error).__name__}).") from error
 
-    def encode(self, ids: Sequence[int]) -> Floats:
-        """Return float32[dim], not normalised."""
-        return self._run([OUTPUT], ids)[0][0]
+    def encode(self, ids: Sequence[int], asked: int | None = None) -> Floats:
+        """Return float32[dim], not normalised; `asked` of the ids are the question, for a graph with turns."""
+        return self._run([OUTPUT], ids, asked)[0][0]
 
-    def peaks(self, texts: Iterable[Sequence[int]]) -> dict[str, Floats]:
+    def tokens(self, ids: Sequence[int], asked: int | None = None) -> Floats:
+        """Return float32[tokens, dim], not normalised: what `encode` gives the mean of."""
+        return self._run([TOKENS], ids, asked)[0][0]
+
+    def peaks(self, texts: Iterable[Sequence[int]], *, turns: bool = False) -> dict[str, Floats]:
         """Tell the greatest magnitude of every input channel of a watched graph's products, by matrix."""
         names = [output.name for output in self._session.get_outputs() if output.name.startswith(PEAK)]
-        found = [self._run(names, ids) for ids in texts]
+        # With turns, half of each text is taken for the question.
+        found = [self._run(names, ids, (len(ids) + 1) // 2 if turns else None) for ids in texts]
         return {
             name.removeprefix(PEAK): np.max([one[place] for one in found], axis=0) for place, name in enumerate(names)
         }
 
-    def _run(self, names: Sequence[str], ids: Sequence[int]) -> list[Floats]:
+    def _run(self, names: Sequence[str], ids: Sequence[int], asked: int | None) -> list[Floats]:
+        given = {INPUT: np.asarray([ids], np.int64)}
+        if asked is not None:
+            given[ASKED] = np.asarray([asked], np.int64)
         try:
-            return list(self._session.run(names, {INPUT: np.asarray([ids], np.int64)}))
+            return list(self._session.run(names, given))
         # As above: what it raises has no base of its own.
         except Exception as error:
             raise EmbedderError(f"ONNX Runtime failed in the quantized encoder ({type(error).__name__}).") from error
 
 
-def quantize_encoder(weights: Weights, shape: BertShape, tokenizer: Tokenizer) -> bytes:
+def quantize_encoder(weights: Weights, shape: BertShape, tokenizer: Tokenizer, *, turns: bool = False) -> bytes:
     """Return the quantized model of a BERT encoder with mean pooling; the tokenizer must not pad.
 
-    `weights` have the names of transformers' BertModel: a merged adapter is only other numbers. Raises EmbedderError.
+    `weights` have the names of transformers' BertModel: a merged adapter is only other numbers. With `turns` it takes
+    what was said before a question as well. Raises EmbedderError.
     """
     try:
-        watched = OnnxEncoder(encoder_graph(weights, shape, watched=True))
+        watched = OnnxEncoder(encoder_graph(weights, shape, watched=True, turns=turns))
         words = len(weights["embeddings.word_embeddings.weight"])
         places = len(weights["embeddings.position_embeddings.weight"])
         drawn = np.random.default_rng(0).integers(0, words, min(_DRAWN_IDS, places))
-        peaks = watched.peaks([*(tokenizer.encode(text).ids for text in _EXAMPLES), drawn.tolist()])
-        return encoder_graph(weights, shape, peaks=peaks)
+        examples = [*(tokenizer.encode(text).ids for text in _EXAMPLES), drawn.tolist()]
+        return encoder_graph(weights, shape, peaks=watched.peaks(examples, turns=turns), turns=turns)
     except (KeyError, ValueError, ImportError) as error:
         raise EmbedderError(f"The embedder's weights cannot be quantized ({error!r}).") from error
 

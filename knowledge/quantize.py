@@ -20,7 +20,11 @@ Floats = npt.NDArray[np.float32]
 Weights = Mapping[str, Floats]
 
 INPUT = "ids"
+ASKED = "asked"
+"""How many of the ids, from the first, are the question: only a graph with turns takes it."""
 OUTPUT = "vector"
+TOKENS = "tokens"
+"""The vectors whose mean is the output."""
 PEAK = "peak:"
 """In front of a matrix's name: the output of a watched graph with the greatest magnitude of each input channel."""
 # ONNX Runtime's fused operators: its own domain, with what they replace in one pass each.
@@ -47,27 +51,43 @@ class BertShape:
 
 
 def encoder_graph(
-    weights: Weights, shape: BertShape, *, peaks: Mapping[str, Floats] | None = None, watched: bool = False
+    weights: Weights,
+    shape: BertShape,
+    *,
+    peaks: Mapping[str, Floats] | None = None,
+    watched: bool = False,
+    turns: bool = False,
 ) -> bytes:
     """Return the model: int64[1, tokens] in, float32[1, dim] out, the mean over the tokens.
 
-    With `peaks`, by matrix, its products are made of 8-bit numbers. A `watched` graph also tells the peaks.
+    With `peaks`, by matrix, its products are made of 8-bit numbers. A `watched` graph also tells the peaks. With
+    `turns` it takes a question and what was said before it: ASKED, int64[1], is where the question ends. What follows
+    is of the second type, is attended to, and is not in the mean.
     """
-    graph = _Graph(peaks=peaks, watched=watched)
+    graph = _Graph(peaks=peaks, watched=watched, turns=turns)
     hidden = _embedded(graph, weights, shape)
     for number in range(shape.layers):
         hidden = _layer(graph, weights, shape, f"encoder.layer.{number}.", hidden)
-    graph.add("ReduceMean", [hidden], OUTPUT, axes=[1], keepdims=0)
+    if turns:
+        first, second = graph.integers("from", [0]), graph.integers("along", [1])
+        graph.add("Slice", [hidden, first, ASKED, second], TOKENS)
+    else:
+        graph.add("Identity", [hidden], TOKENS)
+    graph.add("ReduceMean", [TOKENS], OUTPUT, axes=[1], keepdims=0)
     return graph.to_bytes()
 
 
 def _embedded(graph: _Graph, weights: Weights, shape: BertShape) -> str:
     word = graph.constant("word", weights["embeddings.word_embeddings.weight"])
-    # Every token is of the first type: its vector is part of each place's.
-    places = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+    # A token's type depends on its place alone: its vector is part of the place's.
+    places, types = weights["embeddings.position_embeddings.weight"], weights["embeddings.token_type_embeddings.weight"]
     length = graph.add("Gather", [graph.add("Shape", [INPUT], "shape"), graph.integers("axis", [1])], "length")
     start, axes = graph.integers("start", [0]), graph.integers("axes", [0])
-    used = graph.add("Slice", [graph.constant("places", places), start, length, axes], "used_places")
+    asked = ASKED if graph.turns else length
+    used = graph.add("Slice", [graph.constant("places", places + types[0]), start, asked, axes], "used_places")
+    if graph.turns:
+        said = graph.add("Slice", [graph.constant("said", places + types[1]), asked, length, axes], "said_places")
+        used = graph.add("Concat", [used, said], "all_places", axis=0)
     total = graph.add("Add", [graph.add("Gather", [word, INPUT], "words"), used], "total")
     gain = graph.constant("gain", weights["embeddings.LayerNorm.weight"])
     shift = graph.constant("shift", weights["embeddings.LayerNorm.bias"])
@@ -105,9 +125,10 @@ class _Graph:
 
     peaks: Mapping[str, Floats] | None
     watched: bool
+    turns: bool
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
-    told: list[str] = field(default_factory=lambda: [OUTPUT])
+    told: list[str] = field(default_factory=lambda: [OUTPUT, TOKENS])
 
     def constant(self, name: str, value: npt.NDArray[Any]) -> str:
         from onnx import numpy_helper
@@ -148,7 +169,9 @@ class _Graph:
     def to_bytes(self) -> bytes:
         from onnx import TensorProto, helper
 
-        given = [helper.make_tensor_value_info(INPUT, TensorProto.INT64, [1, "tokens"])]
+        given = [helper.make_tensor_value_info(INPUT, TensorProto.INT64, [1, "length"])]
+        if self.turns:
+            given.append(helper.make_tensor_value_info(ASKED, TensorProto.INT64, [1]))
         told = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self.told]
         graph = helper.make_graph(self.nodes, "encoder", given, told, self.constants)
         opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_FUSED, 1)]

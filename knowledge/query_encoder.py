@@ -1,0 +1,201 @@
+"""A question in its conversation to one vector, in one pass of the embedded model with a small adapter.
+
+The adapter was trained so that a follow-up question, read together with what was said before it, has the vector that
+the plain embedder gives to what a person would have written out; the documents' vectors stay as they are. The method
+is ConvDR's (Yu et al., SIGIR 2021, arXiv 2105.04166) with a low-rank adapter (Hu et al., arXiv 2106.09685). Training
+and figures: tests/benchmarks/query_encoder.py. It knows no search.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from knowledge.document import HistoryTurn, Question
+from knowledge.embed import EMBEDDED_NAME, QUANTIZED_NAME, Embedder, Vectors, embedded_model_folder
+from knowledge.embed_onnx import EncoderFiles, OnnxEncoder, quantize_encoder
+from knowledge.errors import EmbedderError
+from knowledge.quantize import BertShape, Floats, Weights, encoder_graph
+from knowledge.query import HistoryWeights, query_pieces, query_vector
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+ADAPTER = Path(__file__).parent / "query_adapter" / "adapter.safetensors"
+# What the adapter was trained with: a pass over 64 word pieces keeps a question's embedding near 10 ms.
+MOST_TOKENS = 64
+ANSWER_TOKENS = 32
+MOST_TURNS = 4
+_LEAST_ROOM = 4
+# A question longer than that stands on its own; the model itself ends at 512.
+_QUESTION_TOKENS = 254
+_CHARACTERS_PER_TOKEN = 12
+# Of `down` and `up`, as in training: weight + 2 * up @ down.
+_SCALE = 2.0
+_TYPES = "embeddings.token_type_embeddings.weight"
+_TRIED = ("What does the backup cost?", "And how long is it kept?")
+_LEAST_COSINE = 0.97
+
+
+class QueryEncoder(Protocol):
+    """Turns a question with its conversation into a unit vector. May be called from several threads.
+
+    Real implementations: `WeightedHistory` for any embedder, `AdaptedEncoder` for the embedded one.
+    """
+
+    def encode(self, question: Question) -> Vectors:
+        """Return float32[dim], L2-normalised."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightedHistory:
+    """The last turn's vector, leaned towards the previous question and answer."""
+
+    embedder: Embedder
+    weights: HistoryWeights
+
+    def encode(self, question: Question) -> Vectors:
+        """Embed up to three texts and add them up."""
+        return query_vector(self.embedder, query_pieces(question, self.weights))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnIds:
+    """A question and what was said before it, as the adapted model reads them."""
+
+    ids: tuple[int, ...]
+    asked: int
+    """So many of them, from the first, are the question."""
+
+
+class AdaptedEncoder:
+    """The embedded model with its adapter; a question that nothing was said before is embedded plainly."""
+
+    def __init__(self, embedder: Embedder, encoder: OnnxEncoder) -> None:
+        self._embedder = embedder
+        self._encoder = encoder
+        self._alone = HistoryWeights(question=0.0, answer=0.0)
+
+    def encode(self, question: Question) -> Vectors:
+        """Read the question and the newest turns in one pass."""
+        if not any(turn.text.strip() for turn in question.history):
+            return query_vector(self._embedder, query_pieces(question, self._alone))
+        read = turn_ids(question, self._embedder.tokenizer)
+        vector = self._encoder.encode(read.ids, read.asked)
+        return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
+def turn_ids(question: Question, tokenizer: Tokenizer) -> TurnIds:
+    """Put the question first, then the newest turns as far as there is room, each with a mark behind it."""
+    first, mark = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+
+    def pieces(text: str, most: int) -> list[int]:
+        return list(tokenizer.encode(text[: most * _CHARACTERS_PER_TOKEN], add_special_tokens=False).ids[:most])
+
+    ids = [first, *pieces(question.text, _QUESTION_TOKENS), mark]
+    asked = len(ids)
+    for turn in _newest(question.history):
+        room = MOST_TOKENS - len(ids) - 1
+        if room < _LEAST_ROOM:
+            break
+        ids += [*pieces(turn.text, min(room, ANSWER_TOKENS) if turn.role == "assistant" else room), mark]
+    return TurnIds(ids=tuple(ids), asked=asked)
+
+
+def open_query_encoder(embedder: Embedder, made_in: Path | None, weights: HistoryWeights) -> QueryEncoder:
+    """Open the adapted encoder where the embedder is the embedded one; weighted history for any other.
+
+    What it takes is made in `made_in` once, and checked. Where that fails, weighted history has to do.
+    """
+    if embedder.name not in (EMBEDDED_NAME, QUANTIZED_NAME):
+        return WeightedHistory(embedder=embedder, weights=weights)
+    try:
+        return AdaptedEncoder(embedder, _open_encoder(embedder, made_in))
+    except (EmbedderError, OSError) as error:
+        logger.warning("follow-up questions are searched by weighted history, which finds less: %s", error)
+        return WeightedHistory(embedder=embedder, weights=weights)
+
+
+def merged(weights: Weights, adapter: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return the model's weights with the adapter in them; raises EmbedderError where the two do not fit."""
+    result = dict(weights)
+    try:
+        for name in adapter:
+            if name == _TYPES:
+                result[name] = adapter[name].astype(np.float32)
+            elif name.endswith(".down"):
+                matrix = f"{name.removesuffix('.down')}.weight"
+                up, down = adapter[f"{name.removesuffix('.down')}.up"], adapter[name]
+                result[matrix] = result[matrix] + _SCALE * (up.astype(np.float32) @ down.astype(np.float32))
+    except (KeyError, ValueError) as error:
+        raise EmbedderError(f"The query adapter does not fit the embedded model ({error!r}).") from error
+    return result
+
+
+def _newest(history: tuple[HistoryTurn, ...]) -> Iterator[HistoryTurn]:
+    said = [turn for turn in history if turn.text.strip()]
+    yield from reversed(said[-MOST_TURNS:])
+
+
+def _open_encoder(embedder: Embedder, made_in: Path | None) -> OnnxEncoder:
+    folder = embedded_model_folder()
+    shape = _shape(folder)
+    if embedder.name == EMBEDDED_NAME:
+        return OnnxEncoder(encoder_graph(_adapted_weights(folder), shape, turns=True))
+    files = None if made_in is None else EncoderFiles(made_in)
+    key = _fingerprint(folder)
+    if files is not None and (file := files.find(key)) is not None:
+        return OnnxEncoder(file)
+    weights = _adapted_weights(folder)
+    model = quantize_encoder(weights, shape, embedder.tokenizer, turns=True)
+    encoder = OnnxEncoder(model)
+    least = _check(encoder, OnnxEncoder(encoder_graph(weights, shape, turns=True)), embedder.tokenizer)
+    if files is not None:
+        files.save(key, model, least)
+    return encoder
+
+
+def _check(quantized: OnnxEncoder, exact: OnnxEncoder, tokenizer: Tokenizer) -> float:
+    turns = (HistoryTurn(role="user", text=_TRIED[0]), HistoryTurn(role="assistant", text="It costs 5 EUR a month."))
+    read = turn_ids(Question(text=_TRIED[1], history=turns), tokenizer)
+    one, other = quantized.encode(read.ids, read.asked), exact.encode(read.ids, read.asked)
+    cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+    # Not a number is not enough either.
+    if not cosine >= _LEAST_COSINE:
+        raise EmbedderError(f"The query encoder's 8-bit form is off: cosine {cosine:.3f}, expected {_LEAST_COSINE}.")
+    return cosine
+
+
+def _shape(folder: Path) -> BertShape:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return BertShape(
+        layers=config["num_hidden_layers"], heads=config["num_attention_heads"], epsilon=config["layer_norm_eps"]
+    )
+
+
+def _adapted_weights(folder: Path) -> dict[str, Floats]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        weights, adapter = load_file(folder / "model.safetensors"), load_file(ADAPTER)
+    except (OSError, SafetensorError) as error:
+        raise EmbedderError(f"The query adapter {ADAPTER} cannot be read ({error}). Install Lorekeeper again.") from error
+    return merged({name: value.astype(np.float32) for name, value in weights.items()}, adapter)
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in (folder / "model.safetensors", ADAPTER):
+        with file.open("rb") as content:
+            digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()
