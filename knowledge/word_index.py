@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge.hits import Hits, Mask, Scores, best_hits, merge_hits, no_hits
-from knowledge.snapshot import Snapshot
+from knowledge.snapshot import Snapshot, picked
 from knowledge.terms import Terms
 from knowledge.word_segment import WordSegment
 
@@ -38,9 +38,7 @@ class _Block:
 
     def allowed(self, readable: Mask) -> Mask:
         """Which chunks of the segment are readable."""
-        if isinstance(self.places, slice):
-            return readable[self.places]
-        return np.asarray((self.places >= 0) & readable[self.places], np.bool_)
+        return picked(readable, self.places)
 
 
 class WordIndex:
