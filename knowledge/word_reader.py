@@ -86,15 +86,18 @@ class WordReader:
         ]
         return (*(small if len(small) > _MOST_SMALL else ()), *dying)
 
-    def _read_segment(self, connection: sa.Connection, ids: Ids) -> WordSegment:
-        found, headers, texts = list[int](), list[ChunkTerms](), list[ChunkTerms]()
+    def make_segment(self, ids: Ids, headers: Sequence[str], texts: Sequence[str]) -> WordSegment:
+        """Index the words of these chunks; the segment is not added."""
+        in_headers, in_texts = list[ChunkTerms](), list[ChunkTerms]()
         for start in range(0, len(ids), _READ_BATCH):
-            batch = json.dumps(ids[start : start + _READ_BATCH].tolist())
-            rows = connection.exec_driver_sql(_TEXTS, (batch,)).fetchall()
-            found += [row[0] for row in rows]
-            headers.append(self._learn([row[1] for row in rows]))
-            texts.append(self._learn([row[2] for row in rows]))
-        return make_segment(np.asarray(found, np.int64), _chained(headers), _chained(texts))
+            in_headers.append(self._learn(headers[start : start + _READ_BATCH]))
+            in_texts.append(self._learn(texts[start : start + _READ_BATCH]))
+        return make_segment(ids, _chained(in_headers), _chained(in_texts))
+
+    def _read_segment(self, connection: sa.Connection, ids: Ids) -> WordSegment:
+        rows = connection.exec_driver_sql(_TEXTS, (json.dumps(ids.tolist()),)).fetchall()
+        found = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+        return self.make_segment(found, [row[1] for row in rows], [row[2] for row in rows])
 
     def _learn(self, texts: Sequence[str]) -> ChunkTerms:
         words = [split_words(text) for text in texts]
