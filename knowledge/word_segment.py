@@ -91,7 +91,7 @@ def merge_segments(segments: Sequence[WordSegment], kept: Sequence[Mask]) -> Wor
 
 
 def _counted(chunks: ChunkTerms) -> tuple[_Packed, npt.NDArray[np.int64]]:
-    """Each pair of term and row once, and how often it occurs."""
+    """Each pair of term and row once, in order, and how often it occurs."""
     rows = np.repeat(np.arange(len(chunks.counts), dtype=np.int64), chunks.counts)
     pairs = np.sort((chunks.terms.astype(np.int64) << _ROW_BITS) | rows)
     first = np.flatnonzero(np.diff(pairs, prepend=-1))
@@ -101,11 +101,12 @@ def _counted(chunks: ChunkTerms) -> tuple[_Packed, npt.NDArray[np.int64]]:
 def _joined(
     in_text: tuple[_Packed, npt.NDArray[np.int64]], in_header: tuple[_Packed, npt.NDArray[np.int64]]
 ) -> _Packed:
-    pairs = np.union1d(in_text[0], in_header[0])
-    packed = pairs << (2 * _COUNT_BITS)
-    packed[np.searchsorted(pairs, in_text[0])] |= in_text[1] << _COUNT_BITS
-    packed[np.searchsorted(pairs, in_header[0])] |= in_header[1]
-    return packed
+    """The postings of both: where a pair is in both, the two counts come together in one number."""
+    texts = (in_text[0] << (2 * _COUNT_BITS)) | (in_text[1] << _COUNT_BITS)
+    headers = (in_header[0] << (2 * _COUNT_BITS)) | in_header[1]
+    both = np.sort(np.concatenate((texts, headers)))
+    first = np.flatnonzero(np.diff(both >> (2 * _COUNT_BITS), prepend=-1))
+    return np.bitwise_or.reduceat(both, first) if len(first) else both
 
 
 def _packed(segment: WordSegment, row_of: npt.NDArray[np.int64]) -> _Packed:
