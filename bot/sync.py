@@ -57,7 +57,8 @@ def sync_source(
 
 def publish_generation(engine: sa.Engine, embedder: Embedder, settings: Settings) -> None:
     """Bring the index file up to date where that is due, for whoever opens the library next."""
-    with Library.open(engine, embedder, settings.home / "index", retrieval_options(settings.file)) as library:
+    options = retrieval_options(settings.file)
+    with Library.open(engine, embedder, settings.home / "index", options, for_questions=False) as library:
         library.publish_if_due()
 
 

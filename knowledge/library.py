@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from knowledge.snapshot import SnapshotReader, SnapshotSearch
 from knowledge.tables import chunk, create_tables
 from knowledge.tables import generation as generation_table
 from knowledge.tables import vector as vector_table
+from knowledge.word_follower import WordFollower
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +55,13 @@ class Library:
         embedder: Embedder,
         generations: Generations | None,
         options: RetrievalOptions,
+        for_questions: bool = True,
     ) -> None:
         self._engine = engine
         self._embedder = embedder
         self._generations = generations
         self._options = options
+        self._for_questions = for_questions
         self._reader = SnapshotReader(embedder.name, embedder.dim)
         self._refreshing = threading.Lock()
         self._publishing = threading.Lock()
@@ -66,7 +69,8 @@ class Library:
         self._graph: HnswIndex | None = None
         self._newest_generation = 0
         self._newest = _newest_generation(embedder)
-        self._search = SnapshotSearch(self._reader.snapshot, None)
+        self._words = WordFollower(engine, self._options.header_weight, self._use_words)
+        self._view = self._see(None)
         self._indexer: threading.Thread | None = None
         self._problem = ""
         self._on_close = ExitStack()
@@ -78,15 +82,17 @@ class Library:
         embedder: Embedder,
         folder: Path | None,
         options: RetrievalOptions | None = None,
+        *,
+        for_questions: bool = True,
     ) -> Library:
-        """Read the live vectors; the generation in `folder` follows in the background.
+        """Read the live vectors; the words and the generation in `folder` follow in the background.
 
-        Without a folder every search is exact. Raises EmbedderMismatchError where the stored vectors come from
-        another embedder.
+        Without a folder there is no graph. Who asks no questions is spared the reading of the words. Raises
+        EmbedderMismatchError where the stored vectors come from another embedder.
         """
         check_embedder(engine, embedder)
         generations = None if folder is None else Generations(folder)
-        library = cls(engine, embedder, generations, options or RetrievalOptions())
+        library = cls(engine, embedder, generations, options or RetrievalOptions(), for_questions)
         library.refresh()
         if library._generation_missing():
             library._index_in_background()
@@ -114,7 +120,7 @@ class Library:
     @property
     def state(self) -> LibraryState:
         """How much is known and how it is searched."""
-        search = self._search
+        search = self._view.search
         return LibraryState(chunks=search.snapshot.count, graph_chunks=search.graph_size, problem=self._problem)
 
     def retrieve(
@@ -122,8 +128,7 @@ class Library:
     ) -> Retrieved:
         """Find up to `k` passages that this audience may read, best first; `sources`, ids, narrows where to look."""
         self.refresh()
-        view = View(engine=self._engine, embedder=self._embedder, options=self._options, search=self._search)
-        return retrieve(view, question, audience, k, sources)
+        return retrieve(self._view, question, audience, k, sources)
 
     def refresh(self) -> None:
         """Read what any thread or process committed since the last look."""
@@ -131,8 +136,8 @@ class Library:
             with reading(self._engine) as connection:
                 changed = self._reader.read(connection)
                 newest = connection.execute(self._newest).scalar() or 0
-            if changed:
-                self._search = SnapshotSearch(self._reader.snapshot, self._graph)
+                if changed:
+                    self._view = self._see(connection)
             published = newest > self._newest_generation
             self._newest_generation = max(newest, self._newest_generation)
         if published:
@@ -144,7 +149,7 @@ class Library:
         A failure is logged and shown in `state`: the vectors in SQL are whole, and search goes on exactly.
         """
         self.refresh()
-        if self._generations is None or not self._is_large() or not self._search.graph_is_stale:
+        if self._generations is None or not self._is_large() or not self._view.search.graph_is_stale:
             return False
         try:
             self._publish(self._generations)
@@ -155,6 +160,10 @@ class Library:
         except BuildStoppedError:
             return False
         return True
+
+    def wait_for_words(self, timeout_seconds: float) -> bool:
+        """Wait for the words that are read in the background; returns whether that has ended."""
+        return self._words.wait(timeout_seconds)
 
     def wait_for_index(self, timeout_seconds: float) -> bool:
         """Wait for the index work in the background; returns whether it has ended."""
@@ -168,7 +177,9 @@ class Library:
         self._closing.set()
         if self._indexer is not None:
             self._indexer.join()
-        self._search = SnapshotSearch(SnapshotReader(self._embedder.name, self._embedder.dim).snapshot, None)
+        self._words.close()
+        self._reader, self._graph = SnapshotReader(self._embedder.name, self._embedder.dim), None
+        self._view = self._see(None)
         self._on_close.close()
 
     def __enter__(self) -> Library:
@@ -180,7 +191,7 @@ class Library:
         self.close()
 
     def _is_large(self) -> bool:
-        return self._search.snapshot.count >= max(1, self._options.exact_search_below)
+        return self._view.search.snapshot.count >= max(1, self._options.exact_search_below)
 
     def _generation_missing(self) -> bool:
         return self._generations is not None and self._newest_generation == 0 and self._is_large()
@@ -223,7 +234,7 @@ class Library:
 
     def _publish(self, generations: Generations) -> None:
         with self._publishing:
-            snapshot = self._search.snapshot
+            snapshot = self._view.search.snapshot
             rows = snapshot.distinct()
             index = HnswIndex.build(snapshot.ids[rows], snapshot.vectors[rows], stop=self._closing.is_set)
             manifest = generations.publish(index, self._embedder, int(snapshot.ids[-1]))
@@ -238,8 +249,23 @@ class Library:
     def _use(self, graph: HnswIndex) -> None:
         with self._refreshing:
             self._graph = graph
-            self._search = SnapshotSearch(self._reader.snapshot, graph)
+            self._view = replace(self._view, search=SnapshotSearch(self._reader.snapshot, graph))
             self._problem = ""
+
+    def _use_words(self) -> None:
+        with self._refreshing, reading(self._engine) as connection:
+            self._view = replace(self._view, words=self._words.follow(connection, self._reader.snapshot))
+
+    def _see(self, connection: sa.Connection | None) -> View:
+        """The view of the newest snapshot; with words where there is a connection to read them from."""
+        snapshot = self._reader.snapshot
+        return View(
+            engine=self._engine,
+            embedder=self._embedder,
+            options=self._options,
+            search=SnapshotSearch(snapshot, self._graph),
+            words=self._words.follow(connection, snapshot) if connection is not None and self._for_questions else None,
+        )
 
 
 def stored_embedders(engine: sa.Engine) -> dict[str, int] | None:

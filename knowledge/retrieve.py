@@ -17,16 +17,15 @@ from knowledge.database import reading
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
 from knowledge.fuse import FusedHit, fuse
-from knowledge.hits import Hits, Mask
 from knowledge.query import HistoryWeights, query_pieces, query_vector
 from knowledge.snapshot import Snapshot, SnapshotSearch
 from knowledge.tables import chunk, document, source
-from knowledge.words import search_words
+from knowledge.word_index import WordIndex
+from knowledge.words import search_readable_words, weigh_words
 
 # Rows read beyond those wanted, so that dropping a copy or a chunk deleted just now rarely needs a second
 # read.
 _SPARE_ROWS = 8
-_SPARE_WORD_HITS = 2
 # A text this short says nothing without its heading ("Yes, up to 500."): only longer ones are copies whatever
 # is above.
 _COPY_WORDS = 20
@@ -62,6 +61,8 @@ class RetrievalOptions:
     """How deep each of the two lists goes into the fusion."""
     exact_search_below: int = 2_000
     """Smaller collections are searched exactly."""
+    header_weight: float = 1.0
+    """How much a word in a heading counts; 1 in the text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,8 @@ class View:
     embedder: Embedder
     options: RetrievalOptions
     search: SnapshotSearch
+    words: WordIndex | None
+    """None until the words are in memory."""
 
 
 def retrieve(
@@ -124,7 +127,8 @@ def retrieve(
     near = view.search.search(vector, depth, readable)
     compared = time.perf_counter()
     with reading(view.engine) as connection:
-        worded = _search_readable_words(connection, question.text, depth, snapshot, readable)
+        asked = weigh_words((question.text, 1.0))
+        worded = search_readable_words(connection, view.words, asked, depth, snapshot, readable)
         searched = time.perf_counter()
         fused = fuse(near, worded, options.word_weight)
         reach = Reach(audience=audience, sources=sources)
@@ -145,19 +149,6 @@ def _nothing(view: View, started: float) -> Retrieved:
         query_vector=np.zeros(view.embedder.dim, np.float32),
         seconds=RetrieveSeconds(embed=0.0, vectors=0.0, words=0.0, total=total),
     )
-
-
-def _search_readable_words(
-    connection: sa.Connection, text: str, depth: int, snapshot: Snapshot, readable: Mask
-) -> Hits:
-    # The word index knows no audiences: where chunks are hidden, more hits are taken, and all if those were too few.
-    share = np.count_nonzero(readable) / max(1, snapshot.count)
-    limit = depth if share == 1 else int(_SPARE_WORD_HITS * depth / share)
-    hits = search_words(connection, text, limit)
-    kept = snapshot.kept(hits, readable)
-    if len(kept) < depth and len(hits) == limit and share < 1:
-        kept = snapshot.kept(search_words(connection, text, None), readable)
-    return kept.first(depth)
 
 
 def _read_passages(

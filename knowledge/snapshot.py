@@ -19,7 +19,8 @@ from knowledge.audience import Audience
 from knowledge.embed import Vectors
 from knowledge.errors import EmbedderMismatchError
 from knowledge.hits import Hits, Ids, Mask, Scores, merge_hits
-from knowledge.index import ExactIndex, VectorIndex, inner_products
+from knowledge.index import VectorIndex, inner_products
+from knowledge.signs import SignCodes, SignIndex, sign_words
 from knowledge.tables import chunk, document, revision
 from knowledge.tables import vector as vector_table
 
@@ -31,6 +32,11 @@ _COMPACT_ABOVE = 0.25
 # this share of its own walks through dead ends.
 _STALE_ABOVE_UNCOVERED = 0.05
 _STALE_ABOVE_HIDDEN = 0.20
+# With fewer readable chunks the graph is asked for so many that comparing signs is as fast.
+_GRAPH_ABOVE_READABLE = 0.3
+_SPARE_NEAR = 1.3
+# The mean of so many vectors is as good as that of all.
+_MEAN_OF = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +45,7 @@ class Snapshot:
 
     ids: Ids
     vectors: Vectors
+    codes: SignCodes
     texts: Ids
     """Equal for chunks with equal text."""
     audiences: npt.NDArray[np.int32]
@@ -72,6 +79,16 @@ class Snapshot:
         rows = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
         return np.where(self.ids[rows] == ids, rows, -1)
 
+    def places(self, ids: Ids) -> slice | npt.NDArray[np.int64]:
+        """The rows of chunk ids; a slice where they lie side by side, which spares looking for each."""
+        start = int(np.searchsorted(self.ids, ids[0])) if len(ids) else 0
+        side_by_side = slice(start, start + len(ids))
+        return side_by_side if np.array_equal(self.ids[side_by_side], ids) else self.rows(ids)
+
+    def are_live(self, ids: Ids) -> Mask:
+        """Which of these chunks can be found."""
+        return picked(self.live, self.places(ids))
+
     def cosines(self, ids: Ids, vector: Vectors) -> Scores:
         """The cosines of chunks that are here with a unit vector."""
         return inner_products(self.vectors[self.rows(ids)], vector)
@@ -89,18 +106,29 @@ class Snapshot:
         return np.sort(live[first]).astype(np.int64)
 
 
+def picked(mask: Mask, places: slice | npt.NDArray[np.int64]) -> Mask:
+    """What a mask says of some places; false for -1."""
+    if isinstance(places, slice):
+        return mask[places]
+    found = places >= 0
+    found[found] = mask[places[found]]
+    return found
+
+
 class SnapshotSearch:
-    """Vector search: the graph for what it covers, exact search for the rest and for every filter."""
+    """Vector search: the graph where most of what it finds is readable, signs for everything else."""
 
     def __init__(self, snapshot: Snapshot, graph: VectorIndex | None) -> None:
         self.snapshot = snapshot
-        self._exact = ExactIndex(snapshot.ids, snapshot.vectors)
+        self._signs = SignIndex(snapshot.ids, snapshot.vectors, snapshot.codes)
         self._graph = graph if len(snapshot.ids) else None
         if self._graph is not None:
             rows = snapshot.rows(self._graph.ids)
             self._graph_live: Mask = np.asarray((rows >= 0) & snapshot.live[rows], np.bool_)
             covered = np.isin(snapshot.texts, snapshot.texts[rows[self._graph_live]])
             self._uncovered: Mask = np.asarray(snapshot.live & ~covered, np.bool_)
+            self._outside = snapshot.live.copy()
+            self._outside[rows[self._graph_live]] = False
 
     @property
     def graph_size(self) -> int:
@@ -117,13 +145,25 @@ class SnapshotSearch:
         return bool(uncovered > size * _STALE_ABOVE_UNCOVERED or size - live > size * _STALE_ABOVE_HIDDEN)
 
     def search(self, vector: Vectors, k: int, readable: Mask) -> Hits:
-        """Find the `k` nearest readable chunks; exact unless everything live is readable."""
-        # A graph asked for few permitted neighbours is slower than comparing with all of them, and finds
-        # less.
-        if self._graph is None or readable is not self.snapshot.live:
-            return self._exact.search(vector, k, readable)
-        near = self._graph.search(vector, k, self._graph_live)
-        return merge_hits(near, self._exact.search(vector, k, self._uncovered), k)
+        """Find the `k` nearest readable chunks."""
+        if self._graph is None:
+            return self._signs.search(vector, k, readable)
+        if readable is self.snapshot.live:
+            near = self._graph.search(vector, k, self._graph_live)
+            return merge_hits(near, self._signs.search(vector, k, self._uncovered), k)
+        share = np.count_nonzero(readable) / max(1, self.snapshot.count)
+        if share < _GRAPH_ABOVE_READABLE:
+            return self._signs.search(vector, k, readable)
+        return self._search_filtered_graph(self._graph, vector, k, readable, int(k * _SPARE_NEAR / share))
+
+    def _search_filtered_graph(self, graph: VectorIndex, vector: Vectors, k: int, readable: Mask, asked: int) -> Hits:
+        near = self.snapshot.kept(graph.search(vector, min(asked, len(graph.ids))), readable)
+        if len(near) < k:
+            # What is hidden may be just what the question is about: then its neighbours say little of the rest.
+            return self._signs.search(vector, k, readable)
+        # A text is in the graph once, perhaps by a chunk that is hidden here: each one outside is compared.
+        outside = np.asarray(readable & self._outside, np.bool_)
+        return merge_hits(near, self._signs.search(vector, k, outside), k)
 
 
 class SnapshotReader:
@@ -143,9 +183,12 @@ class SnapshotReader:
         self._vectors = 0
         self._documents: Ids = np.empty(0, np.int64)
         self._buffer: Vectors = np.empty((0, self._dim), np.float32)
+        self._mean: Vectors = np.zeros(self._dim, np.float32)
+        self._words = sign_words(self._buffer, self._mean)
         self.snapshot = Snapshot(
             ids=np.empty(0, np.int64),
             vectors=self._buffer,
+            codes=SignCodes(mean=self._mean, words=self._words),
             texts=np.empty(0, np.int64),
             audiences=np.empty(0, np.int32),
             audience_names=(),
@@ -210,16 +253,26 @@ class SnapshotReader:
             grown = np.empty((size, self._dim), np.float32)
             grown[:used] = self._buffer[:used]
             self._buffer = grown
+            words = np.empty((len(self._words), size), np.uint64)
+            words[:, :used] = self._words[:, :used]
+            self._words = words
 
     def _append(self, rows: Sequence[sa.Row[*tuple[Any, ...]]]) -> None:
         old, used = self.snapshot, len(self.snapshot.ids)
         names, audiences = _placed(old.audience_names, [row.audience for row in rows])
         source_ids, sources = _placed(old.source_ids, [row.source_id for row in rows])
-        self._buffer[used : used + len(rows)] = self._decode([row.vector for row in rows])
+        added, new = slice(used, used + len(rows)), self._decode([row.vector for row in rows])
+        self._buffer[added] = new
+        if used < _MEAN_OF:
+            # Older snapshots keep the words that belong to their mean.
+            self._mean, self._words = self._buffer[: added.stop].mean(axis=0), np.empty_like(self._words)
+            added = slice(0, added.stop)
+        self._words[:, added] = sign_words(self._buffer[added], self._mean)
         self._documents = _extended(self._documents, (row.document_id for row in rows))
         self.snapshot = Snapshot(
             ids=_extended(old.ids, (row.id for row in rows)),
             vectors=self._buffer[: used + len(rows)],
+            codes=SignCodes(mean=self._mean, words=self._words[:, : used + len(rows)]),
             texts=_extended(old.texts, (_number(row.text_hash) for row in rows)),
             audiences=np.concatenate((old.audiences, audiences)),
             audience_names=names,
@@ -245,10 +298,12 @@ class SnapshotReader:
             self.snapshot = replace(self.snapshot, live=live)
             return
         self._documents, self._buffer = self._documents[live], self.snapshot.vectors[live]
+        self._words = self.snapshot.codes.words[:, live]
         self.snapshot = replace(
             self.snapshot,
             ids=self.snapshot.ids[live],
             vectors=self._buffer,
+            codes=SignCodes(mean=self._mean, words=self._words),
             texts=self.snapshot.texts[live],
             audiences=self.snapshot.audiences[live],
             sources=self.snapshot.sources[live],
