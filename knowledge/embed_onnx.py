@@ -201,6 +201,11 @@ class OnnxEmbedder:
         return self._name
 
     @property
+    def encoder(self) -> OnnxEncoder:
+        """What makes the vectors of passages."""
+        return self._encoders["passage"]
+
+    @property
     def dim(self) -> int:
         return self._dim
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from knowledge.document import HistoryTurn, Question
 from knowledge.embed import EMBEDDED_NAME, QUANTIZED_NAME, Embedder, Vectors, embedded_model_folder
-from knowledge.embed_onnx import EncoderFiles, OnnxEncoder, quantize_encoder
+from knowledge.embed_onnx import EncoderFiles, OnnxEmbedder, OnnxEncoder, quantize_encoder
 from knowledge.errors import EmbedderError
 from knowledge.quantize import BertShape, Floats, Weights, encoder_graph
 from knowledge.query import HistoryWeights, query_pieces, query_vector
@@ -46,14 +46,24 @@ _TRIED = ("What does the backup cost?", "And how long is it kept?")
 _LEAST_COSINE = 0.97
 
 
+@dataclass(frozen=True, kw_only=True)
+class EncodedQuestion:
+    """What a question is searched with."""
+
+    vector: Vectors = field(repr=False)
+    """float32[dim], L2-normalised."""
+    tokens: Vectors | None = field(default=None, repr=False)
+    """float32[word pieces, dim], each L2-normalised, as the conversation colours them; None where nothing asks."""
+
+
 class QueryEncoder(Protocol):
-    """Turns a question with its conversation into a unit vector. May be called from several threads.
+    """Turns a question with its conversation into vectors. May be called from several threads.
 
     Real implementations: `WeightedHistory` for any embedder, `AdaptedEncoder` for the embedded one.
     """
 
-    def encode(self, question: Question) -> Vectors:
-        """Return float32[dim], L2-normalised."""
+    def encode(self, question: Question) -> EncodedQuestion:
+        """Encode one question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +73,9 @@ class WeightedHistory:
     embedder: Embedder
     weights: HistoryWeights
 
-    def encode(self, question: Question) -> Vectors:
+    def encode(self, question: Question) -> EncodedQuestion:
         """Embed up to three texts and add them up."""
-        return query_vector(self.embedder, query_pieces(question, self.weights))
+        return EncodedQuestion(vector=query_vector(self.embedder, query_pieces(question, self.weights)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,21 +87,29 @@ class TurnIds:
     """So many of them, from the first, are the question."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class AdaptedEncoder:
     """The embedded model with its adapter; a question that nothing was said before is embedded plainly."""
 
-    def __init__(self, embedder: Embedder, encoder: OnnxEncoder) -> None:
-        self._embedder = embedder
-        self._encoder = encoder
-        self._alone = HistoryWeights(question=0.0, answer=0.0)
+    plain: OnnxEncoder
+    adapted: OnnxEncoder
+    tokenizer: Tokenizer
 
-    def encode(self, question: Question) -> Vectors:
+    def encode(self, question: Question) -> EncodedQuestion:
         """Read the question and the newest turns in one pass."""
-        if not any(turn.text.strip() for turn in question.history):
-            return query_vector(self._embedder, query_pieces(question, self._alone))
-        read = turn_ids(question, self._embedder.tokenizer)
-        vector = self._encoder.encode(read.ids, read.asked)
-        return np.asarray(vector / np.linalg.norm(vector), np.float32)
+        read = turn_ids(question, self.tokenizer)
+        if read.asked == len(read.ids):
+            tokens = self.plain.tokens(read.ids)
+        else:
+            tokens = self.adapted.tokens(read.ids, read.asked)
+        # The marks at both ends are in the mean, and match nothing.
+        return EncodedQuestion(vector=unit(tokens.mean(0)), tokens=unit(tokens[1:-1]))
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Scale vectors, in the last axis, to length 1."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0), np.float32)
 
 
 def turn_ids(question: Question, tokenizer: Tokenizer) -> TurnIds:
@@ -111,18 +129,29 @@ def turn_ids(question: Question, tokenizer: Tokenizer) -> TurnIds:
     return TurnIds(ids=tuple(ids), asked=asked)
 
 
-def open_query_encoder(embedder: Embedder, made_in: Path | None, weights: HistoryWeights) -> QueryEncoder:
+@dataclass(frozen=True, kw_only=True)
+class QuerySide:
+    """How questions are read, and how word pieces of passages are compared with theirs."""
+
+    encoder: QueryEncoder
+    plain: OnnxEncoder | None = None
+    """Gives the vectors of a passage's word pieces; None for an embedder that is not ours."""
+
+
+def open_query_side(embedder: Embedder, made_in: Path | None, weights: HistoryWeights) -> QuerySide:
     """Open the adapted encoder where the embedder is the embedded one; weighted history for any other.
 
     What it takes is made in `made_in` once, and checked. Where that fails, weighted history has to do.
     """
+    weighted = QuerySide(encoder=WeightedHistory(embedder=embedder, weights=weights))
     if embedder.name not in (EMBEDDED_NAME, QUANTIZED_NAME):
-        return WeightedHistory(embedder=embedder, weights=weights)
+        return weighted
     try:
-        return AdaptedEncoder(embedder, _open_encoder(embedder, made_in))
+        plain, adapted = _open_plain(embedder), _open_adapted(embedder, made_in)
     except (EmbedderError, OSError) as error:
         logger.warning("follow-up questions are searched by weighted history, which finds less: %s", error)
-        return WeightedHistory(embedder=embedder, weights=weights)
+        return weighted
+    return QuerySide(encoder=AdaptedEncoder(plain=plain, adapted=adapted, tokenizer=embedder.tokenizer), plain=plain)
 
 
 def merged(weights: Weights, adapter: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -146,10 +175,18 @@ def _newest(history: tuple[HistoryTurn, ...]) -> Iterator[HistoryTurn]:
     yield from reversed(said[-MOST_TURNS:])
 
 
-def _open_encoder(embedder: Embedder, made_in: Path | None) -> OnnxEncoder:
+def _open_plain(embedder: Embedder) -> OnnxEncoder:
+    """The encoder that made the passages' vectors, or its like where torch did."""
+    if isinstance(embedder, OnnxEmbedder):
+        return embedder.encoder
+    folder = embedded_model_folder()
+    return OnnxEncoder(encoder_graph(_weights(folder), _shape(folder)))
+
+
+def _open_adapted(embedder: Embedder, made_in: Path | None) -> OnnxEncoder:
     folder = embedded_model_folder()
     shape = _shape(folder)
-    if embedder.name == EMBEDDED_NAME:
+    if not isinstance(embedder, OnnxEmbedder):
         return OnnxEncoder(encoder_graph(_adapted_weights(folder), shape, turns=True))
     files = None if made_in is None else EncoderFiles(made_in)
     key = _fingerprint(folder)
@@ -183,14 +220,21 @@ def _shape(folder: Path) -> BertShape:
 
 
 def _adapted_weights(folder: Path) -> dict[str, Floats]:
+    return merged(_weights(folder), _read_tensors(ADAPTER))
+
+
+def _weights(folder: Path) -> dict[str, Floats]:
+    return {name: value.astype(np.float32) for name, value in _read_tensors(folder / "model.safetensors").items()}
+
+
+def _read_tensors(file: Path) -> dict[str, Floats]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        weights, adapter = load_file(folder / "model.safetensors"), load_file(ADAPTER)
+        return dict(load_file(file))
     except (OSError, SafetensorError) as error:
-        raise EmbedderError(f"The query adapter {ADAPTER} cannot be read ({error}). Install Lorekeeper again.") from error
-    return merged({name: value.astype(np.float32) for name, value in weights.items()}, adapter)
+        raise EmbedderError(f"{file} cannot be read ({error}). Install Lorekeeper again.") from error
 
 
 def _fingerprint(folder: Path) -> str:
