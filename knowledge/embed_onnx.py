@@ -73,7 +73,7 @@ class OnnxEncoder:
 
     def encode(self, ids: Sequence[int]) -> Floats:
         """Return float32[dim], not normalised."""
-        return self._run([OUTPUT], ids)[0][0]
+        return np.asarray(self._run([OUTPUT], ids)[0][0], np.float32)
 
     def peaks(self, texts: Iterable[Sequence[int]]) -> dict[str, Floats]:
         """Tell the greatest magnitude of every input channel of a watched graph's products, by matrix."""
