@@ -73,11 +73,11 @@ class OnnxEncoder:
 
     def encode(self, ids: Sequence[int], asked: int | None = None) -> Floats:
         """Return float32[dim], not normalised; `asked` of the ids are the question, for a graph with turns."""
-        return self._run([OUTPUT], ids, asked)[0][0]
+        return np.asarray(self._run([OUTPUT], ids, asked)[0][0], np.float32)
 
     def tokens(self, ids: Sequence[int], asked: int | None = None) -> Floats:
         """Return float32[tokens, dim], not normalised: what `encode` gives the mean of."""
-        return self._run([TOKENS], ids, asked)[0][0]
+        return np.asarray(self._run([TOKENS], ids, asked)[0][0], np.float32)
 
     def peaks(self, texts: Iterable[Sequence[int]], *, turns: bool = False) -> dict[str, Floats]:
         """Tell the greatest magnitude of every input channel of a watched graph's products, by matrix."""

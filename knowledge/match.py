@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,20 +22,24 @@ from knowledge.embed import Vectors
 from knowledge.embed_onnx import OnnxEncoder
 from knowledge.query_encoder import unit
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 # A follow-up finds many of the same passages again. About 140 kB each: 36 MB at most.
 _KEPT = 256
 _MODEL_TOKENS = 256
+_MOST_THREADS = 4
 
 
 class TokenMatch:
     """Compares questions with passages by their word pieces. May be called from several threads."""
 
-    def __init__(self, encoder: OnnxEncoder, tokenize: Tokenize, threads: int | None = None) -> None:
+    def __init__(self, encoder: OnnxEncoder, tokenizer: Tokenizer) -> None:
         self._encoder = encoder
-        self._tokenize = tokenize
+        self._tokenizer = tokenizer
         self._kept: OrderedDict[str, npt.NDArray[np.float16]] = OrderedDict()
         self._keeping = threading.Lock()
-        self._workers = ThreadPoolExecutor(threads or min(4, os.cpu_count() or 1), thread_name_prefix="match")
+        self._workers = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="match")
 
     def scores(self, question: Vectors, passages: Sequence[Passage]) -> list[float]:
         """Return one score for each passage, -1 to 1; `question` is float32[word pieces, dim] of unit vectors."""
@@ -43,17 +48,14 @@ class TokenMatch:
         found = self._workers.map(self._tokens, passages)
         return [float((question @ tokens.astype(np.float32).T).max(axis=1).mean()) for tokens in found]
 
-    def close(self) -> None:
-        """End its threads."""
-        self._workers.shutdown()
-
     def _tokens(self, passage: Passage) -> npt.NDArray[np.float16]:
         text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
         with self._keeping:
             if text in self._kept:
                 self._kept.move_to_end(text)
                 return self._kept[text]
-        made = unit(self._encoder.tokens(self._tokenize(text)))[1:-1].astype(np.float16)
+        ids = self._tokenizer.encode(text).ids[:_MODEL_TOKENS]
+        made = unit(self._encoder.tokens(ids))[1:-1].astype(np.float16)
         with self._keeping:
             self._kept[text] = made
             while len(self._kept) > _KEPT:

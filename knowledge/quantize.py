@@ -139,7 +139,7 @@ class _Graph:
     def integers(self, name: str, value: Sequence[int]) -> str:
         return self.constant(name, np.asarray(value, np.int64))
 
-    def add(self, kind: str, inputs: Sequence[str], name: str, *, domain: str = "", **attributes: object) -> str:
+    def add(self, kind: str, inputs: Sequence[str], name: str, *, domain: str = "", **attributes: Any) -> str:
         from onnx import helper
 
         self.nodes.append(helper.make_node(kind, inputs, [name], name=name, domain=domain, **attributes))

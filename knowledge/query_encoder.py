@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +26,6 @@ from knowledge.query import HistoryWeights, query_pieces, query_vector
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-logger = logging.getLogger(__name__)
 
 ADAPTER = Path(__file__).parent / "query_adapter" / "adapter.safetensors"
 # What the adapter was trained with: a pass over 64 word pieces keeps a question's embedding near 10 ms.
@@ -129,29 +126,19 @@ def turn_ids(question: Question, tokenizer: Tokenizer) -> TurnIds:
     return TurnIds(ids=tuple(ids), asked=asked)
 
 
-@dataclass(frozen=True, kw_only=True)
-class QuerySide:
-    """How questions are read, and how word pieces of passages are compared with theirs."""
+def open_encoders(embedder: Embedder, made_in: Path | None) -> AdaptedEncoder:
+    """Open both encoders for the embedded model; what that takes is made in `made_in` once, and checked.
 
-    encoder: QueryEncoder
-    plain: OnnxEncoder | None = None
-    """Gives the vectors of a passage's word pieces; None for an embedder that is not ours."""
-
-
-def open_query_side(embedder: Embedder, made_in: Path | None, weights: HistoryWeights) -> QuerySide:
-    """Open the adapted encoder where the embedder is the embedded one; weighted history for any other.
-
-    What it takes is made in `made_in` once, and checked. Where that fails, weighted history has to do.
+    Raises EmbedderError and OSError.
     """
-    weighted = QuerySide(encoder=WeightedHistory(embedder=embedder, weights=weights))
-    if embedder.name not in (EMBEDDED_NAME, QUANTIZED_NAME):
-        return weighted
-    try:
-        plain, adapted = _open_plain(embedder), _open_adapted(embedder, made_in)
-    except (EmbedderError, OSError) as error:
-        logger.warning("follow-up questions are searched by weighted history, which finds less: %s", error)
-        return weighted
-    return QuerySide(encoder=AdaptedEncoder(plain=plain, adapted=adapted, tokenizer=embedder.tokenizer), plain=plain)
+    return AdaptedEncoder(
+        plain=_open_plain(embedder), adapted=_open_adapted(embedder, made_in), tokenizer=embedder.tokenizer
+    )
+
+
+def has_adapter(embedder: Embedder) -> bool:
+    """Tell whether the adapter is for this embedder."""
+    return embedder.name in (EMBEDDED_NAME, QUANTIZED_NAME)
 
 
 def merged(weights: Weights, adapter: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -29,11 +29,14 @@ def sync(invocation: Invocation, names: tuple[str, ...], rebuild: bool, as_json:
     Only these where SOURCE names some, by id, name or location.
     """
     from bot.sync import ingest_parts, publish_generation
+    from knowledge.library import stored_embedders
 
     settings = invocation.settings()
     with invocation.database() as engine:
         chosen = _chosen(engine, names)
-        embedder = invocation.embedder(settings, engine, rebuild=rebuild)
+        before = stored_embedders(engine)
+        # Another precision is for everything at once: vectors of two cannot be searched together.
+        embedder = invocation.embedder(settings, engine, rebuild=rebuild and not names)
         with ingest_parts(engine, embedder, settings) as parts, progress_bar() as report:
             outcomes = [_read(stored, parts, rebuild, report) for stored in chosen]
         if as_json:
@@ -42,6 +45,8 @@ def sync(invocation: Invocation, names: tuple[str, ...], rebuild: bool, as_json:
             for outcome in outcomes:
                 click.echo(f"{outcome.source.name}: {outcome.said}")
         publish_generation(engine, embedder, settings)
+    if before is not None and embedder.name not in before:
+        click.echo(f"Everything is embedded with {embedder.name} now: restart the bot where it runs.", err=True)
     if any(outcome.report is None for outcome in outcomes):
         raise click.exceptions.Exit(1)
 

@@ -125,7 +125,10 @@ class TestSources:
         assert "fake (256)" in refused.err
         assert "other (64)" in refused.err
         assert informed.type("sync").code == 1
-        assert informed.type("sync", "--rebuild").code == 0
+        rebuilt = informed.type("sync", "--rebuild")
+        assert rebuilt.code == 0
+        assert "other now: restart the bot" in rebuilt.err
+        assert "restart" not in informed.type("sync", "--rebuild").err
         assert informed.type("search", "badges", "--json").json["passages"]
 
 

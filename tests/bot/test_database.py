@@ -66,6 +66,24 @@ def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     second.dispose()
 
 
+def test_a_generation_from_before_its_embedders_length_was_kept_stays_but_fits_nothing(tmp_path: Path) -> None:
+    old = open_database(_url(tmp_path))
+    with writing(old) as connection:
+        for column in ("max_tokens", "passage_prefix", "question_prefix"):
+            connection.exec_driver_sql(f"ALTER TABLE generation DROP COLUMN {column}")
+        connection.exec_driver_sql(
+            "INSERT INTO generation(embedder, dim, built_to_chunk, count, sha256, size, file, created_at) "
+            "VALUES ('fake', 64, 9, 9, 'x', 1, 'old.hnsw', '2026-11-20 10:00:00')"
+        )
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+    old.dispose()
+    engine = open_database(_url(tmp_path))
+    with reading(engine) as connection:
+        row = connection.execute(sa.select(knowledge_tables.generation)).one()
+    engine.dispose()
+    assert (row.file, row.max_tokens, row.passage_prefix) == ("old.hnsw", 0, "")
+
+
 def test_several_that_open_a_new_database_at_once_agree(tmp_path: Path) -> None:
     failures: list[DatabaseError] = []
 

@@ -17,7 +17,7 @@ from bot.settings import Settings, load_settings, write_slack_file
 from bot.slack.manifest import scopes_of
 from bot.slack.token_store import open_installations
 from knowledge.database import writing
-from knowledge.embed import Embedder
+from knowledge.embed import EMBEDDED_NAME, Embedder
 from knowledge.tables import generation
 from tests.bot.slack_double import slack_double
 from tests.bot.terminal import Terminal
@@ -109,6 +109,23 @@ def test_vectors_of_another_embedder_are_found(tmp_path: Path, capsys: pytest.Ca
     found = check(look(terminal.home, model=FakeEmbedder(name="other", dim=32)), "embedder")
     assert not found.ok
     assert "sync --rebuild" in found.detail
+
+
+def test_stored_vectors_of_full_precision_are_named_as_the_reason_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.md").write_text("# Badges\n\nBadges are issued at the desk.\n", encoding="utf-8")
+    home = tmp_path / "home"
+    full = FakeEmbedder(name=EMBEDDED_NAME, dim=384)
+    assert "or because the faster form cannot be made" in check(look(home, model=full), "embedder").detail
+    terminal = Terminal(home=home, capsys=capsys, model=full)
+    terminal.type("sources", "add", str(tmp_path / "a.md"))
+    terminal.type("sync")
+    found = check(look(home, model=full), "embedder")
+    assert found.ok
+    assert "as the stored vectors are: `lorekeeper sync --rebuild`" in found.detail
+    (home / "lorekeeper.toml").write_text('[knowledge]\nembedder_precision = "full"\n', encoding="utf-8")
+    assert "at full precision" not in check(look(home, model=full), "embedder").detail
 
 
 def test_an_index_file_that_is_missing_is_mentioned_and_mends_itself(tmp_path: Path) -> None:
