@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from knowledge.embed import Vectors
 from knowledge.errors import IndexFileError
@@ -28,6 +29,7 @@ _BUILD_BATCH = 512
 _SPARE = 64
 # Copying rows out of the matrix costs about three times as much as scoring them where they are.
 _GATHER_BELOW = 0.3
+_COPIED_ROWS = 512
 _PROBES = 50
 _PROBE_DEPTH = 10
 _LEAST_RECALL = 0.95
@@ -82,7 +84,7 @@ class ExactIndex:
             return best_hits(self._ids, inner_products(self._vectors, vector), k)
         rows = np.flatnonzero(allowed)
         if len(rows) < len(self._ids) * _GATHER_BELOW:
-            return best_hits(self._ids[rows], inner_products(self._vectors[rows], vector), k)
+            return best_hits(self._ids[rows], inner_products_at(self._vectors, rows, vector), k)
         return best_hits(self._ids[rows], inner_products(self._vectors, vector)[rows], k)
 
 
@@ -91,6 +93,17 @@ def inner_products(vectors: Vectors, vector: Vectors) -> Scores:
     # As fast as a matrix product on one core. That one would start a thread on each core and wait for all of them:
     # beside a language model that keeps the cores busy it took 30 ms where this takes 1.3 ms (10,000 rows).
     return np.asarray(np.vecdot(vectors, vector), np.float32)
+
+
+def inner_products_at(vectors: Vectors, rows: npt.NDArray[np.intp], vector: Vectors) -> Scores:
+    """The inner products of some rows; copied in small blocks, since fresh memory costs more than what is computed."""
+    products = np.empty(len(rows), np.float32)
+    copied = np.empty((min(_COPIED_ROWS, len(rows)), vectors.shape[1]), np.float32)
+    for start in range(0, len(rows), _COPIED_ROWS):
+        chosen = rows[start : start + _COPIED_ROWS]
+        block = np.take(vectors, chosen, axis=0, out=copied[: len(chosen)], mode="clip")
+        products[start : start + len(chosen)] = np.vecdot(block, vector)
+    return products
 
 
 class HnswIndex:

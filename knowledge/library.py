@@ -24,10 +24,11 @@ from knowledge.errors import DatabaseError, EmbedderMismatchError, IndexFileErro
 from knowledge.generation import Generations, Manifest, described
 from knowledge.index import BuildStoppedError, HnswIndex
 from knowledge.retrieve import RetrievalOptions, Retrieved, View, retrieve
-from knowledge.snapshot import SnapshotReader, SnapshotSearch
+from knowledge.snapshot import SnapshotReader
 from knowledge.tables import chunk, create_tables
 from knowledge.tables import generation as generation_table
 from knowledge.tables import vector as vector_table
+from knowledge.vector_search import SnapshotSearch
 from knowledge.word_follower import WordFollower
 
 logger = logging.getLogger(__name__)

@@ -18,8 +18,9 @@ from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
 from knowledge.fuse import FusedHit, fuse
 from knowledge.query import HistoryWeights, query_pieces, query_vector
-from knowledge.snapshot import Snapshot, SnapshotSearch
+from knowledge.snapshot import Snapshot
 from knowledge.tables import chunk, document, source
+from knowledge.vector_search import SnapshotSearch
 from knowledge.word_index import WordIndex
 from knowledge.words import search_readable_words, weigh_words
 

@@ -1,4 +1,4 @@
-"""Nearest vectors by their signs first: one bit a dimension is compared, the best two thousand then exactly.
+"""Nearest vectors by their signs first: one bit a dimension is compared, the best few thousand then exactly.
 
 Finds nearly all that exact search finds, under any filter, for a fraction of the time: it reads 48 bytes of a vector
 where exact search reads 1,536. The signs are taken after the mean was subtracted, or a dimension that is nearly always
@@ -14,18 +14,19 @@ import numpy.typing as npt
 
 from knowledge.embed import Vectors
 from knowledge.hits import Hits, Ids, Mask, best_hits
-from knowledge.index import ExactIndex, inner_products
+from knowledge.index import ExactIndex, inner_products_at
 
-# The figures are in tests/benchmarks/README.md: 2,000 of 60,000 real vectors hold .99 of the ten nearest. More vectors
-# lie closer together, so one in 500 is added.
-_RESCORED = 2_000
+# Of 100,000 vectors around real ones the nearest 4,200 by sign hold .98 of the hundred nearest, 2,200 hold .96; of the
+# ten nearest nearly all. Comparing one takes 0.2 µs. More vectors lie closer together, so one in 500 is added.
+_RESCORED = 4_000
 _RESCORED_SHARE = 500
 # Compared one after another, so that what is computed in between stays in the core's cache.
 _BLOCK = 16_384
 # Copying codes out costs about four times as much as comparing them where they are.
 _GATHER_BELOW = 0.25
 _WORD_BITS = 64
-_FAR = np.uint16(np.iinfo(np.uint16).max)
+# So many words' signs can be counted in a byte, which is twice as fast as in two.
+_WORDS_IN_BYTE = 3
 
 _Words = npt.NDArray[np.uint64]
 
@@ -71,7 +72,7 @@ class SignIndex:
         if usable <= 2 * rescored:
             return self._exact.search(vector, k, allowed)
         near = self._near(vector, rescored, allowed, usable)
-        return best_hits(self.ids[near], inner_products(self._vectors[near], vector), k)
+        return best_hits(self.ids[near], inner_products_at(self._vectors, near, vector), k)
 
     def _near(self, vector: Vectors, count: int, allowed: Mask | None, usable: int) -> npt.NDArray[np.intp]:
         """The rows of at least `count` vectors whose signs differ least."""
@@ -81,7 +82,7 @@ class SignIndex:
             return rows[_least(_differing(self._codes.words[:, rows], asked), count)]
         differing = _differing(self._codes.words, asked)
         if allowed is not None:
-            differing[~allowed] = _FAR
+            differing[~allowed] = self._codes.words.shape[0] * _WORD_BITS + 1
         return _least(differing, count)
 
 
@@ -90,11 +91,20 @@ def _differing(words: _Words, asked: _Words) -> npt.NDArray[np.uint16]:
     counts = np.zeros(words.shape[1], np.uint16)
     for start in range(0, len(counts), _BLOCK):
         block = slice(start, start + _BLOCK)
-        for column, word in zip(words, asked, strict=True):
-            counts[block] += np.bitwise_count(column[block] ^ word)
+        for first in range(0, len(asked), _WORDS_IN_BYTE):
+            columns = slice(first, first + _WORDS_IN_BYTE)
+            counts[block] += _differing_bytes(words[columns, block], asked[columns])
+    return counts
+
+
+def _differing_bytes(words: _Words, asked: _Words) -> npt.NDArray[np.uint8]:
+    counts: npt.NDArray[np.uint8] = np.bitwise_count(words[0] ^ asked[0])
+    for column, word in zip(words[1:], asked[1:], strict=True):
+        counts += np.bitwise_count(column ^ word)
     return counts
 
 
 def _least(differing: npt.NDArray[np.uint16], count: int) -> npt.NDArray[np.intp]:
-    limit = np.partition(differing, count)[count]
-    return np.flatnonzero(differing <= limit)
+    # Few different numbers: counting each of them is four times as fast as a partial sort.
+    upto = np.cumsum(np.bincount(differing))
+    return np.flatnonzero(differing <= np.searchsorted(upto, count))

@@ -35,8 +35,9 @@ from knowledge.index import ExactIndex, HnswIndex
 from knowledge.measure import mean, percentile
 from knowledge.retrieve import RetrievalOptions, View, retrieve
 from knowledge.signs import SignCodes, sign_words
-from knowledge.snapshot import Snapshot, SnapshotReader, SnapshotSearch
+from knowledge.snapshot import Snapshot, SnapshotReader
 from knowledge.tables import create_tables
+from knowledge.vector_search import SnapshotSearch
 from knowledge.word_index import WordIndex
 from knowledge.word_reader import WordReader, tidied
 from knowledge.words import weigh_words

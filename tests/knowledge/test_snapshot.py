@@ -11,8 +11,9 @@ from knowledge.database import open_engine, reading, writing
 from knowledge.embed import Vectors
 from knowledge.errors import EmbedderMismatchError
 from knowledge.index import HnswIndex
-from knowledge.snapshot import Snapshot, SnapshotReader, SnapshotSearch
+from knowledge.snapshot import Snapshot, SnapshotReader
 from knowledge.tables import create_tables, vector
+from knowledge.vector_search import SnapshotSearch
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.shelf import Shelf
 
