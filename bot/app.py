@@ -21,6 +21,7 @@ from knowledge.embed import Embedder, load_embedder
 from knowledge.library import Library, stored_embedders
 from knowledge.parse import ParseLimits, Parser
 from knowledge.query import HistoryWeights
+from knowledge.query_side import QuerySide, open_query_side, weighted_query_side
 from knowledge.retrieve import RetrievalOptions
 from models.generator import GenerationOptions, Generator
 from models.load import ModelOptions, load_generator
@@ -108,7 +109,13 @@ def build(
                 opened.callback(generator.close)
             embedder = embedder if embedding is None else embedding.result()
         assert embedder is not None
-        library = Library.open(engine, embedder, settings.home / "index", retrieval_options(settings.file))
+        library = Library.open(
+            engine,
+            embedder,
+            settings.home / "index",
+            retrieval_options(settings.file),
+            query_side=query_side(settings, embedder),
+        )
         opened.callback(library.close)
         renew_vectors(engine, embedder)
         return Application(
@@ -134,6 +141,14 @@ def open_embedder(
         stored=frozenset(stored or ()),
         say=lambda text: say(text, 0, None),
     )
+
+
+def query_side(settings: Settings, embedder: Embedder) -> QuerySide:
+    """What questions are read with, as the settings say."""
+    weights = retrieval_options(settings.file).history
+    if settings.file.knowledge.follow_ups == "weights":
+        return weighted_query_side(embedder, weights)
+    return open_query_side(embedder, models_folder(settings) / "embedder", weights)
 
 
 def _stored(engine: sa.Engine, embedder: Embedder) -> frozenset[str]:
@@ -164,6 +179,7 @@ def retrieval_options(file: FileSettings) -> RetrievalOptions:
         word_weight=knowledge.word_weight,
         history=HistoryWeights(question=knowledge.history_question_weight, answer=knowledge.history_answer_weight),
         exact_search_below=knowledge.exact_search_below,
+        matched=knowledge.matched_passages,
     )
 
 

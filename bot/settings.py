@@ -68,6 +68,11 @@ class KnowledgeSettings:
     """Word pieces of one chunk with its header; the embedded model cuts at 256."""
     word_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
     """Share of the word search in the fused score; the rest is the vectors'."""
+    follow_ups: Literal["auto", "weights"] = "auto"
+    """`auto`: with the embedded model, its adapter reads a question with what was said before; `weights`: the last
+    turn's vector leans towards the earlier ones, as with every other embedder."""
+    matched_passages: Annotated[int, Field(ge=0, le=100)] = 20
+    """So many of the best passages are compared with the question word piece by word piece; 0 for none."""
     history_question_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
     history_answer_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
     exact_search_below: Annotated[int, Field(ge=0)] = 2_000

@@ -23,6 +23,7 @@ from knowledge.embed import Embedder
 from knowledge.errors import DatabaseError, EmbedderMismatchError, IndexFileError
 from knowledge.generation import Generations, Manifest, described
 from knowledge.index import BuildStoppedError, HnswIndex
+from knowledge.query_side import QuerySide, weighted_query_side
 from knowledge.retrieve import RetrievalOptions, Retrieved, View, retrieve
 from knowledge.snapshot import SnapshotReader
 from knowledge.tables import chunk, create_tables
@@ -56,12 +57,14 @@ class Library:
         embedder: Embedder,
         generations: Generations | None,
         options: RetrievalOptions,
+        query_side: QuerySide | None = None,
         for_questions: bool = True,
     ) -> None:
         self._engine = engine
         self._embedder = embedder
         self._generations = generations
         self._options = options
+        self._query_side = query_side or weighted_query_side(embedder, options.history)
         self._for_questions = for_questions
         self._reader = SnapshotReader(embedder.name, embedder.dim)
         self._refreshing = threading.Lock()
@@ -84,27 +87,31 @@ class Library:
         folder: Path | None,
         options: RetrievalOptions | None = None,
         *,
+        query_side: QuerySide | None = None,
         for_questions: bool = True,
     ) -> Library:
         """Read the live vectors; the words and the generation in `folder` follow in the background.
 
-        Without a folder there is no graph. Who asks no questions is spared the reading of the words. Raises
-        EmbedderMismatchError where the stored vectors come from another embedder.
+        Without a folder there is no graph, without a query side weighted history reads the questions. Who asks none is
+        spared the reading of the words. Raises EmbedderMismatchError where the stored vectors come from another
+        embedder.
         """
         check_embedder(engine, embedder)
         generations = None if folder is None else Generations(folder)
-        library = cls(engine, embedder, generations, options or RetrievalOptions(), for_questions)
+        library = cls(engine, embedder, generations, options or RetrievalOptions(), query_side, for_questions)
         library.refresh()
         if library._generation_missing():
             library._index_in_background()
         return library
 
     @classmethod
-    def in_memory(cls, embedder: Embedder, options: RetrievalOptions | None = None) -> Library:
+    def in_memory(
+        cls, embedder: Embedder, options: RetrievalOptions | None = None, *, query_side: QuerySide | None = None
+    ) -> Library:
         """An empty library of its own, for one thread: ingest into its `engine`, retrieve, close."""
         engine = open_engine("sqlite://")
         create_tables(engine)
-        library = cls.open(engine, embedder, None, options)
+        library = cls.open(engine, embedder, None, options, query_side=query_side)
         library._on_close.callback(engine.dispose)
         return library
 
@@ -264,6 +271,7 @@ class Library:
             engine=self._engine,
             embedder=self._embedder,
             options=self._options,
+            query_side=self._query_side,
             search=SnapshotSearch(snapshot, self._graph),
             words=self._words.follow(connection, snapshot) if connection is not None and self._for_questions else None,
         )

@@ -111,7 +111,8 @@ def unit(vectors: Vectors) -> Vectors:
 
 def turn_ids(question: Question, tokenizer: Tokenizer) -> TurnIds:
     """Put the question first, then the newest turns as far as there is room, each with a mark behind it."""
-    first, mark = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    marks = tokenizer.encode("").ids
+    first, mark = marks[0], marks[-1]
 
     def pieces(text: str, most: int) -> list[int]:
         return list(tokenizer.encode(text[: most * _CHARACTERS_PER_TOKEN], add_special_tokens=False).ids[:most])

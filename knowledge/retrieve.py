@@ -1,13 +1,14 @@
 """The one retrieval function: a question and an audience in, the best passages it may read out.
 
-History-weighted vector and the last turn's words, searched side by side, fused by score, checked against SQL.
+The question's vector and its words, searched side by side, fused by score, checked against SQL; the best passages are
+compared with the question once more, word piece by word piece.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import sqlalchemy as sa
@@ -17,7 +18,9 @@ from knowledge.database import reading
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
 from knowledge.fuse import FusedHit, fuse
-from knowledge.query import HistoryWeights, query_pieces, query_vector
+from knowledge.query import HistoryWeights, query_pieces
+from knowledge.query_encoder import EncodedQuestion
+from knowledge.query_side import QuerySide
 from knowledge.snapshot import Snapshot
 from knowledge.tables import chunk, document, source
 from knowledge.vector_search import SnapshotSearch
@@ -58,6 +61,13 @@ class RetrievalOptions:
 
     word_weight: float = 0.3
     history: HistoryWeights = field(default_factory=HistoryWeights)
+    """For an embedder without a query encoder."""
+    word_history: HistoryWeights = field(default_factory=lambda: HistoryWeights(question=0.0, answer=0.0))
+    """How much the words of earlier turns count; those of the last turn count 1."""
+    matched: int = 20
+    """So many of the best passages are compared word piece by word piece; 0 for none."""
+    match_weight: float = 2.0
+    """How much a difference of 1 there moves a fused score."""
     candidates: int = 100
     """How deep each of the two lists goes into the fusion."""
     exact_search_below: int = 2_000
@@ -74,6 +84,7 @@ class RetrieveSeconds:
     vectors: float
     words: float
     total: float
+    match: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +116,7 @@ class View:
     engine: sa.Engine
     embedder: Embedder
     options: RetrievalOptions
+    query_side: QuerySide
     search: SnapshotSearch
     words: WordIndex | None
     """None until the words are in memory."""
@@ -122,25 +134,46 @@ def retrieve(
     readable = snapshot.readable(audience, sources)
     if k < 1 or not question.text.strip() or not readable.any():
         return _nothing(view, started)
-    vector = query_vector(view.embedder, query_pieces(question, options.history))
+    encoded = view.query_side.encoder.encode(question)
+    vector = encoded.vector
     embedded = time.perf_counter()
     depth = max(options.candidates, 2 * k)
     near = view.search.search(vector, depth, readable)
     compared = time.perf_counter()
     with reading(view.engine) as connection:
-        asked = weigh_words((question.text, 1.0))
+        asked = weigh_words(*((piece.text, piece.weight) for piece in query_pieces(question, options.word_history)))
         worded = search_readable_words(connection, view.words, asked, depth, snapshot, readable)
         searched = time.perf_counter()
         fused = fuse(near, worded, options.word_weight)
         reach = Reach(audience=audience, sources=sources)
-        passages = _read_passages(connection, fused, snapshot, vector, reach, k)
+        matched = 0 if view.query_side.match is None else options.matched
+        passages = _read_passages(connection, fused, snapshot, vector, reach, max(k, matched))
+    read = time.perf_counter()
+    passages = _match(passages, encoded, view)[:k]
     seconds = RetrieveSeconds(
         embed=embedded - started,
         vectors=compared - embedded,
         words=searched - compared,
+        match=time.perf_counter() - read,
         total=time.perf_counter() - started,
     )
     return Retrieved(passages=passages, query_vector=vector, seconds=seconds)
+
+
+def _match(passages: tuple[Passage, ...], encoded: EncodedQuestion, view: View) -> tuple[Passage, ...]:
+    """Put the best passages in a new order, by their fused score and by how well their parts match the question's."""
+    match, count = view.query_side.match, view.options.matched
+    if match is None or encoded.tokens is None or count < 1 or not passages:
+        return passages
+    first, rest = passages[:count], passages[count:]
+    scores = match.scores(encoded.tokens, first)
+    best = max(scores)
+    moved = [
+        (passage.score + view.options.match_weight * (score - best), passage)
+        for passage, score in zip(first, scores, strict=True)
+    ]
+    ordered = sorted(moved, key=lambda pair: -pair[0])
+    return (*(replace(passage, score=max(0.0, score)) for score, passage in ordered), *rest)
 
 
 def _nothing(view: View, started: float) -> Retrieved:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.answer import Answering, AnswerOptions
-from bot.app import Progress, build, retrieval_options
+from bot.app import Progress, build, query_side, retrieval_options
 from bot.errors import MisuseError
 from bot.evaluate.files import read_rows, write_rows
 from bot.evaluate.passages import GivenPassage, PassageSource, index_passages
@@ -25,6 +25,7 @@ from knowledge.embed import Embedder
 from knowledge.library import Library
 from knowledge.measure import mean, percentile
 from knowledge.parse import Parser
+from knowledge.query_side import QuerySide
 from knowledge.retrieve import RetrievalOptions
 from models.generator import Generator
 
@@ -97,6 +98,8 @@ class AnswerParts:
     retrieval: RetrievalOptions
     options: AnswerOptions
     chunk_tokens: int
+    query_side: QuerySide | None = None
+    """None: weighted history."""
 
 
 def evaluate_answers(
@@ -116,6 +119,7 @@ def evaluate_answers(
             parser=parser,
             retrieval=retrieval_options(settings.file),
             options=answering.options,
+            query_side=query_side(settings, answering.library.embedder),
             chunk_tokens=settings.file.knowledge.chunk_tokens,
         )
         return measure_answers(file, parts, run_file=run_file, limit=limit, progress=progress)
@@ -158,7 +162,7 @@ def load_answer_rows(file: Path) -> Iterator[AnswerRow]:
 
 def answer_row(row: AnswerRow, parts: AnswerParts) -> AnsweredRow:
     """Answer one row from its own passages only."""
-    with Library.in_memory(parts.embedder, parts.retrieval) as library:
+    with Library.in_memory(parts.embedder, parts.retrieval, query_side=parts.query_side) as library:
         source = PassageSource(id="row", passages=row.passages)
         index_passages(library, source, parts.parser, chunk_tokens=parts.chunk_tokens)
         answering = Answering(library=library, generator=parts.generator, options=parts.options)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from bot.app import Progress, open_embedder, open_parser, retrieval_options
+from bot.app import Progress, open_embedder, open_parser, query_side, retrieval_options
 from bot.database import open_database
 from bot.errors import MisuseError
 from bot.evaluate.files import first_existing, read_rows, write_rows
@@ -28,6 +28,7 @@ from knowledge.embed import Embedder
 from knowledge.library import Library
 from knowledge.measure import mean, ndcg_at, percentile, recall_at, reciprocal_rank
 from knowledge.parse import Parser
+from knowledge.query_side import QuerySide
 from knowledge.retrieve import RetrievalOptions
 
 TOP = 10
@@ -87,6 +88,8 @@ class RetrievalParts:
     chunk_tokens: int
     folder: Path
     """Where indexes of corpora are kept between runs."""
+    query_side: QuerySide | None = None
+    """None: weighted history."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +112,10 @@ def evaluate_retrieval(
 ) -> RetrievalReport:
     """Measure with the embedder, the parser and the options of the settings; see `measure_retrieval`."""
     with open_parser(settings.file) as parser:
+        embedder = open_embedder(settings, None, progress=progress)
         parts = RetrievalParts(
-            embedder=open_embedder(settings, None, progress=progress),
+            embedder=embedder,
+            query_side=query_side(settings, embedder),
             parser=parser,
             options=retrieval_options(settings.file),
             chunk_tokens=settings.file.knowledge.chunk_tokens,
@@ -134,7 +139,9 @@ def measure_retrieval(
     database = parts.folder / _database_name(folder, parts.embedder.name, parts.chunk_tokens)
     engine = open_database(f"sqlite:///{database}")
     try:
-        with Library.open(engine, parts.embedder, database.with_suffix(".index"), parts.options) as library:
+        with Library.open(
+            engine, parts.embedder, database.with_suffix(".index"), parts.options, query_side=parts.query_side
+        ) as library:
             started = time.perf_counter()
             documents = load_corpus(folder)
             source = PassageSource(id="corpus", passages=documents)
