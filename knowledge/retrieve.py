@@ -5,7 +5,6 @@ History-weighted vector and the last turn's words, searched side by side, fused 
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, field
 
@@ -15,11 +14,13 @@ import sqlalchemy as sa
 from knowledge.audience import Audience
 from knowledge.database import reading
 from knowledge.document import Passage, Question
+from knowledge.duplicates import Copies
 from knowledge.embed import Embedder, Vectors
 from knowledge.fuse import FusedHit, fuse
 from knowledge.hits import Hits, Mask
 from knowledge.query import HistoryWeights, query_pieces, query_vector
 from knowledge.snapshot import Snapshot, SnapshotSearch
+from knowledge.surroundings import with_surroundings
 from knowledge.tables import chunk, document, source
 from knowledge.words import search_words
 
@@ -27,14 +28,11 @@ from knowledge.words import search_words
 # read.
 _SPARE_ROWS = 8
 _SPARE_WORD_HITS = 2
-# A text this short says nothing without its heading ("Yes, up to 500."): only longer ones are copies whatever
-# is above.
-_COPY_WORDS = 20
-_WORD = re.compile(r"[^\W_]+")
 _PASSAGES = (
     sa.select(
         chunk.c.id,
         chunk.c.document_id,
+        chunk.c.ordinal,
         document.c.source_id,
         source.c.name.label("source"),
         document.c.uri,
@@ -60,6 +58,8 @@ class RetrievalOptions:
     history: HistoryWeights = field(default_factory=HistoryWeights)
     candidates: int = 100
     """How deep each of the two lists goes into the fusion."""
+    beside_tokens: int = 120
+    """How much of what stands around a passage is read with it; measured in tests/benchmarks/README.md, "Chunks"."""
     exact_search_below: int = 2_000
     """Smaller collections are searched exactly."""
 
@@ -129,6 +129,7 @@ def retrieve(
         fused = fuse(near, worded, options.word_weight)
         reach = Reach(audience=audience, sources=sources)
         passages = _read_passages(connection, fused, snapshot, vector, reach, k)
+        passages = with_surroundings(connection, passages, view.embedder.count_tokens, options.beside_tokens)
     seconds = RetrieveSeconds(
         embed=embedded - started,
         vectors=compared - embedded,
@@ -169,13 +170,11 @@ def _read_passages(
     k: int,
 ) -> tuple[Passage, ...]:
     passages: list[Passage] = []
-    seen: set[str] = set()
+    copies = Copies()
     step = k + _SPARE_ROWS
     for start in range(0, len(fused), step):
         for passage in _load(connection, fused[start : start + step], snapshot, vector, reach):
-            sameness = _sameness(passage)
-            if sameness not in seen:
-                seen.add(sameness)
+            if copies.add(passage):
                 passages.append(passage)
             if len(passages) == k:
                 return tuple(passages)
@@ -205,11 +204,3 @@ def _load(
         for hit, cosine in zip(hits, cosines, strict=True)
         if hit.id in found
     ]
-
-
-def _sameness(passage: Passage) -> str:
-    """The words of a passage in order: equal for copies that differ in case, spacing or punctuation."""
-    words = _WORD.findall(passage.text.lower())
-    if len(words) < _COPY_WORDS:
-        words = _WORD.findall(f"{passage.header} {passage.text}".lower())
-    return " ".join(words)
