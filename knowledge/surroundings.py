@@ -19,16 +19,20 @@ from knowledge.tables import chunk
 
 # Read to each side; more than two chunks away from what was found, little speaks to the question.
 _REACH = 2
-# Only the best are read by anybody: a list of fifty needs no surroundings.
-_MOST_PASSAGES = 20
+# A long answer reads eight passages; whoever asks for fifty wants a ranking.
+_MOST_PASSAGES = 8
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 
 _near = chunk.alias("near")
 _NEIGHBOURS = (
     sa.select(chunk.c.id, chunk.c.ordinal, chunk.c.text, chunk.c.text_hash, _near.c.id.label("beside"))
-    .join(_near, sa.and_(chunk.c.document_id == _near.c.document_id, chunk.c.header == _near.c.header))
+    .select_from(_near)
+    # INGEST stores the chunks of a document at once, so that their ids follow one another: a look at a few ids, where a
+    # search by ordinal would walk through all chunks of a long document. The ordinals have the last word.
+    .join(chunk, chunk.c.id.between(_near.c.id - _REACH, _near.c.id + _REACH))
     .where(_near.c.id.in_(sa.bindparam("ids", expanding=True)), chunk.c.id != _near.c.id)
-    .where(chunk.c.ordinal.between(_near.c.ordinal - _REACH, _near.c.ordinal + _REACH))
+    .where(chunk.c.document_id == _near.c.document_id, chunk.c.header == _near.c.header)
+    .where(chunk.c.ordinal - _near.c.ordinal == chunk.c.id - _near.c.id)
 )
 
 

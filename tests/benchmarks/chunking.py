@@ -125,7 +125,11 @@ def read_all(way: Way, bench: Bench, word_weight: float) -> list[Read]:
 
 
 def _read(asked: Asked, library: Library, places: Mapping[int, Span], bench: Bench) -> Read:
-    passages = library.retrieve(Question(text=asked.text), Audience.everyone(), _DEEP).passages
+    question = Question(text=asked.text)
+    five = library.retrieve(question, Audience.everyone(), _TOP).passages
+    # What stands around five fills the budget; bare pieces are read on until it is full.
+    bare = not any(passage.beside for passage in five)
+    passages = library.retrieve(question, Audience.everyone(), _DEEP).passages if bare else five
     count = bench.embedder.count_tokens
     sizes = [sum(count(part.text) for part in one.section) + count(one.header) for one in passages]
     spans = [_spans(passage, places, bench.corpora) for passage in passages]
