@@ -7,10 +7,9 @@ own, so that whoever quotes from it can cite it. No text stands beside two passa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -59,7 +58,7 @@ def with_surroundings(
 
 def _beside(
     passage: Passage,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[sa.RowMapping],
     taken: set[int],
     count_tokens: Callable[[str], int],
     tokens: int,
@@ -84,9 +83,9 @@ def _beside(
     return tuple(sorted(kept, key=lambda one: one.ordinal))
 
 
-def _reachable(rows: Sequence[Mapping[str, Any]], ordinal: int, taken: set[int]) -> list[Mapping[str, Any]]:
+def _reachable(rows: Sequence[sa.RowMapping], ordinal: int, taken: set[int]) -> list[sa.RowMapping]:
     """Those that follow one another without a gap: a taken one in between is read elsewhere already."""
-    kept: list[Mapping[str, Any]] = []
+    kept: list[sa.RowMapping] = []
     for steps, row in enumerate(rows, start=1):
         if abs(row["ordinal"] - ordinal) != steps or row["id"] in taken:
             break
@@ -108,7 +107,7 @@ def _nearest_part(text: str, room: int, count_tokens: Callable[[str], int], *, f
     return "".join(chosen).strip(), used
 
 
-def _neighbour(passage: Passage, row: Mapping[str, Any], text: str) -> list[Passage]:
+def _neighbour(passage: Passage, row: sa.RowMapping, text: str) -> list[Passage]:
     if not text:
         return []
     values = {"id": row["id"], "ordinal": row["ordinal"], "text_hash": row["text_hash"], "text": text}
