@@ -114,6 +114,8 @@ WAYS = (
     ),
 )
 
+_QUICK = frozenset({_PEER, *(way.name for way in WAYS[-2:])})
+
 
 def read_all(way: Way, bench: Bench, word_weight: float) -> list[Read]:
     """Ask every question in a library cut in one way."""
@@ -190,6 +192,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--vectors", type=Path, default=DEFAULT_FILE, help="where embedded texts are kept")
+    parser.add_argument("--quick", action="store_true", help="the named peer and the product alone")
     parser.add_argument("--only", nargs="+", default=[], help="corpora; all where none is named")
     chosen = parser.parse_args(arguments)
     corpora = load_corpora(chosen.data)
@@ -203,7 +206,8 @@ def main(arguments: Sequence[str]) -> None:
             parser=documents,
         )
         for search, weight in _SEARCHES.items():
-            results = {way.name: read_all(way, bench, weight) for way in WAYS}
+            ways = [way for way in WAYS if not chosen.quick or way.name in _QUICK]
+            results = {way.name: read_all(way, bench, weight) for way in ways}
             for half in (False, True):
                 print(f"\n{search}, {'reported' if half else 'tuning'} half")
                 _print(results, bench.questions, half)

@@ -91,7 +91,9 @@ def cover(asked: Asked, spans: Sequence[Span]) -> Covered:
 
 def locate(text: str, piece: str, start: int = 0, end: int | None = None) -> tuple[int, int] | None:
     """Find a piece in a text, whatever its white space became; None where it is not there as it is."""
-    signs = [place for place in range(start, len(text) if end is None else end) if not text[place].isspace()]
+    signs = [
+        place for place in range(start, len(text) if end is None else min(end, len(text))) if not text[place].isspace()
+    ]
     flat = "".join(text[place] for place in signs)
     wanted = "".join(piece.split())
     at = flat.find(wanted)
