@@ -30,6 +30,7 @@ from tests.benchmarks.kept_vectors import DEFAULT_FILE, KeptVectors
 from tests.benchmarks.paired import compare
 
 _TOP = 10
+_SOURCE_PAPER = "5"
 # As in `lorekeeper eval retrieval`: a document is found through its best chunk.
 _CHUNKS = 5 * _TOP
 _ENTRY = re.compile(r"^\.I[ \t]*(\d+)[ \t]*\n(.*?)(?=^\.I[ \t]*\d|\Z)", re.MULTILINE | re.DOTALL)
@@ -54,9 +55,11 @@ def read_cranfield(folder: Path) -> Collection:
     gains: dict[int, dict[str, float]] = {}
     for line in _text(folder / "QRelsCorrectedforTRECeval").splitlines():
         query, _, document, gain = line.split()
-        # The corrected file turned the codes round, 1 is weakest. 5, one for each query, stands first in the median
-        # ranking by BM25 (4 at 11, 3 at 26, 2 at 36, 1 at 54): it is the best there is, not "no interest".
-        gains.setdefault(int(query), {})[document] = float(gain)
+        # The corrected file turned the codes round: 1 is weakest, 4 a complete answer. 5 was -1, "of no interest": one
+        # for each query, the paper that the question was taken from. Every search finds it first (rank 2 by BM25 at the
+        # median; 4 at 11, 3 at 26): counted as best, it lifts BM25 from .36 to .53.
+        if gain != _SOURCE_PAPER:
+            gains.setdefault(int(query), {})[document] = float(gain)
     queries = [_words(fields["W"]) for _, fields in _entries(folder / "cran.qry")]
     return _judged("cranfield", documents, enumerate(queries, start=1), gains)
 
