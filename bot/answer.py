@@ -21,7 +21,7 @@ from bot.answer_options import styled
 from bot.cite import without_markers
 from bot.draft import Draft, Writer, write
 from bot.errors import QuestionError
-from bot.evidence import Evidence, rank_evidence, rank_together
+from bot.evidence import Evidence, as_read, rank_evidence, rank_together
 from bot.greeting import SmallTalk, small_talk
 from bot.language import NAMES, detect_language
 from bot.prompt import Manner
@@ -143,10 +143,12 @@ def _gather(
     if beside:
         vector = _question_vector(question, vector, library.embedder)
         passages = rank_together(question, passages, beside, vector, library.embedder, options.passages)
-    evidence = rank_evidence(question, passages, vector, library.embedder)
+    read = as_read(passages)
+    evidence = rank_evidence(question, read, vector, library.embedder)
     return Draft(
         question=question,
         passages=passages,
+        read=read,
         evidence=evidence,
         support=estimate_support(support_features(question, passages, evidence)),
         started=started,

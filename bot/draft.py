@@ -57,6 +57,9 @@ class Draft:
 
     question: Question
     passages: tuple[Passage, ...]
+    """What was found."""
+    read: tuple[Passage, ...]
+    """That, and what stands beside it; the evidence counts its passages here."""
     evidence: tuple[Evidence, ...]
     support: float
     started: float
@@ -83,7 +86,7 @@ class Draft:
             text=self.text() or ANSWER_STOPPED,
             citations=citations,
             abstained=False,
-            passages=self.passages,
+            passages=self._passages_with(citations),
             support=self.support,
             version=version,
             seconds=self._seconds(),
@@ -98,7 +101,7 @@ class Draft:
             text=NOT_FOUND,
             citations=(),
             abstained=True,
-            nearest=_nearest(self.passages, self.evidence),
+            nearest=_nearest(self.read, self.evidence),
             passages=self.passages,
             support=self.support,
             version=version,
@@ -106,6 +109,11 @@ class Draft:
             tokens=tokens or AnswerTokens(prompt=0, completion=0),
             understood=self.understood,
         )
+
+    def _passages_with(self, citations: tuple[Citation, ...]) -> tuple[Passage, ...]:
+        """What was found, and what is cited from beside it."""
+        cited = {citation.chunk_id for citation in citations} - {passage.id for passage in self.passages}
+        return (*self.passages, *(passage for passage in self.read if passage.id in cited))
 
     def _seconds(self) -> AnswerSeconds:
         total = time.perf_counter() - self.started
@@ -116,7 +124,7 @@ def write(draft: Draft, writer: Writer, cancel: threading.Event | None) -> Itera
     """Write the answer, sentence by sentence, and end with Done."""
     options, generator = writer.options, writer.generator
     prompt = _prompt(draft, writer)
-    citer = Citer(draft.passages, draft.evidence, draft.question.text)
+    citer = Citer(draft.read, draft.evidence, draft.question.text)
     stopped = False
     try:
         for sentence in _sentences(draft, prompt, writer, cancel):

@@ -66,6 +66,11 @@ def rank_evidence(
     return tuple(sorted(ranked, key=lambda evidence: -evidence.score))
 
 
+def as_read(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The passages with what stands beside them, each text once, in reading order within a section."""
+    return tuple(part for passage in passages for part in passage.section)
+
+
 def rank_together(
     question: Question,
     passages: Sequence[Passage],

@@ -90,11 +90,15 @@ def prompt_from_sentences(
 def prompt_from_passages(question: Question, passages: Sequence[Passage], manner: Manner, budget: Budget) -> Prompt:
     """Build the prompt from whole passages, best first, for models that read long texts well."""
     for count in range(len(passages), 0, -1):
-        text = "\n\n".join(f"[{n}] {item.header}\n{item.text}" for n, item in enumerate(passages[:count], 1))
+        text = "\n\n".join(f"[{n}] {item.header}\n{_section(item)}" for n, item in enumerate(passages[:count], 1))
         prompt = _prompt(question, text, manner, budget)
         if prompt.tokens + budget.answer_tokens <= budget.context_size:
             return prompt
     raise _too_long(budget)
+
+
+def _section(passage: Passage) -> str:
+    return "\n\n".join(part.text for part in passage.section)
 
 
 def _prompt(question: Question, text: str, manner: Manner, budget: Budget) -> Prompt:

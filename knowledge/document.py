@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -77,6 +77,15 @@ class Passage:
     """Normalised BM25 within this retrieval, 0 to 1; 0 when no word matched."""
     modified_at: datetime | None = None
     synced_at: datetime | None = None
+    ordinal: int = 0
+    """Its place in its document."""
+    beside: tuple[Passage, ...] = field(default=(), repr=False)
+    """What stands next to it under the same heading, in order, where it was not found itself; none has more beside."""
+
+    @property
+    def section(self) -> tuple[Passage, ...]:
+        """The passage with what stands beside it, in the order of the document."""
+        return tuple(sorted((replace(self, beside=()), *self.beside), key=lambda one: one.ordinal))
 
 
 @dataclass(frozen=True, kw_only=True)

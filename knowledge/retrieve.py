@@ -6,7 +6,6 @@ compared with the question once more, word piece by word piece.
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, field, replace
 
@@ -16,12 +15,14 @@ import sqlalchemy as sa
 from knowledge.audience import Audience
 from knowledge.database import reading
 from knowledge.document import Passage, Question
+from knowledge.duplicates import Copies
 from knowledge.embed import Embedder, Vectors
 from knowledge.fuse import FusedHit, fuse
 from knowledge.query import HistoryWeights, query_pieces
 from knowledge.query_encoder import EncodedQuestion
 from knowledge.query_side import QuerySide
 from knowledge.snapshot import Snapshot
+from knowledge.surroundings import with_surroundings
 from knowledge.tables import chunk, document, source
 from knowledge.vector_search import SnapshotSearch
 from knowledge.word_index import WordIndex
@@ -30,14 +31,11 @@ from knowledge.words import search_readable_words, weigh_words
 # Rows read beyond those wanted, so that dropping a copy or a chunk deleted just now rarely needs a second
 # read.
 _SPARE_ROWS = 8
-# A text this short says nothing without its heading ("Yes, up to 500."): only longer ones are copies whatever
-# is above.
-_COPY_WORDS = 20
-_WORD = re.compile(r"[^\W_]+")
 _PASSAGES = (
     sa.select(
         chunk.c.id,
         chunk.c.document_id,
+        chunk.c.ordinal,
         document.c.source_id,
         source.c.name.label("source"),
         document.c.uri,
@@ -70,6 +68,8 @@ class RetrievalOptions:
     """How much a difference of 1 there moves a fused score."""
     candidates: int = 100
     """How deep each of the two lists goes into the fusion."""
+    beside_tokens: int = 120
+    """How much of what stands around a passage is read with it; measured in tests/benchmarks/README.md, "Chunks"."""
     exact_search_below: int = 2_000
     """Smaller collections are searched exactly."""
     header_weight: float = 1.0
@@ -150,11 +150,14 @@ def retrieve(
         passages = _read_passages(connection, fused, snapshot, vector, reach, max(k, matched))
     read = time.perf_counter()
     passages = _match(passages, encoded, view)[:k]
+    matched_at = time.perf_counter()
+    with reading(view.engine) as connection:
+        passages = with_surroundings(connection, passages, view.embedder.count_tokens, options.beside_tokens)
     seconds = RetrieveSeconds(
         embed=embedded - started,
         vectors=compared - embedded,
         words=searched - compared,
-        match=time.perf_counter() - read,
+        match=matched_at - read,
         total=time.perf_counter() - started,
     )
     return Retrieved(passages=passages, query_vector=vector, seconds=seconds)
@@ -194,13 +197,11 @@ def _read_passages(
     k: int,
 ) -> tuple[Passage, ...]:
     passages: list[Passage] = []
-    seen: set[str] = set()
+    copies = Copies()
     step = k + _SPARE_ROWS
     for start in range(0, len(fused), step):
         for passage in _load(connection, fused[start : start + step], snapshot, vector, reach):
-            sameness = _sameness(passage)
-            if sameness not in seen:
-                seen.add(sameness)
+            if copies.add(passage):
                 passages.append(passage)
             if len(passages) == k:
                 return tuple(passages)
@@ -230,11 +231,3 @@ def _load(
         for hit, cosine in zip(hits, cosines, strict=True)
         if hit.id in found
     ]
-
-
-def _sameness(passage: Passage) -> str:
-    """The words of a passage in order: equal for copies that differ in case, spacing or punctuation."""
-    words = _WORD.findall(passage.text.lower())
-    if len(words) < _COPY_WORDS:
-        words = _WORD.findall(f"{passage.header} {passage.text}".lower())
-    return " ".join(words)
