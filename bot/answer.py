@@ -1,8 +1,9 @@
 """ANSWER, the spine: a question and an audience in; statuses, text and the finished answer out.
 
-question + conversation -> an approved answer, or passages for this audience -> evidence -> enough to answer? -> an answer
-that was given before to this very question, or a prompt within the token budget -> the model's text, sentence by sentence, each checked against the evidence -> answer with
-citations. It knows neither Slack nor SQL: who asks saves what comes out.
+question + conversation -> an approved answer, or passages for this audience -> evidence -> enough to answer? -> an
+answer that was given before to this very question, or a prompt within the token budget -> the model's text, sentence by
+sentence, each checked against the evidence -> answer with citations. It knows neither Slack nor SQL: who asks saves
+what comes out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from bot.evidence import Evidence, rank_evidence, rank_together
 from bot.greeting import SmallTalk, small_talk
 from bot.language import NAMES, detect_language
 from bot.prompt import Manner
-from bot.reuse import Asked, Found, Same, digest, is_personal, kept_for_reuse
+from bot.reuse import Asked, Same, digest, is_personal, kept_for_reuse
 from bot.sentences import words
 from bot.support import estimate_support, support_features
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Brief, Delta, Done, Status, Style
@@ -75,8 +76,8 @@ class ApprovedAnswers(Protocol):
 class EarlierAnswers(Protocol):
     """Answers that were given before."""
 
-    def find(self, asked: Asked) -> Found:
-        """The earlier answer that may be given again to this question, with what came near and may not."""
+    def find(self, asked: Asked) -> Answer | None:
+        """The earlier answer that may be given again to this question; None where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,16 +125,15 @@ def answer(
         yield Done(answer=draft.abstention(parts.generator.version))
         return
     asked = _asked(draft, audience, brief, options, parts)
-    found = parts.earlier.find(asked) if parts.earlier and asked else Found()
-    if found.answer is not None:
-        yield Done(answer=draft.timed(found.answer))
+    if parts.earlier and asked and (given := parts.earlier.find(asked)):
+        yield Done(answer=draft.timed(given))
         return
     yield Status(text=ANSWER_READING.format(count=len(draft.passages)))
     writer = _writer(draft, parts, options, brief.style)
     if brief.replaces:
         yield from _write_differently(draft, writer, brief.replaces, cancel)
     elif asked is not None:
-        yield from kept_for_reuse(write(draft, writer, cancel), asked, found.passed_over)
+        yield from kept_for_reuse(write(draft, writer, cancel), asked)
     else:
         yield from write(draft, writer, cancel)
 

@@ -1,4 +1,4 @@
-"""Answers that were given before, found again for the same question: rows beside the answers, without words of their own.
+"""Answers that were given before, found again for the same question: rows beside the answers, without own words.
 
 Question, text and citations are read from where they are kept, so that what is removed, voted down or made again there
 is not given here. Knows SQL, and `bot.reuse` for what must be the same; not how an answer is made.
@@ -18,8 +18,17 @@ import sqlalchemy as sa
 from bot import tables
 from bot.feedback import stands
 from bot.jobs import Job
-from bot.reuse import Asked, Found, cites_what_is_found, stands_on_the_same
-from bot.same_meaning import NEIGHBOURS, Neighbour, estimate_same
+from bot.reuse import Asked, cites_what_is_found
+from bot.same_meaning import (
+    LEAST_SURE,
+    NEIGHBOURS,
+    EarlierQuestions,
+    MeaningFeatures,
+    contradicts,
+    estimate_same,
+    stands_on_the_same,
+)
+from bot.sentences import words
 from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming
 from knowledge import tables as knowledge_tables
 from knowledge.database import reading, writing
@@ -49,24 +58,19 @@ class AnswerCache:
     limits: CacheLimits = field(default_factory=CacheLimits)
     now: Callable[[], datetime] = _now
 
-    def find(self, asked: Asked) -> Found:
-        """Find the earlier answer to this very question, before these readers; says which came near and were not it."""
+    def find(self, asked: Asked) -> Answer | None:
+        """Find the earlier answer to this very question, before these readers, that stands today as it stood then."""
         started = time.perf_counter()
         with reading(self.engine) as connection:
             rows = connection.execute(_entries(asked, self.limits, self.now())).all()
-            passed_over: list[tuple[int, float]] = []
-            for row, sure in _nearest(asked, rows):
-                if sure < row.least:
-                    continue
+            for row in _nearest(asked, rows):
                 citations = _citations(connection, row.answer_id)
-                if not _agrees(row, citations, asked):
-                    passed_over.append((row.answer_id, sure))
-                    continue
-                break
+                if _agrees(row, citations, asked):
+                    break
             else:
-                return Found(passed_over=tuple(passed_over))
+                return None
         self._count_use(row.answer_id)
-        return Found(answer=_answer(row, citations, asked, started))
+        return _answer(row, citations, asked, started)
 
     def _count_use(self, answer_id: int) -> None:
         table = tables.cached_answer
@@ -85,7 +89,6 @@ def keep_reusable(connection: sa.Connection, answer_id: int, incoming: Incoming,
     reusable = answer.reusable
     if reusable is None:
         return
-    _learn(connection, reusable.passed_over, answer)
     if _is_unremembered(connection, incoming) or _was_voted_down(connection, answer.text):
         return
     revision = sa.select(tables.answer.c.revision).where(tables.answer.c.id == answer_id).scalar_subquery()
@@ -108,7 +111,7 @@ def drop_stale(engine: sa.Engine, limits: CacheLimits, now: datetime) -> int:
 
     What people and documents decided is looked at again whenever an answer is looked for: this only clears up.
     """
-    cached, answer = tables.cached_answer, tables.answer
+    cached = tables.cached_answer
     citation, chunk, document = tables.citation, knowledge_tables.chunk, knowledge_tables.document
     unchanged = (
         sa.select(chunk.c.id)
@@ -204,19 +207,34 @@ def _entries(asked: Asked, limits: CacheLimits, now: datetime) -> sa.Select[Any]
             answer.c.created_at.label("written_at"),
         )
         .select_from(_with_words())
-        .where(cached.c.scope == asked.scope, cached.c.history.in_(sorted(asked.histories)))
+        .where(cached.c.scope == asked.same.scope, cached.c.history.in_(sorted(asked.histories)))
         .where(cached.c.created_at > now - limits.max_age, *_may_be_given())
         .order_by(cached.c.used_at.desc(), cached.c.answer_id.desc())
         .limit(limits.most)
     )
 
 
-def _nearest(asked: Asked, rows: Sequence[sa.Row[Any]]) -> list[tuple[sa.Row[Any], float]]:
-    """The nearest entries, each with how sure it is that they ask the same; the surest first."""
+def _nearest(asked: Asked, rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
+    """The nearest entries whose questions are surely the same, the surest first."""
     if not rows:
         return []
+    earlier = EarlierQuestions()
+    for row in rows:
+        earlier.add(row.question, tuple(row.evidence))
     cosines = np.stack([np.frombuffer(row.vector, np.float32) for row in rows]) @ asked.vector
-    raise NotImplementedError
+    nearest = np.argsort(-cosines, kind="stable")[:NEIGHBOURS].tolist()
+    text = asked.question.text
+    sure = {
+        index: _sure(text, rows[index].question, earlier.features(text, cosines, nearest, index))
+        for index in nearest[:_MOST_COMPARED]
+        if not contradicts(text, rows[index].question)
+    }
+    return [rows[index] for index in sorted(sure, key=lambda index: -sure[index]) if sure[index] >= LEAST_SURE]
+
+
+def _sure(asked: str, question: str, features: MeaningFeatures) -> float:
+    # Word for word the same: nothing needs to be estimated.
+    return 1.0 if words(asked) == words(question) else estimate_same(features)
 
 
 def _agrees(row: sa.Row[Any], citations: Sequence[Citation], asked: Asked) -> bool:
@@ -251,18 +269,6 @@ def _answer(row: sa.Row[Any], citations: tuple[Citation, ...], asked: Asked, sta
         given_before=row.written_at,
         reused_from=row.answer_id,
     )
-
-
-def _learn(connection: sa.Connection, passed_over: Sequence[tuple[int, float]], answer: Answer) -> None:
-    """Raise the bar of entries that came near and whose answer turned out to stand on something else."""
-    cached, citation = tables.cached_answer, tables.citation
-    stood_on = {(one.uri, one.text_hash) for one in answer.citations}
-    for answer_id, sure in passed_over:
-        cited = (citation.c.answer_id == answer_id, citation.c.kind == "cited")
-        theirs = connection.execute(sa.select(citation.c.uri, citation.c.text_hash).where(*cited)).all()
-        if not stood_on & {(row.uri, row.text_hash) for row in theirs}:
-            raised = sa.update(cached).where(cached.c.answer_id == answer_id, cached.c.least < sure)
-            connection.execute(raised.values(least=sure))
 
 
 def _is_unremembered(connection: sa.Connection, incoming: Incoming) -> bool:

@@ -55,8 +55,13 @@ class Application:
             generator=self.generator,
             options=answer_options(self.settings.file),
             approved=CuratedAnswers(engine=self.engine, embedder=self.library.embedder),
-            earlier=AnswerCache(engine=self.engine, limits=self.cache_limits) if self.settings.file.answer.cache else None,
+            earlier=AnswerCache(engine=self.engine, limits=self.cache_limits) if self.is_caching else None,
         )
+
+    @property
+    def is_caching(self) -> bool:
+        """Whether answers are given again."""
+        return self.settings.file.answer.cache
 
     @property
     def cache_limits(self) -> CacheLimits:

@@ -76,24 +76,14 @@ class Asked:
         """The conversations before it that an earlier question may have had: this one, or none where none matters."""
         return frozenset({self.history, ""} if stands_alone(self.question) else {self.history})
 
-    def reusable(self, passed_over: tuple[tuple[int, float], ...] = ()) -> Reusable:
+    def reusable(self) -> Reusable:
         """What the answer that is written now is kept with."""
         return Reusable(
             scope=self.same.scope,
             history=self.history,
             vector=self.vector.tobytes(),
             evidence=self.evidence,
-            passed_over=passed_over,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """What looking for an earlier answer gave."""
-
-    answer: Answer | None = None
-    passed_over: tuple[tuple[int, float], ...] = ()
-    """Answers that came near and were not given, with how near."""
 
 
 def is_personal(question: str) -> bool:
@@ -101,13 +91,11 @@ def is_personal(question: str) -> bool:
     return bool(_PERSONAL.search(question))
 
 
-def kept_for_reuse(
-    events: Iterator[AnswerEvent], asked: Asked, passed_over: tuple[tuple[int, float], ...]
-) -> Iterator[AnswerEvent]:
+def kept_for_reuse(events: Iterator[AnswerEvent], asked: Asked) -> Iterator[AnswerEvent]:
     """Pass the events of an answer on; the finished one tells what it is kept with."""
     for event in events:
         if isinstance(event, Done) and may_be_given_again(event.answer):
-            yield Done(answer=replace(event.answer, reusable=asked.reusable(passed_over)))
+            yield Done(answer=replace(event.answer, reusable=asked.reusable()))
         else:
             yield event
 
@@ -127,11 +115,6 @@ def cites_what_is_found(citations: Sequence[Citation], asked: Asked) -> bool:
     """Tell whether all that an answer cites was found again just now, unchanged, for these readers."""
     found = {(item.uri, item.text_hash) for item in asked.passages if asked.same.audience.may_read(item.audience)}
     return bool(citations) and all((item.uri, item.text_hash) in found for item in citations)
-
-
-def stands_on_the_same(then: Sequence[str], now: Sequence[str]) -> bool:
-    """Tell whether the best sentence of each time is among the chosen ones of the other."""
-    return bool(then and now) and then[0] in now and now[0] in then
 
 
 def digest(text: str) -> str:

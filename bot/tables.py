@@ -277,7 +277,7 @@ curated = sa.Table(
 # Answers that may be given again. It holds no words: question, text and citations are read from their own rows, so that
 # what is removed there is never given again. `scope`: a digest of all that must be the same (audience, sources, style,
 # model, embedder); `history`: a digest of what was said before, empty for nothing; `evidence`: digests of the sentences
-# that the answer was made from. `least`: below this estimate the entry was seen to be another question's.
+# that the answer was made from.
 cached_answer = sa.Table(
     "cached_answer",
     metadata,
@@ -287,7 +287,6 @@ cached_answer = sa.Table(
     sa.Column("vector", sa.LargeBinary, nullable=False),
     sa.Column("evidence", sa.JSON, nullable=False, default=list),
     sa.Column("revision", sa.Integer, nullable=False, default=0),
-    sa.Column("least", sa.Float, nullable=False, default=0.0),
     sa.Column("uses", sa.Integer, nullable=False, default=0),
     sa.Column("used_at", UtcTime, nullable=False),
     sa.Column("created_at", UtcTime, nullable=False),

@@ -152,8 +152,6 @@ class Reusable:
     """The question's, float32."""
     evidence: tuple[str, ...]
     """Digests of the sentences that the answer was made from, the best first."""
-    passed_over: tuple[tuple[int, float], ...] = ()
-    """Answers to other questions that came near, with how near: what was written now tells whether they were the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

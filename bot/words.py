@@ -317,7 +317,8 @@ def approved(by: str) -> str:
 
 def given_before(when: datetime) -> str:
     """Say that an answer was not written anew."""
-    return f"♻️ From my answer of {when.day} {when:%B %Y}; what it stands on has not changed. “Try again” writes a new one."
+    day = f"{when.day} {when:%B %Y}"
+    return f"♻️ From my answer of {day}; what it stands on has not changed. “Try again” writes a new one."
 
 
 def why_given_before(when: datetime) -> str:

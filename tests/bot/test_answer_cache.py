@@ -234,7 +234,8 @@ def test_what_was_answered_within_a_conversation_is_not_given_to_those_who_ask_o
 
 
 @pytest.mark.parametrize(
-    "text", ["Who issues badges to <@U0ZOE>?", "Who issues badges? Write to zoe@example.org", "Who issues badge 1234567?"]
+    "text",
+    ["Who issues badges to <@U0ZOE>?", "Who issues badges? Write to zoe@example.org", "Who issues badge 1234567?"],
 )
 def test_a_question_about_somebodys_own_things_is_not_kept(desk: Desk, text: str) -> None:
     desk.shelf.put("file:///badges.md", BADGES)
