@@ -18,17 +18,8 @@ import sqlalchemy as sa
 from bot import tables
 from bot.feedback import stands
 from bot.jobs import Job
-from bot.reuse import Asked, cites_what_is_found
-from bot.same_meaning import (
-    LEAST_SURE,
-    NEIGHBOURS,
-    EarlierQuestions,
-    MeaningFeatures,
-    contradicts,
-    estimate_same,
-    stands_on_the_same,
-)
-from bot.sentences import words
+from bot.reuse import Asked, cites_what_is_found, differs_in_what_is_found
+from bot.same_meaning import LEAST_SURE, NEIGHBOURS, EarlierQuestions, how_sure, stands_on_the_same
 from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming
 from knowledge import tables as knowledge_tables
 from knowledge.database import reading, writing
@@ -225,16 +216,10 @@ def _nearest(asked: Asked, rows: Sequence[sa.Row[Any]]) -> list[sa.Row[Any]]:
     nearest = np.argsort(-cosines, kind="stable")[:NEIGHBOURS].tolist()
     text = asked.question.text
     sure = {
-        index: _sure(text, rows[index].question, earlier.features(text, cosines, nearest, index))
+        index: how_sure(text, rows[index].question, earlier.features(text, cosines, nearest, index))
         for index in nearest[:_MOST_COMPARED]
-        if not contradicts(text, rows[index].question)
     }
     return [rows[index] for index in sorted(sure, key=lambda index: -sure[index]) if sure[index] >= LEAST_SURE]
-
-
-def _sure(asked: str, question: str, features: MeaningFeatures) -> float:
-    # Word for word the same: nothing needs to be estimated.
-    return 1.0 if words(asked) == words(question) else estimate_same(features)
 
 
 def _agrees(row: sa.Row[Any], citations: Sequence[Citation], asked: Asked) -> bool:
@@ -243,6 +228,7 @@ def _agrees(row: sa.Row[Any], citations: Sequence[Citation], asked: Asked) -> bo
     return (
         cites_what_is_found(citations, asked)
         and stands_on_the_same(row.evidence, asked.evidence)
+        and not differs_in_what_is_found(row.question, asked)
         # What it was written from besides its citations narrows who may read it later: that must not get lost.
         and set(filter(None, row.audience.split(","))) <= found
     )

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 
 from bot.answer_options import AnswerOptions
 from bot.cite import without_markers
-from bot.same_question import stands_alone
-from bot.sentences import STOP_WORDS, plain, stem, words
+from bot.same_question import stands_alone, telling_difference
+from bot.sentences import STOP_WORDS, content_words, plain, stem, words
 from bot.turn import Answer, AnswerEvent, Citation, Done, Reusable
 from knowledge.audience import Audience
 from knowledge.document import Passage, Question
@@ -115,6 +115,15 @@ def cites_what_is_found(citations: Sequence[Citation], asked: Asked) -> bool:
     """Tell whether all that an answer cites was found again just now, unchanged, for these readers."""
     found = {(item.uri, item.text_hash) for item in asked.passages if asked.same.audience.may_read(item.audience)}
     return bool(citations) and all((item.uri, item.text_hash) in found for item in citations)
+
+
+def differs_in_what_is_found(question: str, asked: Asked) -> bool:
+    """Tell whether two questions differ in a word that the passages speak of.
+
+    Then it may be just what tells them apart: "staging" and "production" in one text about both.
+    """
+    spoken_of = {word for item in asked.passages for word in content_words(f"{item.title} {item.header} {item.text}")}
+    return bool(telling_difference(question, asked.question.text) & spoken_of)
 
 
 def digest(text: str) -> str:

@@ -52,6 +52,12 @@ def asks_the_same(one: str, other: str) -> bool:
     return _covered(mine - theirs, theirs) and _covered(theirs - mine, mine)
 
 
+def telling_difference(one: str, other: str) -> frozenset[str]:
+    """The words, by stem, that only one of two questions has and that are no mere way of asking."""
+    mine, theirs = set(content_words(one)), set(content_words(other))
+    return frozenset(_uncovered(mine - theirs, theirs) | _uncovered(theirs - mine, mine))
+
+
 def stands_alone(question: Question) -> bool:
     """Tell whether a question can be understood without what was said before it."""
     if not question.history:
@@ -67,8 +73,12 @@ def stands_alone(question: Question) -> bool:
 
 def _covered(left: set[str], others: set[str]) -> bool:
     """Tell whether each of these words is only a way of asking, or has its like among the others."""
+    return not _uncovered(left, others)
+
+
+def _uncovered(left: set[str], others: set[str]) -> set[str]:
     groups = frozenset(number for word in others for number in _GROUP_OF.get(word, ()))
-    return all(word in _FILLERS or _GROUP_OF.get(word, frozenset()) & groups for word in left)
+    return {word for word in left if word not in _FILLERS and not _GROUP_OF.get(word, frozenset()) & groups}
 
 
 def _numbers(text: str) -> set[str]:

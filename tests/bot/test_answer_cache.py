@@ -348,9 +348,11 @@ def test_the_job_drops_what_is_old_unused_or_stands_on_nothing(asked: Desk) -> N
     assert asked.is_given_again(WHO)
     chunk = knowledge_tables.chunk
     asked.execute(sa.delete(chunk).where(chunk.c.text == BADGES))
-    assert drop_stale(asked.engine, limits, now) >= 1
-    assert drop_stale(asked.engine, limits, now + timedelta(days=2)) == 1 - asked.entries() or asked.entries() == 0
+    assert drop_stale(asked.engine, limits, now) == 2
     assert asked.entries() == 0
+    asked.ask("How long is parental leave?")
+    assert drop_stale(asked.engine, limits, now) == 0
+    assert drop_stale(asked.engine, limits, now + timedelta(days=2)) == 1
 
 
 def test_an_old_answer_is_not_given_even_before_the_job(asked: Desk) -> None:
@@ -376,7 +378,7 @@ AUDIENCES = (EVERYONE, channel_audience("CA"), channel_audience("CB"), person_au
 TOPICS = ("badges", "leave", "laptops")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_no_answer_crosses_audiences_whatever_happens_to_documents_and_people(desk: Desk, seed: int) -> None:
     """Random documents, edits, joins and questions; what is given again is compared with the rows by brute force."""
     chance = random.Random(seed)
@@ -384,7 +386,7 @@ def test_no_answer_crosses_audiences_whatever_happens_to_documents_and_people(de
     channels: set[str] = set()
     asked_before: dict[int, frozenset[str]] = {}
     given = 0
-    for step in range(60):
+    for step in range(50):
         match chance.choice(["put", "edit", "remove", "hand over", "join", *["ask"] * 12]):
             case "put" | "edit":
                 topic, owner = chance.choice(TOPICS), chance.choice(AUDIENCES)
