@@ -194,7 +194,7 @@ def _entries(asked: Asked, limits: CacheLimits, now: datetime) -> sa.Select[Any]
         sa.select(
             cached,
             turn.c.text.label("question"),
-            *(answer.c[name] for name in ("text", "version", "support", "audience", "understood")),
+            *(answer.c[name] for name in ("text", "version", "support", "audience")),
             answer.c.created_at.label("written_at"),
         )
         .select_from(_with_words())

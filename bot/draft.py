@@ -109,8 +109,8 @@ class Draft:
         )
 
     def timed(self, answer: Answer) -> Answer:
-        """An answer that stood ready, with the times of this question."""
-        return replace(answer, seconds=self._seconds())
+        """An answer that stood ready, as one to this question."""
+        return replace(answer, seconds=self._seconds(), support=self.support, understood=self.understood)
 
     def _seconds(self) -> AnswerSeconds:
         total = time.perf_counter() - self.started
