@@ -84,11 +84,25 @@ class Looked:
     intent: str
     candidates: tuple[Candidate, ...]
 
-    def outcome(self, judge: Judge, threshold: float) -> Outcome:
+    def judged(self, judge: Judge) -> Judged:
+        """The surest of them."""
+        scored = [(judge(one), one.right) for one in self.candidates]
+        sure, right = max(scored, key=lambda item: item[0], default=(-1.0, False))
+        return Judged(intent=self.intent, sure=sure, right=right)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One request with how sure its surest hit would be, and whether it would be right."""
+
+    intent: str
+    sure: float
+    right: bool
+
+    def outcome(self, threshold: float) -> Outcome:
         """What becomes of it."""
-        best = max(self.candidates, key=judge, default=None)
-        hit = best is not None and judge(best) >= threshold
-        return Outcome(intent=self.intent, hit=hit, right=hit and best is not None and best.right)
+        hit = self.sure >= threshold
+        return Outcome(intent=self.intent, hit=hit, right=hit and self.right)
 
 
 def by_cosine(candidate: Candidate) -> float:
@@ -163,7 +177,7 @@ def live_stream(
     earlier = _Earlier(requests, vectors, blind=blind)
     outcomes = []
     for one in requests:
-        outcome = Looked(intent=one.intent, candidates=earlier.look_up(one)).outcome(judge, threshold)
+        outcome = Looked(intent=one.intent, candidates=earlier.look_up(one)).judged(judge).outcome(threshold)
         outcomes.append(outcome)
         if not outcome.hit:
             earlier.keep(one)
@@ -277,21 +291,24 @@ class Way:
 def measure(way: Way, tuned: Half, reported: Half) -> None:
     """Choose the threshold on the one half; print the curve and the result of the other."""
 
-    def run(half: Half, threshold: float) -> list[Outcome]:
-        return [one.outcome(way.judge, threshold) for one in half.looked(way)]
+    here = [one.judged(way.judge) for one in tuned.looked(way)]
+    there_judged = [one.judged(way.judge) for one in reported.looked(way)]
 
-    on_tuned = [point(run(tuned, threshold), threshold) for threshold in way.thresholds]
+    def run(judged: Sequence[Judged], threshold: float) -> list[Outcome]:
+        return [one.outcome(threshold) for one in judged]
+
+    on_tuned = [point(run(here, threshold), threshold) for threshold in way.thresholds]
     good = [one for one in on_tuned if one.precision >= _PRECISION]
     chosen = max(good, key=lambda one: one.hit_rate) if good else on_tuned[-1]
     print(f"\n{way.name}\n  threshold   tuned: hit rate, precision   reported: hit rate, precision, hits")
     for one in on_tuned:
-        there = point(run(reported, one.threshold), one.threshold)
+        there = point(run(there_judged, one.threshold), one.threshold)
         mark = "  <- chosen" if one is chosen else ""
         print(
             f"  {one.threshold:9.4f}   {one.hit_rate:.3f} {one.precision:.4f}"
             f"   {there.hit_rate:.3f} {there.precision:.4f} {there.hits:5d}{mark}"
         )
-    print(f"  chosen: {intervals(run(reported, chosen.threshold))}")
+    print(f"  chosen: {intervals(run(there_judged, chosen.threshold))}")
     if not way.noise:
         live = live_stream(reported.requests, reported.vectors, way.judge, chosen.threshold, blind=way.blind)
         there = point(live, chosen.threshold)
