@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from bot.answer_options import AnswerOptions
 from bot.cite import without_markers
-from bot.same_question import stands_alone, telling_difference
+from bot.same_question import asks_for_another_kind, stands_alone, telling_difference
 from bot.sentences import STOP_WORDS, content_words, plain, stem, words
 from bot.turn import Answer, AnswerEvent, Citation, Done, Reusable
 from knowledge.audience import Audience
@@ -118,10 +118,12 @@ def cites_what_is_found(citations: Sequence[Citation], asked: Asked) -> bool:
 
 
 def differs_in_what_is_found(question: str, asked: Asked) -> bool:
-    """Tell whether two questions differ in a word that the passages speak of.
+    """Tell whether two questions want things of another kind, or differ in a word that the passages speak of.
 
-    Then it may be just what tells them apart: "staging" and "production" in one text about both.
+    Such a word may be just what tells them apart: "staging" and "production" in one text about both.
     """
+    if asks_for_another_kind(question, asked.question.text):
+        return True
     spoken_of = {word for item in asked.passages for word in content_words(f"{item.title} {item.header} {item.text}")}
     return bool(telling_difference(question, asked.question.text) & spoken_of)
 

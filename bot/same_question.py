@@ -15,6 +15,8 @@ _LEANS = frozenset("it its that this they them their those these he she his her 
 _GOES_ON = frozenset("and or but also so then".split())
 _LEAST_WORDS = 3
 # Ways of asking, by stem: they name no topic.
+_KINDS = frozenset("who whom whose when where why how".split())
+_AMOUNTS = frozenset("many much old long often far high big large late soon".split())
 _FILLERS = frozenset(
     "step way proces procedur address locat plac exact current now correct length long duration name person "
     "find get obtain request possibl explain describ detail question answer inform what how who where when "
@@ -50,6 +52,20 @@ def asks_the_same(one: str, other: str) -> bool:
     if not mine or not theirs:
         return words(one) == words(other)
     return _covered(mine - theirs, theirs) and _covered(theirs - mine, mine)
+
+
+def asks_for_another_kind(one: str, other: str) -> bool:
+    """Tell whether one question wants a person and the other a time, a place, a number: both name what they want."""
+    mine, theirs = _kinds(one), _kinds(other)
+    return bool(mine and theirs) and not mine & theirs
+
+
+def _kinds(question: str) -> set[str]:
+    said = words(question)
+    pairs = zip(said, [*said[1:], ""], strict=True)
+    return {
+        f"{word} {after}" if word == "how" and after in _AMOUNTS else word for word, after in pairs if word in _KINDS
+    }
 
 
 def telling_difference(one: str, other: str) -> frozenset[str]:
