@@ -63,9 +63,7 @@ def asks_for_another_kind(one: str, other: str) -> bool:
 def _kinds(question: str) -> set[str]:
     said = words(question)
     pairs = zip(said, [*said[1:], ""], strict=True)
-    return {
-        f"{word} {after}" if word == "how" and after in _AMOUNTS else word for word, after in pairs if word in _KINDS
-    }
+    return {f"how {after}" if word == "how" and after in _AMOUNTS else word for word, after in pairs if word in _KINDS}
 
 
 def telling_difference(one: str, other: str) -> frozenset[str]:
