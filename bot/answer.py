@@ -1,8 +1,9 @@
 """ANSWER, the spine: a question and an audience in; statuses, text and the finished answer out.
 
-question + conversation -> an approved answer, or passages for this audience -> evidence -> enough to answer? -> prompt
-within the token budget -> the model's text, sentence by sentence, each checked against the evidence -> answer with
-citations. It knows neither Slack nor SQL: who asks saves what comes out.
+question + conversation -> an approved answer, or passages for this audience -> evidence -> enough to answer? -> an
+answer that was given before to this very question, or a prompt within the token budget -> the model's text, sentence by
+sentence, each checked against the evidence -> answer with citations. It knows neither Slack nor SQL: who asks saves
+what comes out.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from bot.evidence import Evidence, as_read, rank_evidence, rank_together
 from bot.greeting import SmallTalk, small_talk
 from bot.language import NAMES, detect_language
 from bot.prompt import Manner
+from bot.reuse import Asked, Same, digest, is_personal, kept_for_reuse
 from bot.sentences import words
 from bot.support import estimate_support, support_features
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Brief, Delta, Done, Status, Style
@@ -71,6 +73,13 @@ class ApprovedAnswers(Protocol):
         """The approved answer to such a question that this audience may read; None where there is none."""
 
 
+class EarlierAnswers(Protocol):
+    """Answers that were given before."""
+
+    def find(self, asked: Asked) -> Answer | None:
+        """The earlier answer that may be given again to this question; None where there is none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answering:
     """ANSWER with everything it needs; safe to use from several threads."""
@@ -79,6 +88,7 @@ class Answering:
     generator: Generator
     options: AnswerOptions = field(default_factory=AnswerOptions)
     approved: ApprovedAnswers | None = None
+    earlier: EarlierAnswers | None = None
 
     def answer(
         self,
@@ -114,10 +124,16 @@ def answer(
     if not draft.evidence or draft.support < options.minimum_support:
         yield Done(answer=draft.abstention(parts.generator.version))
         return
+    asked = _asked(draft, audience, brief, options, parts)
+    if parts.earlier and asked and (given := parts.earlier.find(asked)):
+        yield Done(answer=draft.timed(given))
+        return
     yield Status(text=ANSWER_READING.format(count=len(draft.passages)))
     writer = _writer(draft, parts, options, brief.style)
     if brief.replaces:
         yield from _write_differently(draft, writer, brief.replaces, cancel)
+    elif asked is not None:
+        yield from kept_for_reuse(write(draft, writer, cancel), asked)
     else:
         yield from write(draft, writer, cancel)
 
@@ -127,6 +143,33 @@ def _approved(question: Question, audience: Audience, parts: Answering, brief: B
     if parts.approved is None or brief.replaces or brief.context or brief.style.length != "normal":
         return None
     return parts.approved.find(question, audience, brief.sources)
+
+
+def _asked(draft: Draft, audience: Audience, brief: Brief, options: AnswerOptions, parts: Answering) -> Asked | None:
+    """What an earlier answer must agree with; None where none may be given, and this one is not to be kept."""
+    # The vector of a question with a conversation leans on that: asked alone, the question has another one.
+    if parts.earlier is None or brief.replaces or brief.context or is_personal(draft.question.text):
+        return None
+    vector = draft.vector
+    if draft.question.history:
+        vector = _vector_of(draft.question.text, parts.library.embedder)
+    same = Same(
+        audience=audience,
+        sources=brief.sources,
+        language=brief.style.language or detect_language(draft.question.text),
+        length=brief.style.length,
+        options=options,
+        version=parts.generator.version,
+        embedder=parts.library.embedder.name,
+    )
+    chosen = [item.text for item in draft.evidence[: options.evidence_sentences]]
+    return Asked(
+        question=draft.question,
+        same=same,
+        vector=vector,
+        passages=draft.passages,
+        evidence=tuple(map(digest, chosen or [passage.text for passage in draft.passages])),
+    )
 
 
 def _gather(
@@ -150,6 +193,7 @@ def _gather(
         passages=passages,
         read=read,
         evidence=evidence,
+        vector=vector,
         support=estimate_support(support_features(question, passages, evidence)),
         started=started,
         retrieve_seconds=time.perf_counter() - started,
@@ -159,9 +203,11 @@ def _gather(
 
 def _question_vector(question: Question, vector: Vectors, embedder: Embedder) -> Vectors:
     """The retrieval's vector; where there was nothing to search in, it made none."""
-    if np.any(vector):
-        return vector
-    return np.asarray(embedder.embed([question.text], role="question")[0], np.float32)
+    return vector if np.any(vector) else _vector_of(question.text, embedder)
+
+
+def _vector_of(text: str, embedder: Embedder) -> Vectors:
+    return np.asarray(embedder.embed([text], role="question")[0], np.float32)
 
 
 def _understood(question: Question, beside: tuple[Passage, ...]) -> str:

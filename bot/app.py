@@ -7,12 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
 import sqlalchemy as sa
 
 from bot.answer import Answering, AnswerOptions
+from bot.answer_cache import AnswerCache, CacheLimits
 from bot.curated import CuratedAnswers, renew_vectors
 from bot.database import open_database
 from bot.errors import MisuseError
@@ -54,7 +56,19 @@ class Application:
             generator=self.generator,
             options=answer_options(self.settings.file),
             approved=CuratedAnswers(engine=self.engine, embedder=self.library.embedder),
+            earlier=AnswerCache(engine=self.engine, limits=self.cache_limits) if self.is_caching else None,
         )
+
+    @property
+    def is_caching(self) -> bool:
+        """Whether answers are given again."""
+        return self.settings.file.answer.cache
+
+    @property
+    def cache_limits(self) -> CacheLimits:
+        """How many answers are kept to be given again, and how long."""
+        answer = self.settings.file.answer
+        return CacheLimits(most=answer.cache_answers, max_age=timedelta(days=answer.cache_days))
 
     def parser(self) -> Parser:
         """A parser with the limits of the settings; the caller closes it."""

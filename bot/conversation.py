@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from bot import tables
+from bot.answer_cache import keep_reusable
 from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming, Visibility
 from knowledge.audience import Audience
 from knowledge.database import reading, writing
@@ -173,6 +174,7 @@ def set_visibility(connection: sa.Connection, answer_id: int, visibility: Visibi
 def write_answer(connection: sa.Connection, answer_id: int, incoming: Incoming, answer: Answer) -> None:
     """Write a finished answer, its citations and its turn, inside the caller's transaction."""
     audience = ",".join(sorted({passage.audience for passage in answer.passages}))
+    keep_reusable(connection, answer_id, incoming, answer)
     _write_outcome(
         connection,
         answer_id,
@@ -183,6 +185,8 @@ def write_answer(connection: sa.Connection, answer_id: int, incoming: Incoming, 
         support=answer.support,
         approved_by=answer.approved_by,
         understood=answer.understood,
+        given_before=answer.given_before,
+        reused_from=answer.reused_from,
         error=None,
         audience=audience,
         passages=[_passage_row(passage) for passage in answer.passages],
@@ -207,6 +211,7 @@ def write_sentence(
     connection: sa.Connection, answer_id: int, text: str, *, outcome: Outcome, error: str | None = None
 ) -> None:
     """Write what is said instead of an answer; it is not part of the conversation's history."""
+    connection.execute(sa.delete(tables.cached_answer).where(tables.cached_answer.c.answer_id == answer_id))
     connection.execute(sa.delete(tables.citation).where(tables.citation.c.answer_id == answer_id))
     _write_outcome(connection, answer_id, outcome=outcome, text=text, error=error, version="", abstained=False)
 
@@ -235,6 +240,8 @@ def load_saved(engine: sa.Engine, answer_id: int) -> SavedAnswer:
         stopped=row.outcome == "stopped",
         approved_by=row.approved_by,
         understood=row.understood,
+        given_before=row.given_before,
+        reused_from=row.reused_from,
     )
     return SavedAnswer(answer=answer)
 
@@ -318,6 +325,7 @@ def known_messages(connection: sa.Connection, channel: str) -> frozenset[str]:
 
 def withdraw_answer(connection: sa.Connection, answer_id: int, incoming: Incoming) -> None:
     """Forget the text of a question that was withdrawn, and of what was written for it."""
+    connection.execute(sa.delete(tables.cached_answer).where(tables.cached_answer.c.answer_id == answer_id))
     connection.execute(sa.delete(tables.citation).where(tables.citation.c.answer_id == answer_id))
     connection.execute(
         sa.delete(tables.turn).where(

@@ -15,11 +15,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
 import sqlalchemy as sa
 
+from bot.answer_cache import cache_use
 from bot.app import models_folder, open_embedder
 from bot.database import open_database
 from bot.errors import BotError, SettingsError
@@ -43,6 +45,7 @@ CORE_PACKAGES = (
 # Of disk: a handbook of 900 pages takes about 0.1 GB, a second copy of the default model as much again.
 # Of memory: both default models and the index of that handbook together.
 _FREE_BYTES = 1_000_000_000
+_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +87,7 @@ def examine(
         ("data folder", _home),
         ("disk", _disk),
         ("database", _database),
+        ("answer cache", _answer_cache),
         ("index", _index),
         ("memory", _memory),
         ("embedder", lambda settings: _embedder(settings, load_embedder)),
@@ -178,6 +182,16 @@ def _database(settings: Settings) -> Check:
         detail=f"{engine.url.database}: {counted if healthy else verdict}",
         next_step="" if healthy else "Restore it from a backup; what sources hold can be synced again.",
     )
+
+
+def _answer_cache(settings: Settings) -> Check:
+    """Say how often answers were given again."""
+    if not settings.file.answer.cache:
+        return Check(name="answer cache", ok=True, detail="off (answer.cache)")
+    with _opened(settings) as engine:
+        use = cache_use(engine, datetime.now(UTC) - _LATELY)
+    again = f"{use.given_again} of {use.answers} answers of the last {_LATELY.days} days were given again"
+    return Check(name="answer cache", ok=True, detail=f"{use.entries} kept; {again}")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.answer_options import AnswerOptions
 from bot.cite import Citer, SentenceStream, Support, citation_of, says_not_answered, without_markers
@@ -19,7 +19,7 @@ from bot.sentences import asks_for_number, is_negated, names_number
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done
 from bot.words import ANSWER_STOPPED, NOT_FOUND, QUOTING, QUOTING_MORE
 from knowledge.document import Passage, Question
-from knowledge.embed import Embedder
+from knowledge.embed import Embedder, Vectors
 from models.errors import GenerationStopped
 from models.generator import Generator
 
@@ -61,6 +61,8 @@ class Draft:
     read: tuple[Passage, ...]
     """That, and what stands beside it; the evidence counts its passages here."""
     evidence: tuple[Evidence, ...]
+    vector: Vectors
+    """The question's, as it was searched for."""
     support: float
     started: float
     retrieve_seconds: float
@@ -114,6 +116,10 @@ class Draft:
         """What was found, and what is cited from beside it."""
         cited = {citation.chunk_id for citation in citations} - {passage.id for passage in self.passages}
         return (*self.passages, *(passage for passage in self.read if passage.id in cited))
+
+    def timed(self, answer: Answer) -> Answer:
+        """An answer that stood ready, as one to this question."""
+        return replace(answer, seconds=self._seconds(), support=self.support, understood=self.understood)
 
     def _seconds(self) -> AnswerSeconds:
         total = time.perf_counter() - self.started

@@ -161,6 +161,7 @@ def _remove(
     )
     # What later questions were understood as may hold the words of this one.
     connection.execute(sa.update(answer).where(answer.c.conversation.in_(conversations)).values(understood=""))
+    _delete(connection, tables.cached_answer, ids)
     removed = Removed(
         messages=messages,
         turns=connection.execute(sa.delete(turn).where(spoken, turn.c.ts == ts)).rowcount,

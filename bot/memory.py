@@ -35,7 +35,7 @@ def drop_unremembered(engine: sa.Engine, now: datetime) -> int:
         turns = connection.execute(sa.delete(turn).where(_is_over(turn, now))).rowcount
         over = sa.select(answer.c.id).where(_is_over(answer, now), answer.c.text != "")
         ids = list(connection.scalars(over))
-        for table in (tables.citation, tables.answer_revision):
+        for table in (tables.citation, tables.answer_revision, tables.cached_answer):
             connection.execute(sa.delete(table).where(table.c.answer_id.in_(ids)))
         emptied: dict[str, Any] = {"text": "", "understood": "", "passages": [], "audience": "", "error": None}
         connection.execute(sa.update(answer).where(answer.c.id.in_(ids)).values(emptied))

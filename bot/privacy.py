@@ -60,6 +60,7 @@ def forget(engine: sa.Engine, user: str) -> Forgotten:
         settings = _delete(connection, tables.person, user)
         corrections = _count_corrections(connection, user)
         votes = _delete(connection, tables.feedback, user)
+        _forget_cached(connection, user)
         turns = _delete(connection, tables.turn, user)
         revisions, answers = _forget_answers(connection, user)
         waiting = _forget_inbox(connection, user)
@@ -137,6 +138,13 @@ def _forget_approvals(connection: sa.Connection, user: str) -> int:
     connection.execute(sa.update(answer).where(answer.c.approved_by.in_(shown)).values(approved_by="?"))
     connection.execute(sa.update(curated).where(curated.c.approved_by == user).values(approved_name=""))
     return delete_own_words(connection, sa.select(answer.c.id).where(answer.c.user == user))
+
+
+def _forget_cached(connection: sa.Connection, user: str) -> None:
+    """The vector of a question is made of its words."""
+    cached, answer = tables.cached_answer, tables.answer
+    theirs = sa.select(answer.c.id).where(answer.c.user == user)
+    connection.execute(sa.delete(cached).where(cached.c.answer_id.in_(theirs)))
 
 
 def _forget_answers(connection: sa.Connection, user: str) -> tuple[int, int]:

@@ -15,6 +15,8 @@ _LEANS = frozenset("it its that this they them their those these he she his her 
 _GOES_ON = frozenset("and or but also so then".split())
 _LEAST_WORDS = 3
 # Ways of asking, by stem: they name no topic.
+_KINDS = frozenset("who whom whose when where why how".split())
+_AMOUNTS = frozenset("many much old long often far high big large late soon".split())
 _FILLERS = frozenset(
     "step way proces procedur address locat plac exact current now correct length long duration name person "
     "find get obtain request possibl explain describ detail question answer inform what how who where when "
@@ -52,6 +54,24 @@ def asks_the_same(one: str, other: str) -> bool:
     return _covered(mine - theirs, theirs) and _covered(theirs - mine, mine)
 
 
+def asks_for_another_kind(one: str, other: str) -> bool:
+    """Tell whether one question wants a person and the other a time, a place, a number: both name what they want."""
+    mine, theirs = _kinds(one), _kinds(other)
+    return bool(mine and theirs) and not mine & theirs
+
+
+def _kinds(question: str) -> set[str]:
+    said = words(question)
+    pairs = zip(said, [*said[1:], ""], strict=True)
+    return {f"how {after}" if word == "how" and after in _AMOUNTS else word for word, after in pairs if word in _KINDS}
+
+
+def telling_difference(one: str, other: str) -> frozenset[str]:
+    """The words, by stem, that only one of two questions has and that are no mere way of asking."""
+    mine, theirs = set(content_words(one)), set(content_words(other))
+    return frozenset(_uncovered(mine - theirs, theirs) | _uncovered(theirs - mine, mine))
+
+
 def stands_alone(question: Question) -> bool:
     """Tell whether a question can be understood without what was said before it."""
     if not question.history:
@@ -67,8 +87,12 @@ def stands_alone(question: Question) -> bool:
 
 def _covered(left: set[str], others: set[str]) -> bool:
     """Tell whether each of these words is only a way of asking, or has its like among the others."""
+    return not _uncovered(left, others)
+
+
+def _uncovered(left: set[str], others: set[str]) -> set[str]:
     groups = frozenset(number for word in others for number in _GROUP_OF.get(word, ()))
-    return all(word in _FILLERS or _GROUP_OF.get(word, frozenset()) & groups for word in left)
+    return {word for word in left if word not in _FILLERS and not _GROUP_OF.get(word, frozenset()) & groups}
 
 
 def _numbers(text: str) -> set[str]:

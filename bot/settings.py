@@ -111,6 +111,12 @@ class AnswerSettings:
     """What happens to written sentences that no passage supports."""
     instructions: str = ""
     """Added to the system prompt: tone, language, house rules."""
+    cache: bool = True
+    """Whether an answer is given again where the same question meets the same evidence before the same readers."""
+    cache_answers: Annotated[int, Field(ge=1, le=100_000)] = 2_000
+    """The most answers that are kept for that; the longest unused go first."""
+    cache_days: Annotated[int, Field(ge=1, le=365)] = 7
+    """An older answer is not given again."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

@@ -107,6 +107,9 @@ answer = sa.Table(
     sa.Column("visibility", sa.Text, nullable=False, default="thread", server_default="thread"),
     sa.Column("approved_by", sa.Text, nullable=False, default="", server_default=""),
     sa.Column("understood", sa.Text, nullable=False, default="", server_default=""),
+    # An answer that was given before: whose text it is, and when that was written.
+    sa.Column("reused_from", sa.Integer),
+    sa.Column("given_before", UtcTime),
     sa.Column("revision", sa.Integer, nullable=False, default=0, server_default="0"),
     # `delivered_by`: message | stream | ephemeral.
     sa.Column("delivered_by", sa.Text, nullable=False, default="message", server_default="message"),
@@ -269,6 +272,26 @@ curated = sa.Table(
     sa.Column("vector", sa.LargeBinary, nullable=False),
     sa.Column("uses", sa.Integer, nullable=False, default=0),
     sqlite_autoincrement=True,
+)
+
+# Answers that may be given again. It holds no words: question, text and citations are read from their own rows, so that
+# what is removed there is never given again. `scope`: a digest of all that must be the same (audience, sources, style,
+# model, embedder); `history`: a digest of what was said before, empty for nothing; `evidence`: digests of the sentences
+# that the answer was made from.
+cached_answer = sa.Table(
+    "cached_answer",
+    metadata,
+    _answer_key(primary_key=True),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("history", sa.Text, nullable=False, default=""),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+    sa.Column("evidence", sa.JSON, nullable=False, default=list),
+    sa.Column("revision", sa.Integer, nullable=False, default=0),
+    sa.Column("uses", sa.Integer, nullable=False, default=0),
+    sa.Column("used_at", UtcTime, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Index("cached_answer_scope", "scope", "history"),
+    sa.Index("cached_answer_used", "used_at"),
 )
 
 # A person was asked for: `state`: open | resolved. `message_*`: where the request stands.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from knowledge.document import Passage
@@ -140,6 +141,20 @@ class AnswerTokens:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reusable:
+    """What an answer is kept with, so that it can be given again to the same question."""
+
+    scope: str
+    """A digest of all that must be the same: audience, sources, manner, model, embedder."""
+    history: str
+    """A digest of what was said before the question; empty for nothing."""
+    vector: bytes = field(repr=False)
+    """The question's, float32."""
+    evidence: tuple[str, ...]
+    """Digests of the sentences that the answer was made from, the best first."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """An answer with everything it was based on."""
 
@@ -161,6 +176,12 @@ class Answer:
     """The person who approved this text as the answer to such questions; empty where the model wrote it."""
     understood: str = field(default="", repr=False)
     """The question as it was searched for, where the conversation or the place added to its words."""
+    given_before: datetime | None = None
+    """When this text was written, where it was written for an earlier question; None for one written now."""
+    reused_from: int | None = None
+    """The answer that it was written for."""
+    reusable: Reusable | None = None
+    """None where it must not be given again."""
 
 
 @dataclass(frozen=True, kw_only=True)

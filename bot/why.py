@@ -57,6 +57,8 @@ class Why:
     support: float
     version: str
     approved_by: str
+    given_before: datetime | None
+    """When the text was written, where that was for an earlier question."""
     retrieve_seconds: float
     first_token_seconds: float
     total_seconds: float
@@ -96,6 +98,7 @@ def load_why(engine: sa.Engine, answer_id: int, audience: Audience) -> Why | Non
         support=row.support,
         version=row.version,
         approved_by=row.approved_by,
+        given_before=row.given_before,
         retrieve_seconds=row.retrieve_seconds,
         first_token_seconds=row.first_token_seconds,
         total_seconds=row.total_seconds,

@@ -315,6 +315,20 @@ def approved(by: str) -> str:
     return APPROVED_BY_SOMEBODY if by == "?" else f"✅ Approved by {by}"
 
 
+def given_before(when: datetime) -> str:
+    """Say that an answer was not written anew."""
+    day = f"{when.day} {when:%B %Y}"
+    return f"♻️ From my answer of {day}; what it stands on has not changed. “Try again” writes a new one."
+
+
+def why_given_before(when: datetime) -> str:
+    """Say why an answer was not written anew."""
+    return (
+        f"I wrote this text on {when.day} {when:%B %Y} for a question that asked the same, before the same readers, "
+        "and the same sentences of the same documents speak to it today."
+    )
+
+
 def curate_audience(audience: str) -> str:
     """Say who will get a standing answer, by the document audience of what it stands on."""
     kind = audience.partition(":")[0]

@@ -62,6 +62,7 @@ def equipped(application: Application) -> Iterator[Equipment]:
 @contextmanager
 def scheduling(application: Application) -> Iterator[None]:
     """Read sources again at their intervals while the block runs."""
+    from bot.answer_cache import cache_job
     from bot.jobs import Schedule
     from bot.memory import memory_job
     from bot.notes import notes_job
@@ -70,7 +71,11 @@ def scheduling(application: Application) -> Iterator[None]:
     stopping = threading.Event()
     try:
         # The short ones first: a reading may take long.
-        short = (memory_job(application.engine), notes_job(application.engine, application.settings.home))
+        short = (
+            memory_job(application.engine),
+            notes_job(application.engine, application.settings.home),
+            cache_job(application.engine, application.cache_limits),
+        )
         with Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))):
             yield
             stopping.set()

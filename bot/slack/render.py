@@ -91,6 +91,7 @@ def render_answer(
     notes = [words.CONTINUED] if len(pages) > 1 else []
     notes += [words.STOPPED] if answer.stopped else []
     notes += [words.approved(answer.approved_by)] if answer.approved_by else []
+    notes += [words.given_before(answer.given_before)] if answer.given_before else []
     blocks = [
         to_block(pages[0]),
         *map(note_block, notes),

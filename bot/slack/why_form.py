@@ -85,6 +85,7 @@ def _passage(why: Why, passage: WhyPassage, link: Callable[[str], str], now: dat
 
 def _facts(why: Why, now: datetime) -> list[str]:
     return [
+        words.why_given_before(why.given_before) if why.given_before else "",
         words.model_line(why.version) if why.version else "",
         words.why_times(why.retrieve_seconds, why.first_token_seconds, why.total_seconds),
         words.why_tokens(why.prompt_tokens, why.completion_tokens) if why.prompt_tokens else "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.same_question import asks_the_same, stands_alone
+from bot.same_question import asks_for_another_kind, asks_the_same, stands_alone, telling_difference
 from knowledge.document import HistoryTurn, Question
 
 # The cosine of each pair with the embedded model stands beside it.
@@ -79,3 +79,16 @@ def test_a_follow_up_that_needs_what_was_said_before_is_not_taken_for_a_question
 ) -> None:
     assert stands_alone(Question(text=text))
     assert stands_alone(Question(text=text, history=(HistoryTurn(role="user", text="Who?"),))) is alone
+
+
+def test_who_and_how_old_are_wanted_by_different_questions() -> None:
+    assert asks_for_another_kind("Who did she play for?", "How old was she when she played?")
+    assert not asks_for_another_kind("Who plays there?", "How old are those who play?")
+    assert asks_for_another_kind("Who plays there?", "How old is the hall?")
+    assert asks_for_another_kind("When does it open?", "Where does it open?")
+    assert not asks_for_another_kind("What is the length of the leave?", "How long is the leave?")
+
+
+def test_the_words_that_tell_two_questions_apart_are_named() -> None:
+    assert telling_difference("How do I deploy to production?", "How do I deploy to staging?") == {"production", "stag"}
+    assert telling_difference("How do I book a room?", "How can I reserve a room?") == frozenset()
