@@ -15,7 +15,7 @@ import argparse
 import json
 import lzma
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,11 @@ class RememberingEmbedder:
     def max_tokens(self) -> int:
         """The inner one's."""
         return self.inner.max_tokens
+
+    @property
+    def prefixes(self) -> Mapping[Role, str]:
+        """The inner one's."""
+        return self.inner.prefixes
 
     @property
     def tokenizer(self) -> Tokenizer:

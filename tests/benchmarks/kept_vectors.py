@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,11 @@ class KeptVectors:
     def max_tokens(self) -> int:
         """The embedder's."""
         return self._embedder.max_tokens
+
+    @property
+    def prefixes(self) -> Mapping[Role, str]:
+        """The embedder's."""
+        return self._embedder.prefixes
 
     @property
     def tokenizer(self) -> Tokenizer:

@@ -33,6 +33,7 @@ from knowledge.embed import Role, Vectors
 from knowledge.hits import Hits, Mask
 from knowledge.index import ExactIndex, HnswIndex
 from knowledge.measure import mean, percentile
+from knowledge.query_side import weighted_query_side
 from knowledge.retrieve import RetrievalOptions, View, retrieve
 from knowledge.signs import SignCodes, sign_words
 from knowledge.snapshot import Snapshot, SnapshotReader
@@ -297,7 +298,15 @@ def _retrieve(loaded: Loaded, search: SnapshotSearch, words: WordIndex | None, a
             words.search(weigh_words((text, 1.0)), _DEPTH, readable)
         return
     embedder = PreparedEmbedder(asked.prepared)
-    view = View(engine=loaded.engine, embedder=embedder, options=RetrievalOptions(), search=search, words=words)
+    options = RetrievalOptions()
+    view = View(
+        engine=loaded.engine,
+        embedder=embedder,
+        options=options,
+        query_side=weighted_query_side(embedder, options.history),
+        search=search,
+        words=words,
+    )
     retrieve(view, Question(text=text), asked.audience, _K)
 
 

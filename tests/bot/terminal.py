@@ -71,7 +71,7 @@ class Terminal:
             raise click.Abort
         return self.answers.pop(0)
 
-    def _embedder(self, _settings: Settings, _engine: sa.Engine, *, rebuild: bool = False) -> Embedder:
+    def _embedder(self, settings: Settings, engine: sa.Engine, *, rebuild: bool = False) -> Embedder:
         return self.model
 
     def _build(

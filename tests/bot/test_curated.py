@@ -19,8 +19,8 @@ def test_questions_of_another_embedder_are_embedded_again(tmp_path: Path) -> Non
     engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
     kept = {"team": "T1", "text": "At the desk.", "audience": "everyone", "approved_by": "U1"}
     with writing(engine) as connection:
-        for question, embedder in (("Who issues badges?", "before"), ("Where is the desk?", "now")):
-            row = {"question": question, "embedder": embedder, "vector": b"", "approved_at": datetime.now(UTC)}
+        for question, made_by in (("Who issues badges?", "before"), ("Where is the desk?", "now")):
+            row = {"question": question, "embedder": made_by, "vector": b"", "approved_at": datetime.now(UTC)}
             connection.execute(sa.insert(tables.curated).values(**kept, **row))
     embedder = FakeEmbedder(name="now", dim=32)
     renew_vectors(engine, embedder)
