@@ -17,6 +17,7 @@ from bot.curated import CuratedAnswers
 from bot.database import open_database
 from bot.errors import MisuseError
 from bot.settings import FileSettings, Settings
+from bot.threshold import LearnedThreshold
 from knowledge.embed import Embedder, load_embedder
 from knowledge.library import Library
 from knowledge.parse import ParseLimits, Parser
@@ -53,6 +54,11 @@ class Application:
             generator=self.generator,
             options=answer_options(self.settings.file),
             approved=CuratedAnswers(engine=self.engine, embedder=self.library.embedder),
+            threshold=LearnedThreshold(
+                engine=self.engine,
+                setting=self.settings.file.answer.minimum_support,
+                learns=self.settings.file.answer.threshold_from_votes,
+            ),
         )
 
     def parser(self) -> Parser:

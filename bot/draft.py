@@ -9,10 +9,11 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.answer_options import AnswerOptions
 from bot.cite import Citer, SentenceStream, Support, citation_of, says_not_answered, without_markers
+from bot.clarify import clarification
 from bot.evidence import Evidence, in_reading_order
 from bot.prompt import Budget, Manner, Prompt, prompt_from_passages, prompt_from_sentences
 from bot.sentences import asks_for_number, is_negated, names_number
@@ -105,6 +106,10 @@ class Draft:
             tokens=tokens or AnswerTokens(prompt=0, completion=0),
             understood=self.understood,
         )
+
+    def asking_back(self, version: str, options: Sequence[str]) -> Answer:
+        """The question back: which of these was meant?"""
+        return replace(self.abstention(version), text=clarification(options), nearest=(), asks_back=True)
 
     def _seconds(self) -> AnswerSeconds:
         total = time.perf_counter() - self.started

@@ -27,6 +27,8 @@ UNTITLED = "Untitled"
 
 # What an answer says beside what the model writes
 NOT_FOUND = "I could not find an answer to that in my sources."
+CLARIFY = "I know of several things that this may be about. Do you mean:"
+CLARIFY_REPLY = "Reply with a number, or in your own words."
 ANSWER_SEARCHING = "Searching the team's knowledge…"
 ANSWER_READING = "Reading {count} passages…"
 ANSWER_STOPPED = "Stopped."
@@ -37,6 +39,8 @@ NO_QUESTION = "What would you like to know? Ask me in your own words."
 SMALL_TALK: Mapping[str, str] = {
     "greeting": "Hello! Ask me something about your team's documents, and I will answer with the sources I used.",
     "thanks": "You are welcome. A 👍 or 👎 on an answer helps me to get better.",
+    "goodbye": "Goodbye! Write to me whenever you have another question.",
+    "noted": "Good. Ask me whenever something is open.",
     "help": (
         "I answer questions from your team's own documents and show where each answer comes from. Ask in full "
         "sentences, then follow up in the same thread. Write *stop* to stop me."
