@@ -27,7 +27,11 @@ _LONGEST_OPTION = 80
 # A reply with so many telling words that is a question of its own is a new one.
 _WHOLE_QUESTION = 3
 _OPTION_LINE = re.compile(r"^(\d)\. (.+)$", re.MULTILINE)
-_ORDINALS = (("first", "1", "one"), ("second", "2", "two"), ("third", "3", "three"), ("fourth", "4", "four"))
+_NUMBERS = {
+    word: str(number)
+    for number, spoken in enumerate(("one first 1st", "two second 2nd", "three third 3rd", "four fourth 4th"), start=1)
+    for word in (*spoken.split(), str(number))
+}
 _AROUND_NUMBER = frozenset("the a number option no nr please i mean meant one it s is was that".split())
 _ASKING = frozenset("what when where who whom whose why how which is are was can could do does did will should".split())
 
@@ -121,7 +125,6 @@ def _chosen(reply: str, asked_back: str) -> str:
     """The option that a number stands for; else the reply as it is."""
     options = dict(_OPTION_LINE.findall(asked_back))
     said = [word.rstrip(".") for word in words(reply)]
-    named = [names[1] for names in _ORDINALS if set(said).intersection(names[:2])]
-    named = named or [names[1] for names in _ORDINALS if said == [names[2]]]
-    rest = [word for word in said if word not in _AROUND_NUMBER and not any(word in names for names in _ORDINALS)]
-    return options.get(named[0], reply) if len(named) == 1 and not rest else reply
+    telling = [word for word in said if word not in _AROUND_NUMBER] or said
+    number = _NUMBERS.get(telling[0], "") if len(telling) == 1 else ""
+    return options.get(number, reply)

@@ -707,6 +707,14 @@ def admin_votes(good: int, bad: int) -> str:
     return f"In the last eight weeks: {good:,} × 👍 and {bad:,} × 👎, by week."
 
 
+def threshold_line(value: float, setting: float, votes: int) -> str:
+    """Say from which estimate on there is an answer, and what the votes did to it."""
+    if not votes:
+        return f"Threshold {setting:.2f}, as it is set"
+    counted = "1 vote" if votes == 1 else f"{votes:,} votes"
+    return f"Threshold {value:.2f} (setting {setting:.2f}, moved {value - setting:+.2f} by {counted})"
+
+
 def admin_hidden(count: int) -> str:
     """Say how many are not shown."""
     return f"{count:,} more from places that you may not read."
