@@ -123,12 +123,15 @@ def answer(
         yield Done(answer=_chat(talk, parts.generator.version, started))
         return
     yield Status(text=ANSWER_SEARCHING)
+    said = question.text
     question = with_clarification(without_abstentions(question))
     if approved := _approved(question, audience, parts, brief):
         yield Done(answer=approved)
         return
     options = styled(parts.options, brief.style, parts.generator.context_size)
     draft = _gather(question, audience, parts.library, options, brief, started)
+    if question.text != said:
+        draft.understood = draft.understood or question.text
     threshold = parts.minimum_support
     if choices := _choices(draft, brief, threshold):
         yield Done(answer=draft.asking_back(parts.generator.version, choices))

@@ -117,6 +117,7 @@ def test_a_reply_is_understood_together_with_the_first_question() -> None:
     assert not answer.asks_back
     assert "Hold the button to reset it." in answer.text
     assert answer.citations[0].title == "Reset the router"
+    assert answer.understood == f"{VAGUE} the router"
 
 
 def reply(text: str) -> Question:
