@@ -173,7 +173,7 @@ def _gather(
         question=question,
         passages=passages,
         evidence=evidence,
-        support=estimate_support(support_features(question, passages, evidence, vector, library.embedder)),
+        support=estimate_support(support_features(question, passages, evidence)),
         started=started,
         retrieve_seconds=time.perf_counter() - started,
         understood=_understood(question, beside),

@@ -10,12 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
-import numpy as np
-
 from bot.evidence import Evidence
 from bot.sentences import content_words
 from knowledge.document import Passage, Question
-from knowledge.embed import Embedder, Vectors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +23,6 @@ class SupportFeatures:
     """Best cosine of question and passage."""
     sentence_cosine: float
     """Best cosine of question and sentence."""
-    header_cosine: float
-    """Best cosine of question and header: near the passage's own, the passage only has the right topic."""
     new_words: float
     """Best share of the question's words that a passage's header lacks and its text holds."""
 
@@ -40,25 +35,17 @@ class SupportWeights:
     weights: tuple[float, ...]
 
 
-FITTED = SupportWeights(bias=-6.8, weights=(5.79, 6.11, -2.37, 4.15))
+FITTED = SupportWeights(bias=-5.29, weights=(2.01, 5.23, 2.24))
 
 
-def support_features(
-    question: Question,
-    passages: Sequence[Passage],
-    evidence: Sequence[Evidence],
-    query_vector: Vectors,
-    embedder: Embedder,
-) -> SupportFeatures:
+def support_features(question: Question, passages: Sequence[Passage], evidence: Sequence[Evidence]) -> SupportFeatures:
     """Measure how well the passages fit the question; all zero without evidence."""
     if not evidence:
-        return SupportFeatures(passage_cosine=0.0, sentence_cosine=0.0, header_cosine=0.0, new_words=0.0)
-    headers = list(dict.fromkeys(passage.header or passage.title for passage in passages))
+        return SupportFeatures(passage_cosine=0.0, sentence_cosine=0.0, new_words=0.0)
     asked = set(content_words(question.text))
     return SupportFeatures(
         passage_cosine=max(passage.cosine for passage in passages),
         sentence_cosine=max(item.cosine for item in evidence),
-        header_cosine=float(np.max(embedder.embed(headers) @ query_vector)),
         new_words=max(_new_words(asked, passage) for passage in passages),
     )
 

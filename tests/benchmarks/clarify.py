@@ -82,7 +82,7 @@ def ask(library: Library, request: str, most: int) -> tuple[float, tuple[str, ..
     question = Question(text=request)
     found = library.retrieve(question, Audience.everyone(), most)
     evidence = rank_evidence(question, found.passages, found.query_vector, library.embedder)
-    features = support_features(question, found.passages, evidence, found.query_vector, library.embedder)
+    features = support_features(question, found.passages, evidence)
     return estimate_support(features), clarifying_options(question, found.passages, evidence)
 
 

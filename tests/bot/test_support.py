@@ -13,15 +13,15 @@ from knowledge.document import Passage, Question
 from tests.bot.answer_parts import BADGES, LEAVE, passage
 from tests.knowledge.fake_embedder import FakeEmbedder
 
-NOTHING = SupportFeatures(passage_cosine=0.0, sentence_cosine=0.0, header_cosine=0.0, new_words=0.0)
-MUCH = SupportFeatures(passage_cosine=0.8, sentence_cosine=0.8, header_cosine=0.5, new_words=0.9)
+NOTHING = SupportFeatures(passage_cosine=0.0, sentence_cosine=0.0, new_words=0.0)
+MUCH = SupportFeatures(passage_cosine=0.8, sentence_cosine=0.8, new_words=0.9)
 
 
 def measure(text: str, *passages: Passage) -> SupportFeatures:
     embedder = FakeEmbedder(dim=256)
     question = Question(text=text)
     vector = embedder.embed([text], role="question")[0]
-    return support_features(question, passages, rank_evidence(question, passages, vector, embedder), vector, embedder)
+    return support_features(question, passages, rank_evidence(question, passages, vector, embedder))
 
 
 def test_without_evidence_all_is_zero() -> None:
@@ -65,7 +65,3 @@ def test_estimates_are_probabilities_on_both_sides_of_a_half() -> None:
 @pytest.mark.parametrize("name", ["passage_cosine", "sentence_cosine", "new_words"])
 def test_more_of_what_speaks_for_an_answer_raises_it(name: str) -> None:
     assert estimate_support(replace(MUCH, **{name: 0.9})) > estimate_support(replace(MUCH, **{name: 0.1}))
-
-
-def test_only_the_right_topic_lowers_it() -> None:
-    assert estimate_support(replace(MUCH, header_cosine=0.9)) < estimate_support(MUCH)
