@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from html import unescape
 
 from bot.evidence import Evidence
 from bot.sentences import content_words, plain, words
@@ -26,6 +27,7 @@ _NEARLY_AS_GOOD = 0.85
 _LONGEST_OPTION = 80
 # A reply with so many telling words that is a question of its own is a new one.
 _WHOLE_QUESTION = 3
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _OPTION_LINE = re.compile(r"^(\d)\. (.+)$", re.MULTILINE)
 _NUMBERS = {
     word: str(number)
@@ -108,7 +110,9 @@ def _topics(asked: set[str], passages: Sequence[Passage], evidence: Sequence[Evi
 
 def _label(asked: set[str], passage: Passage) -> str:
     """The nearest heading that speaks of what was asked; the document's title where none does."""
-    path = [plain(part) for part in [passage.title, *passage.header.split(" > ")] if part.strip()]
+    # Headings may hold HTML: "Set up <em>before</em> you travel &amp; work".
+    parts = (unescape(_TAG.sub("", plain(part))).strip() for part in (passage.title, *passage.header.split(" > ")))
+    path = [part for part in parts if part]
     fitting = [part for part in path if asked.intersection(content_words(part))]
     label = " ".join((fitting[-1] if fitting else path[0] if path else "").split())
     return label if len(label) <= _LONGEST_OPTION else f"{label[:_LONGEST_OPTION].rsplit(' ', 1)[0]} …"

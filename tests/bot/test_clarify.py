@@ -90,8 +90,8 @@ def test_the_section_is_named_where_it_speaks_of_what_was_asked() -> None:
 
 
 def test_options_are_plain_and_on_one_line() -> None:
-    odd = passage("Reset it now.", number=7, title="**Reset**\nthe [door](https://x.example)")
-    assert "Reset the door" in options(VAGUE, [odd, ROUTER])
+    odd = passage("Reset it now.", number=7, title="**Reset**\nthe <em>door</em> &amp; [lock](https://x.example)")
+    assert "Reset the door & lock" in options(VAGUE, [odd, ROUTER])
 
 
 def test_an_underspecified_question_is_answered_by_one_question_back() -> None:
