@@ -20,6 +20,7 @@ import numpy as np
 from bot.answer_options import AnswerOptions as AnswerOptions
 from bot.answer_options import styled
 from bot.cite import without_markers
+from bot.clarify import clarifying_options, with_clarification
 from bot.draft import Draft, Writer, write
 from bot.errors import QuestionError
 from bot.evidence import Evidence, as_read, rank_evidence, rank_together
@@ -29,6 +30,7 @@ from bot.prompt import Manner
 from bot.reuse import Asked, Same, digest, is_personal, kept_for_reuse
 from bot.sentences import words
 from bot.support import estimate_support, support_features
+from bot.threshold import Threshold
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Brief, Delta, Done, Status, Style
 from bot.words import (
     ANSWER_READING,
@@ -48,6 +50,8 @@ from models.generator import Generator
 # Where an answer is to differ, evidence this much weaker than the best will still do.
 _GOOD_ENOUGH = 0.7
 _TRIES = 2
+# So little above the threshold an answer is as likely beside the point as right where a request says too little.
+_UNSURE_ABOVE = 0.2
 _WARMTH = 0.7
 _ENGLISH = "en"
 _LANGUAGE_SENTENCES = 5
@@ -80,6 +84,13 @@ class EarlierAnswers(Protocol):
         """The earlier answer that may be given again to this question; None where there is none."""
 
 
+class AnswerThreshold(Protocol):
+    """Says from which estimate of support on there is an answer."""
+
+    def current(self) -> Threshold:
+        """The threshold that holds now."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answering:
     """ANSWER with everything it needs; safe to use from several threads."""
@@ -89,6 +100,13 @@ class Answering:
     options: AnswerOptions = field(default_factory=AnswerOptions)
     approved: ApprovedAnswers | None = None
     earlier: EarlierAnswers | None = None
+    threshold: AnswerThreshold | None = None
+    """Where the votes move it; the options' own holds where there is none."""
+
+    @property
+    def minimum_support(self) -> float:
+        """The estimate of support from which on there is an answer."""
+        return self.options.minimum_support if self.threshold is None else self.threshold.current().value
 
     def answer(
         self,
@@ -115,13 +133,20 @@ def answer(
         yield Done(answer=_chat(talk, parts.generator.version, started))
         return
     yield Status(text=ANSWER_SEARCHING)
-    question = without_abstentions(question)
+    said = question.text
+    question = with_clarification(without_abstentions(question))
     if approved := _approved(question, audience, parts, brief):
         yield Done(answer=approved)
         return
     options = styled(parts.options, brief.style, parts.generator.context_size)
     draft = _gather(question, audience, parts.library, options, brief, started)
-    if not draft.evidence or draft.support < options.minimum_support:
+    if question.text != said:
+        draft.understood = draft.understood or question.text
+    threshold = parts.minimum_support
+    if choices := _choices(draft, brief, threshold):
+        yield Done(answer=draft.asking_back(parts.generator.version, choices))
+        return
+    if not draft.evidence or draft.support < threshold:
         yield Done(answer=draft.abstention(parts.generator.version))
         return
     asked = _asked(draft, audience, brief, options, parts)
@@ -199,6 +224,17 @@ def _gather(
         retrieve_seconds=time.perf_counter() - started,
         understood=_understood(question, beside),
     )
+
+
+def _choices(draft: Draft, brief: Brief, threshold: float) -> tuple[str, ...]:
+    """What may have been meant, where we are not sure and the request says too little.
+
+    Whoever wants another answer was understood, and who put something on the table asks about that. An operator whose
+    threshold is 0 wants an answer to everything.
+    """
+    if not threshold or draft.support >= threshold + _UNSURE_ABOVE or brief.replaces or brief.context:
+        return ()
+    return clarifying_options(draft.question, draft.passages, draft.evidence)
 
 
 def _question_vector(question: Question, vector: Vectors, embedder: Embedder) -> Vectors:

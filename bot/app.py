@@ -19,6 +19,7 @@ from bot.curated import CuratedAnswers, renew_vectors
 from bot.database import open_database
 from bot.errors import MisuseError
 from bot.settings import FileSettings, Settings
+from bot.threshold import LearnedThreshold
 from knowledge.embed import Embedder, load_embedder
 from knowledge.library import Library, stored_embedders
 from knowledge.parse import ParseLimits, Parser
@@ -57,6 +58,11 @@ class Application:
             options=answer_options(self.settings.file),
             approved=CuratedAnswers(engine=self.engine, embedder=self.library.embedder),
             earlier=AnswerCache(engine=self.engine, limits=self.cache_limits) if self.is_caching else None,
+            threshold=LearnedThreshold(
+                engine=self.engine,
+                setting=self.settings.file.answer.minimum_support,
+                learns=self.settings.file.answer.threshold_from_votes,
+            ),
         )
 
     @property

@@ -24,7 +24,7 @@ from knowledge.database import reading, writing
 from knowledge.document import HistoryTurn, Passage
 
 AnswerState = Literal["received", "placeholder_intent", "posted", "final_ready", "final_sent", "withdrawn"]
-Outcome = Literal["answered", "abstained", "stopped", "refused", "failed"]
+Outcome = Literal["answered", "abstained", "asked_back", "stopped", "refused", "failed"]
 Way = Literal["message", "stream", "ephemeral"]
 """How an answer is shown."""
 
@@ -178,7 +178,7 @@ def write_answer(connection: sa.Connection, answer_id: int, incoming: Incoming, 
     _write_outcome(
         connection,
         answer_id,
-        outcome="stopped" if answer.stopped else "abstained" if answer.abstained else "answered",
+        outcome=_outcome(answer),
         text=answer.text,
         version=answer.version,
         abstained=answer.abstained,
@@ -238,6 +238,7 @@ def load_saved(engine: sa.Engine, answer_id: int) -> SavedAnswer:
         ),
         tokens=AnswerTokens(prompt=row.prompt_tokens, completion=row.completion_tokens),
         stopped=row.outcome == "stopped",
+        asks_back=row.outcome == "asked_back",
         approved_by=row.approved_by,
         understood=row.understood,
         given_before=row.given_before,
@@ -363,6 +364,14 @@ def _write_outcome(connection: sa.Connection, answer_id: int, **values: Any) -> 
         .where(tables.answer.c.id == answer_id)
         .values(state="final_ready", state_at=_now(), **values)
     )
+
+
+def _outcome(answer: Answer) -> Outcome:
+    if answer.stopped:
+        return "stopped"
+    if answer.asks_back:
+        return "asked_back"
+    return "abstained" if answer.abstained else "answered"
 
 
 def _citation_rows(answer_id: int, kind: str, citations: Iterable[Citation]) -> list[dict[str, Any]]:

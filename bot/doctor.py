@@ -26,6 +26,8 @@ from bot.app import models_folder, open_embedder
 from bot.database import open_database
 from bot.errors import BotError, SettingsError
 from bot.settings import Settings, SettingValue, list_settings, load_settings, prepare_home
+from bot.threshold import LearnedThreshold
+from bot.words import threshold_line
 from knowledge import tables
 from knowledge.database import reading
 from knowledge.embed import EMBEDDED, EMBEDDED_NAME, Embedder
@@ -89,6 +91,7 @@ def examine(
         ("database", _database),
         ("answer cache", _answer_cache),
         ("index", _index),
+        ("threshold", _threshold),
         ("memory", _memory),
         ("embedder", lambda settings: _embedder(settings, load_embedder)),
         ("model", _model),
@@ -215,6 +218,14 @@ def _index(settings: Settings) -> Check:
     note = "" if whole else "; its file is missing or damaged and is rebuilt at the next start"
     detail = f"{generation.count} vectors of {generation.embedder} in {file.name}{note}"
     return Check(name="index", ok=True, detail=detail)
+
+
+def _threshold(settings: Settings) -> Check:
+    answer = settings.file.answer
+    with _opened(settings) as engine:
+        learned = LearnedThreshold(engine=engine, setting=answer.minimum_support, learns=answer.threshold_from_votes)
+        now = learned.current()
+    return Check(name="threshold", ok=True, detail=threshold_line(now.value, now.setting, now.votes))
 
 
 def _embedder(settings: Settings, load: Callable[[Settings, sa.Engine], Embedder]) -> Check:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.answer_options import AnswerOptions
 from bot.cite import Citer, SentenceStream, Support, citation_of, says_not_answered, without_markers
+from bot.clarify import clarification
 from bot.evidence import Evidence, in_reading_order
 from bot.prompt import Budget, Manner, Prompt, prompt_from_passages, prompt_from_sentences
 from bot.sentences import asks_for_number, is_negated, names_number
@@ -120,6 +121,10 @@ class Draft:
     def timed(self, answer: Answer) -> Answer:
         """An answer that stood ready, as one to this question."""
         return replace(answer, seconds=self._seconds(), support=self.support, understood=self.understood)
+
+    def asking_back(self, version: str, options: Sequence[str]) -> Answer:
+        """The question back: which of these was meant?"""
+        return replace(self.abstention(version), text=clarification(options), nearest=(), asks_back=True)
 
     def _seconds(self) -> AnswerSeconds:
         total = time.perf_counter() - self.started

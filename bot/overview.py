@@ -115,7 +115,10 @@ def unanswered(engine: sa.Engine, team: str, *, without: Collection[str], limit:
         sa.select(answer.c.id, answer.c.channel, answer.c.user, turn.c.text, answer.c.abstained, answer.c.created_at)
         .join(turn, asked & (turn.c.role == "user"))
         .where(answer.c.team == team, answer.c.visibility == "thread", answer.c.state == "final_sent")
-        .where(answer.c.abstained | bad.exists(), answer.c.user.not_in(sorted(without)))
+        .where(
+            (answer.c.abstained & (answer.c.outcome != "asked_back")) | bad.exists(),
+            answer.c.user.not_in(sorted(without)),
+        )
         .order_by(answer.c.id.desc())
         .limit(limit)
     )

@@ -107,6 +107,8 @@ class AnswerSettings:
     """Sentences of those passages that are handed to the model; 0 hands it the whole passages."""
     minimum_support: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Below this estimate the bot says that its sources do not answer, and names the nearest."""
+    threshold_from_votes: bool = True
+    """Whether people's votes move `minimum_support` a little: at most by .15, and never one person's alone."""
     unsupported: Literal["drop", "keep"] = "drop"
     """What happens to written sentences that no passage supports."""
     instructions: str = ""

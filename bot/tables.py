@@ -81,7 +81,7 @@ turn = sa.Table(
 )
 
 # One per question. `state`: received -> placeholder_intent -> posted -> final_ready -> final_sent |
-# withdrawn. `outcome`: answered | abstained | stopped | refused | failed. `nonce` is written into the
+# withdrawn. `outcome`: answered | abstained | asked_back | stopped | refused | failed. `nonce` is written into the
 # metadata of our Slack message: after a crash it tells whether the message exists.
 answer = sa.Table(
     "answer",

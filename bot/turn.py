@@ -164,6 +164,8 @@ class Answer:
     abstained: bool
     nearest: tuple[Citation, ...] = ()
     """For an abstention: the sources that came closest."""
+    asks_back: bool = False
+    """It abstains for now: the text asks what was meant."""
     passages: tuple[Passage, ...] = ()
     support: float = 0.0
     """0 to 1: how far the passages seem to answer the question."""

@@ -27,6 +27,8 @@ UNTITLED = "Untitled"
 
 # What an answer says beside what the model writes
 NOT_FOUND = "I could not find an answer to that in my sources."
+CLARIFY = "I know of several things that this may be about. Do you mean:"
+CLARIFY_REPLY = "Reply with a number, or in your own words."
 ANSWER_SEARCHING = "Searching the team's knowledge…"
 ANSWER_READING = "Reading {count} passages…"
 ANSWER_STOPPED = "Stopped."
@@ -37,6 +39,8 @@ NO_QUESTION = "What would you like to know? Ask me in your own words."
 SMALL_TALK: Mapping[str, str] = {
     "greeting": "Hello! Ask me something about your team's documents, and I will answer with the sources I used.",
     "thanks": "You are welcome. A 👍 or 👎 on an answer helps me to get better.",
+    "goodbye": "Goodbye! Write to me whenever you have another question.",
+    "noted": "Good. Ask me whenever something is open.",
     "help": (
         "I answer questions from your team's own documents and show where each answer comes from. Ask in full "
         "sentences, then follow up in the same thread. Write *stop* to stop me."
@@ -715,6 +719,14 @@ def admin_votes(good: int, bad: int) -> str:
     if not good + bad:
         return "No votes in the last eight weeks."
     return f"In the last eight weeks: {good:,} × 👍 and {bad:,} × 👎, by week."
+
+
+def threshold_line(value: float, setting: float, votes: int) -> str:
+    """Say from which estimate on there is an answer, and what the votes did to it."""
+    if not votes:
+        return f"Threshold {setting:.2f}, as it is set"
+    counted = "1 vote" if votes == 1 else f"{votes:,} votes"
+    return f"Threshold {value:.2f} (setting {setting:.2f}, moved {value - setting:+.2f} by {counted})"
 
 
 def admin_hidden(count: int) -> str:

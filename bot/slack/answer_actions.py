@@ -38,8 +38,8 @@ class AnswerActions:
 
     parts: TeamParts
     is_admin: Callable[[str], bool]
-    threshold: float | None
-    """The estimate of support from which on there is an answer."""
+    threshold: Callable[[], float | None]
+    """Says from which estimate of support on there is an answer now; None where nobody knows."""
     may_approve: bool
     """Whether answers can be approved here at all."""
     presses: Mapping[str, PressWork]
@@ -155,7 +155,7 @@ class AnswerActions:
         if why is None:
             return why_gone()
         return why_view(
-            why, link=self.parts.link, threshold=self.threshold, now=datetime.now(UTC), may_approve=may_approve
+            why, link=self.parts.link, threshold=self.threshold(), now=datetime.now(UTC), may_approve=may_approve
         )
 
 

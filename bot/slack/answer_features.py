@@ -16,7 +16,9 @@ from bot.slack.share import Sharing
 def answer_features(parts: TeamParts) -> tuple[Feature, ...]:
     """The menu of an answer and all that follows from it."""
     answering = parts.answering if isinstance(parts.answering, Answering) else None
-    threshold = None if answering is None else answering.options.minimum_support
+
+    def threshold() -> float | None:
+        return None if answering is None else answering.minimum_support
 
     admins = admins_of(parts)
     escalations = Escalations(parts=parts, is_admin=admins.is_admin)

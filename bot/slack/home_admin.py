@@ -36,6 +36,7 @@ from bot.slack.view_parts import (
 from bot.slack.view_parts import (
     channel as channel_name,
 )
+from bot.threshold import Threshold
 
 PERSON_ACTION: Final = "home_person"
 SYNC_ACTION: Final = "home_sync"
@@ -80,6 +81,8 @@ class AdminContent:
     curated: Sequence[Curated] = ()
     channels: Sequence[ConfiguredChannel] = ()
     notice: str = ""
+    threshold: Threshold | None = None
+    """From which estimate on there is an answer; None where nobody knows."""
 
 
 def admin_view(content: AdminContent, *, now: datetime) -> Block:
@@ -91,6 +94,7 @@ def admin_view(content: AdminContent, *, now: datetime) -> Block:
         *_sources(content),
         *_queue(content.queue, now),
         *_votes(content),
+        *_threshold(content.threshold),
         *_questions(content, now),
         *_notes(content),
         *_curated(content.curated),
@@ -131,6 +135,12 @@ def _votes(content: AdminContent) -> list[Block]:
         picture: Block = {"type": "image", "alt_text": summary, "slack_file": {"id": content.picture}}
         return [*blocks, picture, section(summary)]
     return [*blocks, section(summary), preformatted(votes_as_text(content.weeks))]
+
+
+def _threshold(threshold: Threshold | None) -> list[Block]:
+    if threshold is None:
+        return []
+    return [note_block(words.threshold_line(threshold.value, threshold.setting, threshold.votes))]
 
 
 def _questions(content: AdminContent, now: datetime) -> list[Block]:

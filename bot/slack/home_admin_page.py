@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from slack_bolt import Ack, App
 
 from bot import words
+from bot.answer import Answering
 from bot.channels import list_channels
 from bot.chart import draw_votes
 from bot.curated import Curated, list_curated, remove_curated
@@ -30,6 +31,7 @@ from bot.slack.features import TeamParts
 from bot.slack.gate import reach_of
 from bot.slack.home import ADMIN_ACTION, load_home, publish_home, state_of
 from bot.slack.upload import upload
+from bot.threshold import Threshold
 from knowledge import tables
 from knowledge.audience import Audience
 from knowledge.database import reading
@@ -222,6 +224,7 @@ class AdminPage:
             curated=self._curated(user),
             channels=list_channels(parts.engine, parts.team),
             notice=notice,
+            threshold=_threshold(parts),
         )
 
     def _sources(self, audience: Audience, now: datetime) -> tuple[list[page.AdminSource], int]:
@@ -270,6 +273,12 @@ class AdminPage:
 
     def _audience(self, user: str) -> Audience:
         return reach_of(self.parts.memberships, self.parts.team, user)
+
+
+def _threshold(parts: TeamParts) -> Threshold | None:
+    answering = parts.answering
+    found = answering.threshold if isinstance(answering, Answering) else None
+    return None if found is None else found.current()
 
 
 def admin_page(parts: TeamParts) -> AdminPage:

@@ -27,6 +27,7 @@ from bot.people import Preferences, save_preferences
 from bot.playground import blocks as playground_blocks
 from bot.slack.gateway import SlackBot
 from bot.slack.home_admin import AdminContent, AdminSource, admin_view, note_value
+from bot.threshold import Threshold
 from bot.turn import Incoming
 from knowledge import tables as knowledge_tables
 from knowledge.database import writing
@@ -139,6 +140,14 @@ def test_without_votes_there_is_nothing_to_draw() -> None:
     view = admin_view(replace(full(1), weeks=weeks), now=NOW)
     assert words.admin_votes(0, 0) in said(view["blocks"])
     assert {"image", "rich_text_preformatted"} & set(re.findall(r"'type': '(\w+)'", repr(view))) == set()
+
+
+def test_admins_see_where_the_threshold_stands_and_what_moved_it() -> None:
+    moved = replace(full(1), threshold=Threshold(value=0.43, setting=0.4, votes=14))
+    assert "Threshold 0.43 (setting 0.40, moved +0.03 by 14 votes)" in said(admin_view(moved, now=NOW)["blocks"])
+    still = replace(full(1), threshold=Threshold(value=0.4, setting=0.4, votes=0))
+    assert "Threshold 0.40, as it is set" in said(admin_view(still, now=NOW)["blocks"])
+    assert "Threshold" not in said(admin_view(full(1), now=NOW)["blocks"])
 
 
 # Over the playground
