@@ -21,7 +21,7 @@ from bot.answer_options import styled
 from bot.cite import without_markers
 from bot.draft import Draft, Writer, write
 from bot.errors import QuestionError
-from bot.evidence import Evidence, rank_evidence, rank_together
+from bot.evidence import Evidence, put_documents_first, rank_evidence, rank_together
 from bot.greeting import SmallTalk, small_talk
 from bot.language import NAMES, detect_language
 from bot.prompt import Manner
@@ -143,7 +143,10 @@ def _gather(
     if beside:
         vector = _question_vector(question, vector, library.embedder)
         passages = rank_together(question, passages, beside, vector, library.embedder, options.passages)
-    evidence = rank_evidence(question, passages, vector, library.embedder)
+    if before := tuple(passage for passage in brief.earlier if audience.may_read(passage.audience)):
+        vector = _question_vector(question, vector, library.embedder)
+        passages = (*passages, *rank_together(question, (), before, vector, library.embedder, len(before)))
+    evidence = put_documents_first(rank_evidence(question, passages, vector, library.embedder), passages)
     return Draft(
         question=question,
         passages=passages,

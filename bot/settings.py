@@ -104,6 +104,8 @@ class AnswerSettings:
     """What happens to written sentences that no passage supports."""
     instructions: str = ""
     """Added to the system prompt: tone, language, house rules."""
+    earlier: Annotated[int, Field(ge=0, le=10)] = 2
+    """Exchanges of earlier conversations that an answer may stand on besides; 0: nothing is remembered."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
