@@ -1,7 +1,8 @@
 """What is not remembered: finished conversations of people who switched their memory off. Knows SQL only.
 
 Within a day a follow-up still finds its conversation; after that the words are gone, and an answer keeps its times and
-sizes. Later conversations find nothing of it from the moment of the switch: triggers remove what it was found by. Whoever uses past questions elsewhere leaves out the people whom `people_without_memory` names.
+sizes. Later conversations find nothing of it from the moment of the switch: triggers remove what it was found by.
+Whoever uses past questions elsewhere leaves out the people whom `people_without_memory` names.
 """
 
 from __future__ import annotations

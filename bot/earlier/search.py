@@ -128,6 +128,10 @@ class Earlier:
         names = [turns[int(one)].conversation for one in ids]
         return _ranked(ids, names, vectors @ vector, worded, self.options.weights)
 
+    def wait_for_graphs(self) -> None:
+        """Wait until the graphs that were begun are there (tests and measurements)."""
+        self._graphs.wait()
+
     def _candidates(self, ids: Ids, vector: Vectors, worded: Hits, reader: Reader) -> Ids:
         """The turns worth comparing exactly: the nearest by graph, the best by words, and those newer than the graph.
 
