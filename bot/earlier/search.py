@@ -153,12 +153,13 @@ class Earlier:
 
 def search_turn_words(connection: sa.Connection, text: str, ids: Ids) -> Hits:
     """BM25 of the question's words in what these turns are found by, the best first."""
+    # "+" keeps SQLite from asking the word index once for each turn: 300 ms for 700 turns where this takes 6 ms.
     words = [*question_words(text), *(["may"] if _MAY.search(text) else [])][:_SEARCHED_WORDS]
     matching = " OR ".join(f'"{word}"' for word in words)
     rows = (
         connection.exec_driver_sql(
             "SELECT rowid, rank FROM remembered_words WHERE remembered_words MATCH ? "
-            "AND rowid IN (SELECT value FROM json_each(?))",
+            "AND +rowid IN (SELECT value FROM json_each(?))",
             (matching, json.dumps(ids.tolist())),
         ).fetchall()
         if words
