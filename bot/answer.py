@@ -23,7 +23,7 @@ from bot.cite import without_markers
 from bot.clarify import clarifying_options, with_clarification
 from bot.draft import Draft, Writer, write
 from bot.errors import QuestionError
-from bot.evidence import Evidence, as_read, rank_evidence, rank_together
+from bot.evidence import EARLIER, Evidence, as_read, put_documents_first, rank_evidence, rank_together
 from bot.greeting import SmallTalk, small_talk
 from bot.language import NAMES, detect_language
 from bot.prompt import Manner
@@ -175,6 +175,9 @@ def _asked(draft: Draft, audience: Audience, brief: Brief, options: AnswerOption
     # The vector of a question with a conversation leans on that: asked alone, the question has another one.
     if parts.earlier is None or brief.replaces or brief.context or is_personal(draft.question.text):
         return None
+    # What stands on an earlier conversation is for who took part in it.
+    if any(passage.source == EARLIER for passage in draft.passages):
+        return None
     vector = draft.vector
     if draft.question.history:
         vector = _vector_of(draft.question.text, parts.library.embedder)
@@ -211,8 +214,11 @@ def _gather(
     if beside:
         vector = _question_vector(question, vector, library.embedder)
         passages = rank_together(question, passages, beside, vector, library.embedder, options.passages)
+    if before := tuple(passage for passage in brief.earlier if audience.may_read(passage.audience)):
+        vector = _question_vector(question, vector, library.embedder)
+        passages = (*passages, *rank_together(question, (), before, vector, library.embedder, len(before)))
     read = as_read(passages)
-    evidence = rank_evidence(question, read, vector, library.embedder)
+    evidence = put_documents_first(rank_evidence(question, read, vector, library.embedder), read)
     return Draft(
         question=question,
         passages=passages,
@@ -234,7 +240,7 @@ def _choices(draft: Draft, brief: Brief, threshold: float) -> tuple[str, ...]:
     """
     if not threshold or draft.support >= threshold + _UNSURE_ABOVE or brief.replaces or brief.context:
         return ()
-    return clarifying_options(draft.question, draft.passages, draft.evidence)
+    return clarifying_options(draft.question, draft.read, draft.evidence)
 
 
 def _question_vector(question: Question, vector: Vectors, embedder: Embedder) -> Vectors:

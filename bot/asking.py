@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from bot.composing import Composed, Composing
+from bot.composing import Composed, Composing, audience_of
 from bot.conversation import (
     AnswerRow,
     begin_answer,
@@ -24,6 +24,7 @@ from bot.conversation import (
     write_user_turn,
 )
 from bot.inbox import Inbox, Lease, WithdrawnError
+from bot.remember import write_remembered
 from bot.sending import Sending, place_of
 from bot.slack.stream import AnswerStream
 from bot.turn import Incoming
@@ -87,6 +88,7 @@ class Asking:
             self.inbox.hold(connection, self.lease)
             set_visibility(connection, row.id, composed.visibility)
             self._write(row, composed, connection)
+            write_remembered(connection, self.incoming, composed.remember, audience_of(self.incoming, composed))
         return composed.stream
 
     def _write(self, row: AnswerRow, composed: Composed, connection: sa.Connection) -> None:

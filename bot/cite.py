@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bot.evidence import Evidence, rarity
+from bot.evidence import EARLIER, SECOND_HAND, Evidence, rarity
 from bot.sentences import content_words, words
 from bot.turn import Citation
 from knowledge.document import Passage
@@ -58,12 +58,14 @@ class Citer:
         numbers = set(_NUMBER.findall(sentence)) - self._asked_numbers
         telling = said - self._asked or said
         best: Support | None = None
+        held_best = 0.0
         for item, held, held_numbers in zip(self._evidence, self._held, self._numbers, strict=True):
             if not numbers <= held_numbers:
                 continue
             share = self._share(said, telling, held)
-            if share > (best.share if best else 0.0):
-                best = Support(evidence=item, share=share)
+            weight = SECOND_HAND if self._passages[item.passage].source == EARLIER else 1.0
+            if share * weight > held_best:
+                best, held_best = Support(evidence=item, share=share), share * weight
         return best
 
     def support_across(self, sentence: str, embedder: Embedder) -> Support | None:

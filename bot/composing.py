@@ -19,8 +19,10 @@ import sqlalchemy as sa
 from bot import words
 from bot.channels import ChannelSettings, load_channel
 from bot.conversation import AnswerRow, Outcome, load_history
+from bot.earlier.reader import place_audience
 from bot.errors import QuestionError
 from bot.inbox import Lease
+from bot.remember import LONGEST, may_remember, wish_to_remember
 from bot.runs import Run, Runs, ShutDownError
 from bot.sending import Sending, place_of
 from bot.slack.briefing import Briefed, Briefing, Refusal
@@ -74,6 +76,8 @@ class Composed:
     error: str | None = None
     confidence: float = 0.0
     """How sure an answer must be that nobody asked for."""
+    remember: str = field(default="", repr=False)
+    """What the message asks to be remembered."""
     stream: AnswerStream | None = None
 
     @property
@@ -105,6 +109,8 @@ class Composing:
             return Composed(visibility=visibility, text=briefed.text, outcome="refused", error=error)
         if lease.attempt > MOST_ATTEMPTS:
             return _failure(lease, visibility, f"begun {lease.attempt} times and never finished")
+        if self.briefing.recall is not None and (told := wish_to_remember(incoming.text)):
+            return self._remember(incoming, told, visibility)
         if wish is not None:
             briefed = replace(briefed, brief=_wished(briefed.brief, wish))
         with self.runs.track(lease.id) as run:
@@ -118,6 +124,19 @@ class Composing:
             if interrupted and stream is not None and stream.error is not None:
                 raise stream.error
         return replace(composed, stream=stream, confidence=briefed.channel.auto_answer_confidence)
+
+    def _remember(self, incoming: Incoming, told: str, visibility: Visibility) -> Composed:
+        """One sentence that says for whom it is remembered, or why it is not."""
+        if visibility == "if_sure":
+            # Nobody asked the bot.
+            return Composed(visibility=visibility)
+        if not may_remember(self.engine, incoming):
+            return Composed(visibility=visibility, text=words.REMEMBER_OFF, outcome="refused")
+        if len(told) > LONGEST:
+            return Composed(visibility=visibility, text=words.remember_too_long(LONGEST), outcome="refused")
+        alone = incoming.channel_kind == "im" or visibility == "ephemeral"
+        text = words.REMEMBER_ALONE if alone else words.REMEMBER_HERE
+        return Composed(visibility=visibility, text=text, remember=told)
 
     def _try(
         self,
@@ -227,6 +246,11 @@ class Composing:
     def _show_status(self, stream: AnswerStream, text: str) -> None:
         self.sending.delivery.set_status(stream.place, doing(text))
         stream.show_status(text)
+
+
+def audience_of(incoming: Incoming, composed: Composed) -> str:
+    """Before whom a message is answered, as a document audience."""
+    return place_audience(incoming, alone=composed.visibility == "ephemeral")
 
 
 def doing(text: str) -> str:

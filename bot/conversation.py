@@ -89,7 +89,7 @@ def load_history(
     # An assistant's turn carries its question's ts, and "user" sorts after "assistant".
     query = (
         sa.select(table.c.role, table.c.text, table.c.audience)
-        .where(table.c.conversation == conversation)
+        .where(table.c.conversation == conversation, table.c.role.in_(("user", "assistant")))
         .order_by(table.c.ts.desc(), table.c.role)
         .limit(limit)
     )

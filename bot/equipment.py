@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bot.earlier.search import Earlier
     from knowledge.embed import Embedder
     from knowledge.parse import Parser
     from models.generator import Generator
@@ -22,5 +23,7 @@ class Equipment:
     """Reads attachments, in a child process with limits."""
     generator: Generator | None = None
     """Writes summaries."""
+    earlier: Earlier | None = None
+    """Finds what was said before; None where nothing is remembered."""
     sync: Callable[[str | None], str] | None = None
     """Reads one source, by name, or all of them now, and says in a few words what came of it."""

@@ -81,7 +81,8 @@ def read_conversation(engine: sa.Engine, conversation: str) -> tuple[SpokenTurn,
     """Read all turns of one conversation, oldest first."""
     turn = tables.turn
     # An answer carries its question's ts, and "user" comes after "assistant" in the alphabet.
-    query = sa.select(turn).where(turn.c.conversation == conversation).order_by(turn.c.ts, turn.c.role.desc())
+    said = (turn.c.conversation == conversation, turn.c.role.in_(("user", "assistant")))
+    query = sa.select(turn).where(*said).order_by(turn.c.ts, turn.c.role.desc())
     with reading(engine) as connection:
         return tuple(_spoken(connection, row) for row in connection.execute(query).all())
 

@@ -1,7 +1,8 @@
 """What is not remembered: finished conversations of people who switched their memory off. Knows SQL only.
 
 Within a day a follow-up still finds its conversation; after that the words are gone, and an answer keeps its times and
-sizes. Whoever uses past questions elsewhere leaves out the people whom `people_without_memory` names.
+sizes. Later conversations find nothing of it from the moment of the switch: triggers remove what it was found by.
+Whoever uses past questions elsewhere leaves out the people whom `people_without_memory` names.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import tables
+from bot.earlier.recollect import tidy_words
 from bot.jobs import Job
 from knowledge.database import reading, writing
 
@@ -39,6 +41,7 @@ def drop_unremembered(engine: sa.Engine, now: datetime) -> int:
             connection.execute(sa.delete(table).where(table.c.answer_id.in_(ids)))
         emptied: dict[str, Any] = {"text": "", "understood": "", "passages": [], "audience": "", "error": None}
         connection.execute(sa.update(answer).where(answer.c.id.in_(ids)).values(emptied))
+        tidy_words(connection)
     return turns
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import tables
+from bot.earlier.recollect import tidy_words
 from knowledge.database import reading, writing
 
 # Columns that end in "_by" and do not name a person.
@@ -107,7 +108,9 @@ def write_receipt(connection: sa.Connection, team: str, reason: str, removed: di
 
 
 def checkpoint(engine: sa.Engine) -> None:
-    """Make sure that overwritten pages leave the log as well."""
+    """Make sure that what was removed leaves the word index, and overwritten pages the log as well."""
+    with writing(engine) as connection:
+        tidy_words(connection)
     with engine.connect() as plain:
         plain.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from bot import tables
+from bot.earlier.recollect import tidy_words
 from bot.notes import FOLDER as SAVED_FOLDER
 from knowledge import tables as knowledge_tables
 from knowledge.database import reading, writing
@@ -184,6 +185,8 @@ def find_traces(engine: sa.Engine, team: str, home: Path) -> tuple[Trace, ...]:
 
 def shrink(engine: sa.Engine) -> None:
     """Rewrite the database file without what was removed, and empty its log. Removed rows are overwritten already."""
+    with writing(engine) as connection:
+        tidy_words(connection)
     raw = engine.raw_connection()
     try:
         raw.cursor().execute("VACUUM")

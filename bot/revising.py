@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot.composing import Composed, Composing, Wish
+from bot.composing import Composed, Composing, Wish, audience_of
 from bot.conversation import AnswerRow, read_answer, set_state, write_answer, write_sentence, write_user_turn
 from bot.errors import SlackRefusedError
 from bot.inbox import Inbox, Lease, WithdrawnError
+from bot.remember import write_remembered
 from bot.revisions import is_being_answered, is_made, keep_earlier, read_question, text_of
 from bot.sending import Sending, place_of
 from bot.slack.render import render_sentence
@@ -98,6 +99,7 @@ class Revising:
                 raise WithdrawnError("the answer is gone")
             if wish.purpose == "edit" and incoming.text.strip():
                 write_user_turn(connection, incoming)
+            write_remembered(connection, incoming, composed.remember, audience_of(incoming, composed))
             if composed.answer is not None:
                 write_answer(connection, row.id, incoming, composed.answer)
             else:

@@ -1,6 +1,7 @@
 """The rows of the bot: what came in, what was said, what people thought of it, and which jobs ran.
 
-Texts of people live in `turn`, `answer`, `citation`, `feedback` and, until work on it ends, `inbox` only.
+Texts of people live in `turn`, `answer`, `citation`, `feedback` and, until work on it ends, `inbox` only, and once more
+in `remembered_turn`, which triggers keep in step: what a turn is found by goes in the transaction that takes its words.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ inbox = sa.Table(
 # One message of a conversation. An assistant's turn carries the ts of the question that it answers, so that a
 # conversation sorts into pairs and one question has at most one answering turn. `audience` of an assistant's
 # turn: the document audiences its passages came from (comma-separated), so that it is not remembered before
-# others.
+# others. `role`: user | assistant | remember (what a person asked to be remembered, for the one audience named).
 turn = sa.Table(
     "turn",
     metadata,
@@ -78,6 +79,18 @@ turn = sa.Table(
     sa.UniqueConstraint("conversation", "ts", "role"),
     sa.Index("turn_user", "user"),
     sqlite_autoincrement=True,
+)
+
+# What a turn is found by in later conversations; see bot.earlier. `text`: its words with its day and the turn before
+# it; `vector`: of its own words.
+remembered_turn = sa.Table(
+    "remembered_turn",
+    metadata,
+    sa.Column("turn_id", sa.Integer, sa.ForeignKey("turn.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("conversation", sa.Text, nullable=False, index=True),
+    sa.Column("embedder", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
 )
 
 # One per question. `state`: received -> placeholder_intent -> posted -> final_ready -> final_sent |
@@ -359,6 +372,30 @@ job_run = sa.Table(
 )
 
 
+# A turn that goes or changes takes along what its whole conversation is found by: the turn after it is found by its
+# words as well. So does a person who switches their memory off.
+_OF_CONVERSATION = "DELETE FROM remembered_turn WHERE conversation = old.conversation"
+_OF_PERSON = """DELETE FROM remembered_turn WHERE conversation IN
+    (SELECT conversation FROM turn WHERE team = new.team AND user = new.user)"""
+_FOLLOWERS = (
+    """CREATE VIRTUAL TABLE IF NOT EXISTS remembered_words USING fts5(
+        text, content='remembered_turn', content_rowid='turn_id', tokenize='porter unicode61')""",
+    """CREATE TRIGGER IF NOT EXISTS remembered_turn_inserted AFTER INSERT ON remembered_turn BEGIN
+        INSERT INTO remembered_words(rowid, text) VALUES (new.turn_id, new.text); END""",
+    """CREATE TRIGGER IF NOT EXISTS remembered_turn_deleted AFTER DELETE ON remembered_turn BEGIN
+        INSERT INTO remembered_words(remembered_words, rowid, text) VALUES ('delete', old.turn_id, old.text); END""",
+    f"CREATE TRIGGER IF NOT EXISTS turn_deleted AFTER DELETE ON turn BEGIN {_OF_CONVERSATION}; END",
+    f"""CREATE TRIGGER IF NOT EXISTS turn_changed AFTER UPDATE OF text ON turn WHEN old.text <> new.text
+        BEGIN {_OF_CONVERSATION}; END""",
+    f"""CREATE TRIGGER IF NOT EXISTS person_begun AFTER INSERT ON person WHEN NOT new.memory
+        BEGIN {_OF_PERSON}; END""",
+    f"""CREATE TRIGGER IF NOT EXISTS person_changed AFTER UPDATE OF memory ON person WHEN NOT new.memory
+        BEGIN {_OF_PERSON}; END""",
+)
+
+
 def create_all(connection: sa.Connection) -> None:
     """Create what is missing, inside the caller's transaction."""
     metadata.create_all(connection)
+    for statement in _FOLLOWERS:
+        connection.exec_driver_sql(statement)

@@ -99,6 +99,8 @@ class Brief:
     """Ids of the sources that may be used; None for all. It narrows the audience's reach and never widens it."""
     context: tuple[Passage, ...] = ()
     """What lies on the table beside the library: attachments, the thread so far, the channel being viewed."""
+    earlier: tuple[Passage, ...] = ()
+    """What was said before, and what was asked to be remembered: second hand, so documents come first."""
     replaces: str = field(default="", repr=False)
     """The text of the answer that is to be made again, differently."""
 

@@ -573,7 +573,7 @@ SETTINGS_TITLE = "How I answer you"
 SETTINGS_LANGUAGE_AS_ASKED = "In the language of the question"
 SETTINGS_LENGTHS = {"short": "Short answers", "normal": "Normal answers", "detailed": "Detailed answers"}
 SETTINGS_SWITCHES = {
-    "memory": ("Remember my conversations", "Off: my words are removed a day after a thread went quiet"),
+    "memory": ("Remember my conversations", "Off: found nowhere else, and removed a day after a thread went quiet"),
     "tuning": ("My words may be used for tuning", "Off until you switch it on; you can switch it off again"),
 }
 SETTINGS_TUNING_NOTICE = (
@@ -583,13 +583,19 @@ SETTINGS_TUNING_NOTICE = (
 SETTINGS_SAVED = "✅ Saved."
 SETTINGS_NOT_SAVED = "⚠️ That was not saved. Please choose again."
 DATA_TITLE = "Your data"
-DATA_INTRODUCTION = "What I keep about you: your questions, my answers to you, your votes and these settings."
+DATA_INTRODUCTION = (
+    "What I keep about you: your questions, my answers to you, what you asked me to remember, your votes and these "
+    "settings."
+)
 DATA_SEE = "See it"
 DATA_EXPORT = "Export it"
 DATA_DELETE = "Delete it"
 DATA_KEPT = "This is what I keep about you:"
 DATA_NOTHING = "I keep nothing about you."
 DATA_LAST_QUESTIONS = "What you asked last:"
+DATA_REMEMBERED = "What you asked me to remember:"
+DATA_FORGET_ONE = "Forget"
+DATA_MORE_REMEMBERED = "…and {count} more; what I was told first is shown once you forget some of these."
 DATA_EXPORT_FILE = "What Lorekeeper keeps about you"
 DATA_EXPORTED = "✅ I sent you a file with all of it as a direct message."
 DATA_EXPORT_FAILED = "⚠️ I could not send you the file just now. Please try again in a minute."
@@ -634,6 +640,27 @@ def data_count(kind: str, count: int) -> str:
 def export_by_operator(user: str) -> str:
     """Say how a person gets their data where the bot may send no files."""
     return f"⚠️ I may not send files here. Whoever runs me can write it all into one with: lorekeeper export {user}"
+
+
+# What was said before
+EARLIER_OWN = "From your earlier thread"
+EARLIER_HERE = "From an earlier thread here"
+REMEMBERED_OWN = "You asked me to remember this"
+REMEMBERED_HERE = "Remembered in this channel"
+REMEMBERED_CHANNEL = "Remembered in one of your channels"
+REMEMBER_ALONE = "I will remember that for you. You see and delete what I remember on my Home page, under “See it”."
+REMEMBER_HERE = (
+    "I will remember that for everybody in this channel. You see and delete what I remember of you on my Home page, "
+    "under “See it”."
+)
+REMEMBER_OFF = (
+    "You switched off that I remember your words, so I do not keep this. On my Home page you can switch it on again."
+)
+
+
+def remember_too_long(most: int) -> str:
+    """Refuse to remember a long text."""
+    return f"That is too long to remember: at most {most:,} characters. Save it as knowledge instead."
 
 
 # What lies on the table

@@ -47,14 +47,17 @@ def connected(application: Application, options: SlackOptions, link: Callable[[s
 @contextmanager
 def equipped(application: Application) -> Iterator[Equipment]:
     """What the surfaces in Slack need beside answers; its parser's child ends with the block."""
+    from bot.earlier.search import Earlier, EarlierOptions
     from bot.equipment import Equipment
     from bot.sync import sync_now
 
+    embedder, most = application.library.embedder, application.settings.file.answer.earlier
     with application.parser() as parser:
         yield Equipment(
-            embedder=application.library.embedder,
+            embedder=embedder,
             parser=parser,
             generator=application.generator,
+            earlier=Earlier(application.engine, embedder, EarlierOptions(most=most)) if most else None,
             sync=lambda name: sync_now(application, name),
         )
 
@@ -63,7 +66,8 @@ def equipped(application: Application) -> Iterator[Equipment]:
 def scheduling(application: Application) -> Iterator[None]:
     """Read sources again at their intervals while the block runs."""
     from bot.answer_cache import cache_job
-    from bot.jobs import Schedule
+    from bot.earlier.recollect import recollect_job
+    from bot.jobs import Job, Schedule
     from bot.memory import memory_job
     from bot.notes import notes_job
     from bot.sync import sync_jobs
@@ -71,11 +75,13 @@ def scheduling(application: Application) -> Iterator[None]:
     stopping = threading.Event()
     try:
         # The short ones first: a reading may take long.
-        short = (
+        short: list[Job] = [
             memory_job(application.engine),
             notes_job(application.engine, application.settings.home),
             cache_job(application.engine, application.cache_limits),
-        )
+        ]
+        if application.settings.file.answer.earlier:
+            short.append(recollect_job(application.engine, application.library.embedder))
         with Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))):
             yield
             stopping.set()

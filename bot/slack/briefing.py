@@ -37,6 +37,8 @@ Gate = Callable[[Incoming, ChannelSettings], Refusal | None]
 """Says whether this person may be answered in this place; must fail closed."""
 Context = Callable[[Incoming, Audience], tuple[Passage, ...]]
 """Gathers what lies on the table beside the library, within the audience."""
+Recall = Callable[[Incoming, Audience, frozenset[str] | None], tuple[Passage, ...]]
+"""Finds what was said before, within the audience; the sources are those that an answer may stand on here."""
 
 
 def refuse_external(incoming: Incoming, channel: ChannelSettings) -> Refusal | None:
@@ -57,6 +59,8 @@ class Briefing:
     memberships: Memberships
     gate: Gate = refuse_external
     context: Context = no_context
+    recall: Recall | None = None
+    """None where nothing is remembered."""
 
     def brief(self, incoming: Incoming) -> Briefed | Refusal:
         """Say how a question is to be answered, or why it is not."""
@@ -66,5 +70,10 @@ class Briefing:
         person = load_preferences(self.engine, incoming.team, incoming.user)
         audience = self.memberships.audience_of(incoming)
         style = Style(language=person.language, length=person.length, instructions=channel.instructions)
-        brief = Brief(style=style, sources=channel.sources, context=self.context(incoming, audience))
+        brief = Brief(
+            style=style,
+            sources=channel.sources,
+            context=self.context(incoming, audience),
+            earlier=() if self.recall is None else self.recall(incoming, audience, channel.sources),
+        )
         return Briefed(audience=audience, brief=brief, channel=channel)

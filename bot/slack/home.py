@@ -20,6 +20,7 @@ from bot import privacy, words
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease
 from bot.people import Preferences, load_preferences, save_preferences
+from bot.remember import forget_remembered, list_remembered
 from bot.slack import home_admin, home_person
 from bot.slack.admins import admins_of
 from bot.slack.channel_config import open_view
@@ -53,6 +54,7 @@ class HomePage:
         for action in (home_person.LANGUAGE_ACTION, home_person.LENGTH_ACTION, home_person.SWITCHES_ACTION):
             app.action(action)(self._on_change)
         app.action(home_person.SEE_ACTION)(self._on_see)
+        app.action(home_person.FORGET_ONE_ACTION)(self._on_forget_one)
         app.action(home_person.EXPORT_ACTION)(self._on_export)
         app.action(home_person.DELETE_ACTION)(self._on_delete)
         app.view(home_person.DELETE_CALLBACK)(self._on_delete_confirmed)
@@ -77,6 +79,17 @@ class HomePage:
         ack()
         view = home_person.data_view(load_own_data(self.parts.engine, _user(body)))
         open_view(self.parts, str(body["trigger_id"]), view)
+
+    def _on_forget_one(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        user, value = _user(body), str(body["actions"][0].get("value") or "")
+        if value.isdecimal():
+            forget_remembered(self.parts.engine, user, int(value))
+        view = home_person.data_view(load_own_data(self.parts.engine, user))
+        try:
+            self.parts.delivery.repeat("views.update", patience_seconds=5.0, view_id=body["view"]["id"], view=view)
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("the page of %s does not show what was forgotten: %s", user, error)
 
     def _on_export(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
@@ -218,7 +231,7 @@ def load_own_data(engine: sa.Engine, user: str) -> home_person.OwnData:
     kept = privacy.export(engine, user)
     asked = [str(turn["text"]) for turn in kept["turns"] if turn["role"] == "user"]
     counts = {kind: len(rows) for kind, rows in kept.items() if isinstance(rows, list)}
-    return home_person.OwnData(counts=counts, questions=asked[::-1])
+    return home_person.OwnData(counts=counts, questions=asked[::-1], remembered=list_remembered(engine, user))
 
 
 def source_blocks(sources: tuple[HomeSource, ...], now: datetime) -> list[Block]:

@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 from bot import words
 from bot.language import NAMES
 from bot.people import Preferences
+from bot.remember import Remembered
 from bot.slack.inert import clean
 from bot.slack.limits import shorten
 from bot.slack.render import Block, note_block
@@ -21,6 +22,7 @@ from bot.slack.view_parts import (
     choices,
     header,
     modal,
+    one_line,
     option,
     section,
 )
@@ -32,10 +34,12 @@ SWITCHES_ACTION: Final = "home_switches"
 SEE_ACTION: Final = "home_data_see"
 EXPORT_ACTION: Final = "home_data_export"
 DELETE_ACTION: Final = "home_data_delete"
+FORGET_ONE_ACTION: Final = "home_data_forget_one"
 DELETE_CALLBACK: Final = "home_data_delete"
 _AS_ASKED: Final = "as_asked"
 _MOST_QUESTIONS = 10
 _LONGEST_QUESTION = 300
+_MOST_REMEMBERED = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,8 @@ class OwnData:
 
     counts: Mapping[str, int]
     questions: Sequence[str] = field(default=(), repr=False)
+    remembered: Sequence[Remembered] = ()
+    """What they asked to be remembered, the newest first."""
 
 
 def settings_blocks(preferences: Preferences, notice: str = "") -> list[Block]:
@@ -96,7 +102,22 @@ def data_view(data: OwnData) -> Block:
     questions = [" ".join(clean(text).split()) for text in data.questions[:_MOST_QUESTIONS]]
     if questions:
         blocks += [section(words.DATA_LAST_QUESTIONS), bullets(shorten(one, _LONGEST_QUESTION) for one in questions)]
+    blocks += _remembered_blocks(data.remembered)
     return modal(words.DATA_TITLE, blocks, close=words.CLOSE)
+
+
+def _remembered_blocks(remembered: Sequence[Remembered]) -> list[Block]:
+    """What they asked to be remembered, each with a button that forgets it."""
+    if not remembered:
+        return []
+    shown = remembered[:_MOST_REMEMBERED]
+    rows = [
+        section(one_line(one.text, _LONGEST_QUESTION), button(words.DATA_FORGET_ONE, FORGET_ONE_ACTION, str(one.id)))
+        for one in shown
+    ]
+    more = len(remembered) - len(shown)
+    notes = [note_block(words.DATA_MORE_REMEMBERED.format(count=more))] if more else []
+    return [section(words.DATA_REMEMBERED), *rows, *notes]
 
 
 def delete_form() -> Block:

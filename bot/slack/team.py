@@ -36,6 +36,7 @@ from bot.slack.briefing import Briefing
 from bot.slack.context import context_gatherer
 from bot.slack.deliver import Delivery, Place
 from bot.slack.directory import Directory
+from bot.slack.earlier import earlier_recall
 from bot.slack.features import Feature, TeamParts, build_features
 from bot.slack.gate import GateRules, SlackGate
 from bot.slack.intake import Intake
@@ -288,7 +289,13 @@ def build_briefing(parts: TeamParts) -> Briefing:
     """Who may be answered, for whom, and with what beside the library."""
     gate = SlackGate(team=parts.team, engine=parts.engine, profiles=parts.memberships.profiles, rules=parts.gate)
     context = context_gatherer(parts)
-    return Briefing(engine=parts.engine, memberships=parts.memberships, gate=gate, context=context)
+    return Briefing(
+        engine=parts.engine,
+        memberships=parts.memberships,
+        gate=gate,
+        context=context,
+        recall=earlier_recall(parts),
+    )
 
 
 def build_bolt_app(

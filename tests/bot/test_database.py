@@ -51,8 +51,8 @@ def _indexes(connection: sa.Connection) -> set[str]:
 
 
 def _is_ours(_thing: object, name: str | None, _kind: str, _reflected: bool, _other: object) -> bool:
-    # The word index is a virtual table with shadow tables of its own.
-    return not str(name).startswith("chunk_words")
+    # The word indexes are virtual tables with shadow tables of their own.
+    return not str(name).startswith(("chunk_words", "remembered_words"))
 
 
 def test_opening_again_changes_nothing(tmp_path: Path) -> None:
