@@ -127,7 +127,7 @@ def _is_whole(reply: str) -> bool:
 
 def _chosen(reply: str, asked_back: str) -> str:
     """The option that a number stands for; else the reply as it is."""
-    options = dict(_OPTION_LINE.findall(asked_back))
+    options: dict[str, str] = dict(_OPTION_LINE.findall(asked_back))
     said = [word.rstrip(".") for word in words(reply)]
     telling = [word for word in said if word not in _AROUND_NUMBER] or said
     number = _NUMBERS.get(telling[0], "") if len(telling) == 1 else ""

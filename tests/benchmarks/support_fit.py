@@ -205,7 +205,7 @@ def reliability(examples: Sequence[Example], scores: Floats) -> list[Bin]:
         chosen = place == number
         total = float(weigh[chosen].sum())
         if total:
-            said, true = (float((weigh * values)[chosen].sum() / total) for values in (scores, labels))
+            said, true = (float((weigh * values)[chosen].sum() / total) for values in (scores, labels.astype(float)))
             found.append(Bin(said=said, true=true, weight=total))
     return found
 
@@ -242,17 +242,17 @@ def compare(fitting: Sequence[Example], held: Sequence[Example]) -> None:
         print(f"{title:34}", *(f"{auroc(score(part), _labels(part)):20.3f}" for part in parts))
 
     for place, name in enumerate(NAMES):
-        line(f"{name} alone", lambda part, place=place: np.asarray([astuple(one.features)[place] for one in part]))  # type: ignore[misc]
+        line(f"{name} alone", _by_feature(place))
     for place, name in enumerate(NAMES):
         fitted = fit(fitting, [number != place for number in range(len(NAMES))])
-        line(f"all without {name}", lambda part, fitted=fitted: _scores(part, fitted))  # type: ignore[misc]
+        line(f"all without {name}", _by_fit(fitted))
     fitted = fit(fitting)
-    line("all", lambda part: _scores(part, fitted))
-    line("the weights in the code", lambda part: _scores(part, FITTED))
+    line("all", _by_fit(fitted))
+    line("the weights in the code", _by_fit(FITTED))
     for share in (8, 4, 2):
         fewer = [one for one in fitting if hashlib.sha256(one.group.encode()).digest()[1] % share == 0]
         part_fit = fit(fewer)
-        line(f"all, fitted on 1/{share} of that half", lambda part, part_fit=part_fit: _scores(part, part_fit))  # type: ignore[misc]
+        line(f"all, fitted on 1/{share} of that half", _by_fit(part_fit))
 
 
 def picture(curves: Mapping[str, Sequence[Bin]]) -> str:
@@ -324,6 +324,14 @@ def _mtrag(domain: str) -> Callable[[Path, Bench], Iterator[Example]]:
 def _kept(file: Path) -> list[Example]:
     rows = map(json.loads, file.read_text(encoding="utf-8").splitlines())
     return [Example(**{**row, "features": SupportFeatures(**row["features"])}) for row in rows]
+
+
+def _by_feature(place: int) -> Callable[[Sequence[Example]], Floats]:
+    return lambda part: np.asarray([astuple(one.features)[place] for one in part])
+
+
+def _by_fit(fitted: SupportWeights) -> Callable[[Sequence[Example]], Floats]:
+    return lambda part: _scores(part, fitted)
 
 
 def _scores(examples: Sequence[Example], fitted: SupportWeights) -> Floats:
