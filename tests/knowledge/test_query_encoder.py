@@ -67,7 +67,7 @@ def test_turns_that_say_nothing_are_passed_over(tokenizer: Tokenizer) -> None:
 
 def test_an_adapter_adds_to_the_weights_that_it_names() -> None:
     weights = {"a.weight": np.ones((2, 3), np.float32), "b.weight": np.ones(2, np.float32)}
-    adapter = {"a.down": np.ones((1, 3), np.float16), "a.up": np.asarray([[1], [2]], np.float16)}
+    adapter = {"a.down": np.ones((1, 3), np.float32), "a.up": np.asarray([[1], [2]], np.float32)}
     found = merged(weights, adapter)
     np.testing.assert_array_equal(found["a.weight"], [[3, 3, 3], [5, 5, 5]])
     np.testing.assert_array_equal(found["b.weight"], weights["b.weight"])
@@ -91,7 +91,7 @@ def test_an_adapter_of_another_model_is_refused(
 
 def test_unit_vectors_have_length_one_and_nothing_stays_nothing() -> None:
     found = unit(np.asarray([[3, 4], [0, 0]], np.float32))
-    np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0]])
+    np.testing.assert_allclose(found, np.asarray([[0.6, 0.8], [0, 0]], np.float32), atol=1e-6)
 
 
 def test_any_other_embedder_reads_follow_ups_by_weighted_history(tmp_path: Path) -> None:
