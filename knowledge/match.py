@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 # A follow-up finds many of the same passages again. About 140 kB each: 36 MB at most.
-_KEPT = 256
+KEPT = 256
 _MODEL_TOKENS = 256
 _MOST_THREADS = 4
 
@@ -34,8 +34,9 @@ _MOST_THREADS = 4
 class TokenMatch:
     """Compares questions with passages by their word pieces. May be called from several threads."""
 
-    def __init__(self, encoder: OnnxEncoder, tokenizer: Tokenizer) -> None:
+    def __init__(self, encoder: OnnxEncoder, tokenizer: Tokenizer, *, kept: int = KEPT) -> None:
         self._encoder = encoder
+        self._most_kept = kept
         self._tokenizer = tokenizer
         self._kept: OrderedDict[str, npt.NDArray[np.float16]] = OrderedDict()
         self._keeping = threading.Lock()
@@ -58,6 +59,6 @@ class TokenMatch:
         made = unit(self._encoder.tokens(ids))[1:-1].astype(np.float16)
         with self._keeping:
             self._kept[text] = made
-            while len(self._kept) > _KEPT:
+            while len(self._kept) > self._most_kept:
                 self._kept.popitem(last=False)
         return made
