@@ -117,7 +117,7 @@ def _norms(segment: WordSegment, average: float) -> Scores:
 
 def _count(block: _Block, span: slice) -> int:
     if block.whole:
-        return span.stop - span.start
+        return int(span.stop - span.start)
     return int(np.count_nonzero(block.live[block.segment.rows[span]]))
 
 

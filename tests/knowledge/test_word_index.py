@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -201,7 +202,7 @@ def test_words_that_say_nothing_find_nothing(shelved: Shelved, weights: dict[str
 
 def fts5_terms(texts: Sequence[str]) -> list[list[str]]:
     with sa.create_engine("sqlite://").connect() as connection:
-        run: Callable[..., sa.CursorResult[sa.Any]] = connection.exec_driver_sql
+        run: Callable[..., sa.CursorResult[Any]] = connection.exec_driver_sql
         run("CREATE VIRTUAL TABLE w USING fts5(body, tokenize='porter unicode61')")
         run("CREATE VIRTUAL TABLE v USING fts5vocab(w, instance)")
         for row, text in enumerate(texts):
