@@ -208,7 +208,7 @@ def fts5_terms(texts: Sequence[str]) -> list[list[str]]:
         for row, text in enumerate(texts):
             run("INSERT INTO w(rowid, body) VALUES (?, ?)", (row, text))
         found = run("SELECT doc, term FROM v ORDER BY doc, offset").fetchall()
-        return [[term for doc, term in found if doc == row] for row in range(len(texts))]
+        return [[one[1] for one in found if one[0] == row] for row in range(len(texts))]
 
 
 def test_words_have_the_forms_that_fts5_gives_them() -> None:
