@@ -202,7 +202,7 @@ def test_words_that_say_nothing_find_nothing(shelved: Shelved, weights: dict[str
 
 def fts5_terms(texts: Sequence[str]) -> list[list[str]]:
     with sa.create_engine("sqlite://").connect() as connection:
-        run: Callable[..., sa.CursorResult[Any]] = connection.exec_driver_sql
+        run: Callable[..., Any] = connection.exec_driver_sql
         run("CREATE VIRTUAL TABLE w USING fts5(body, tokenize='porter unicode61')")
         run("CREATE VIRTUAL TABLE v USING fts5vocab(w, instance)")
         for row, text in enumerate(texts):
