@@ -202,13 +202,13 @@ def test_words_that_say_nothing_find_nothing(shelved: Shelved, weights: dict[str
 
 def fts5_terms(texts: Sequence[str]) -> list[list[str]]:
     with sa.create_engine("sqlite://").connect() as connection:
-        run: Callable[..., sa.CursorResult[Any]] = connection.exec_driver_sql
+        run: Callable[..., Any] = connection.exec_driver_sql
         run("CREATE VIRTUAL TABLE w USING fts5(body, tokenize='porter unicode61')")
         run("CREATE VIRTUAL TABLE v USING fts5vocab(w, instance)")
         for row, text in enumerate(texts):
             run("INSERT INTO w(rowid, body) VALUES (?, ?)", (row, text))
         found = run("SELECT doc, term FROM v ORDER BY doc, offset").fetchall()
-        return [[one.term for one in found if one.doc == row] for row in range(len(texts))]
+        return [[one[1] for one in found if one[0] == row] for row in range(len(texts))]
 
 
 def test_words_have_the_forms_that_fts5_gives_them() -> None:
