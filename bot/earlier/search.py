@@ -41,7 +41,9 @@ class EarlierOptions:
 
     most: int = 2
     """Exchanges that are handed to an answer; 0 switches memory off."""
-    least_cosine: float = 0.3
+    least_cosine: float = 0.35
+    """Of 760 questions whose chat holds the answer 96 % have a first turn so near, of those asked of another chat 21 %;
+    whether it answers is judged after that, with the documents."""
     exact_below: int = 4_000
     """Turns; where more may be read, a graph finds the nearest."""
     candidates: int = 200

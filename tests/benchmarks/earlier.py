@@ -153,9 +153,11 @@ def fill(engine: sa.Engine, chats: Sequence[Chat]) -> None:
                 connection.execute(sa.insert(tables.turn).values(**place, **turn))
                 answer = {"question_ts": ts, "nonce": f"{number}:{row}", "outcome": "answered", "created_at": one.at}
                 answer |= {"state": "final_sent", "state_at": one.at}
-                made = connection.execute(sa.insert(tables.answer).values(**place, **answer))
+                made = connection.execute(
+                    sa.insert(tables.answer).values(**place, **answer).returning(tables.answer.c.id)
+                )
                 citation = {"uri": "", "title": "", "header": "", "source": "thread", "text_hash": "", "quote": ""}
-                keys = {"answer_id": made.inserted_primary_key[0], "kind": "cited", "n": 1, "chunk_id": -1}
+                keys = {"answer_id": made.scalar_one(), "kind": "cited", "n": 1, "chunk_id": -1}
                 connection.execute(sa.insert(tables.citation).values(**keys, **citation))
 
 

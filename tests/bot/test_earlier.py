@@ -85,7 +85,7 @@ def answered(text: str, *, on: Sequence[Passage] = (TABLED,), source: str = "thr
 
 def asked(user: str, channel: str, ts: str, text: str, thread_ts: str | None = None, **more: Any) -> Incoming:
     kind = "im" if channel.startswith("D") else "private"
-    place = {"team": "T1", "channel": channel, "channel_kind": kind, "thread_ts": thread_ts}
+    place: dict[str, Any] = {"team": "T1", "channel": channel, "channel_kind": kind, "thread_ts": thread_ts}
     return Incoming(user=user, ts=ts, text=text, mentioned=True, **place, **more)
 
 
@@ -97,7 +97,7 @@ def converse(engine: sa.Engine, incoming: Incoming, answer: str | Answer) -> int
 def reader(user: str = "U1", channel: str = "D1", *, channels: Sequence[str] = ("C1",), **more: Any) -> Reader:
     direct = channel.startswith("D")
     audience = Audience.of_person(user, channels) if direct else Audience.of_channel(channel)
-    values = {"team": "T1", "conversation": "T1:none:1", "audience": audience, "is_direct": direct}
+    values: dict[str, Any] = {"team": "T1", "conversation": "T1:none:1", "audience": audience, "is_direct": direct}
     return Reader(**values | {"user": user, "channel": channel} | more)
 
 

@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from bot.earlier.recollect import Spoken, texts_of
 from bot.earlier.score import Weights, score_turns
+from knowledge.hits import Scores
 
 AT = datetime(2026, 5, 3, 22, 30, tzinfo=UTC)
 
@@ -57,7 +58,7 @@ def test_of_no_turns_there_are_no_scores() -> None:
     st.lists(st.integers(0, 2), min_size=6, max_size=6),
 )
 def test_a_turn_that_is_better_in_both_is_never_behind_one_of_its_conversation(
-    cosines: np.ndarray, words: np.ndarray, numbers: list[int]
+    cosines: Scores, words: Scores, numbers: list[int]
 ) -> None:
     conversations = np.asarray(numbers, np.int64)
     turns = score_turns(cosines, words, conversations, Weights()).turns
