@@ -99,7 +99,9 @@ def _said_here(connection: sa.Connection, reader: Reader) -> sa.ColumnElement[bo
     readable = sa.select(answer.c.id).where(of_turn, answer.c.audience.in_(allowed))
     if reader.is_direct:
         channels = [one.partition(":")[2] for one in reader.audience.readable if one.startswith("channel:")]
-        place = (turn.c.user == reader.user) & ((turn.c.channel == reader.channel) | turn.c.channel.in_(channels))
+        place: sa.ColumnElement[bool] = (turn.c.user == reader.user) & (
+            (turn.c.channel == reader.channel) | turn.c.channel.in_(channels)
+        )
     else:
         readable = readable.where(answer.c.visibility != "ephemeral")
         place = turn.c.channel == reader.channel

@@ -240,9 +240,9 @@ def by_rank(compared: Sequence[Compared], chats: Sequence[Chat], asked: Sequence
 
     def way(number: int) -> tuple[Scores, Scores]:
         one = compared[number]
-        turns = sum((1 / (60 + _ranks(scores)) for scores in (one.cosines, one.words)), np.zeros(len(one.words)))
-        of = sessions[asked[number].chat]
-        return turns, np.asarray([turns[of == session].max() for session in range(of.max() + 1)])
+        both = sum((1 / (60 + _ranks(scores)) for scores in (one.cosines, one.words)), np.zeros(len(one.words)))
+        turns, of = np.asarray(both, np.float32), sessions[asked[number].chat]
+        return turns, np.asarray([turns[of == session].max() for session in range(of.max() + 1)], np.float32)
 
     return way
 

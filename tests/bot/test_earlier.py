@@ -455,8 +455,8 @@ def put(engine: sa.Engine, row: Row, number: int, document: Passage) -> None:
     stands_on = on.get(row.stands_on, [TABLED])
     answer = answered("Now.", on=stands_on, source="earlier" if row.stands_on == "earlier" else "thread")
     seen = tuple(replace(TABLED, audience=one) for one in sorted(row.audiences))
-    how = {"abstained": row.outcome == "abstained", "stopped": row.outcome == "stopped"}
-    converse(engine, incoming, replace(answer, passages=seen, **how))
+    abstained, stopped = row.outcome == "abstained", row.outcome == "stopped"
+    converse(engine, incoming, replace(answer, passages=seen, abstained=abstained, stopped=stopped))
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
