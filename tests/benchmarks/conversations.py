@@ -1,6 +1,6 @@
 """How well the passages for a follow-up question are found: every variant of retrieval, query by query.
 
-Run: python -m tests.benchmarks.conversations ../shared/data/mtrag/clapnq ../shared/data/mtrag/fiqa [--half held]
+Run: python -m tests.benchmarks.conversations ../shared/data/mtrag/clapnq ../shared/data/mtrag/fiqa [--half tune held]
 Each folder is as `lorekeeper eval retrieval` takes it, with published runs beside it. The index
 is kept in the data folder. Weights were chosen on one half of the conversations; the other half is reported. Which
 conversation is in which half is written down in tests/benchmarks/splits.
@@ -13,7 +13,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -48,6 +48,8 @@ _RANK_CONSTANT = 60
 """As in Cormack et al., SIGIR 2009."""
 _RESAMPLES = 2_000
 _KEPT_PASSAGES = 10_000
+_WORD_WEIGHTS = (0.1, 0.2, 0.3, 0.4)
+_MATCH_WEIGHTS = (0.5, 1.0, 1.5, 2.0, 3.0)
 
 Ranking = Sequence[str]
 Scores = npt.NDArray[np.float64]
@@ -151,46 +153,40 @@ def measured(rankings: Sequence[Ranking], queries: Sequence[JudgedQuery]) -> Sco
     )
 
 
-def variants(bench: Bench) -> dict[str, list[Ranking]]:
+def variants(bench: Bench) -> dict[str, Callable[[], list[Ranking]]]:
     """Every way of searching, the simplest first."""
     asked = [query.question for query in bench.queries]
     rewritten = [Question(text=bench.rewrites[query.id]) for query in bench.queries]
-    nothing = HistoryWeights(question=0.0, answer=0.0)
-    some = HistoryWeights(question=0.2, answer=0.1)
-    ours = bench.options
+    nothing, some = HistoryWeights(question=0.0, answer=0.0), HistoryWeights(question=0.2, answer=0.1)
+    ours, side = bench.options, bench.query_side
     first = replace(ours, matched=0)
     alone = replace(first, history=nothing)
     words, vectors = replace(alone, word_weight=1.0), replace(first, word_weight=0.0)
-    side = bench.query_side
-    words_alone = bench.rank(words, asked)
-    encoded = bench.rank(vectors, asked, side)
+
+    def run(
+        options: RetrievalOptions, questions: Sequence[Question] = asked, by: QuerySide | None = side
+    ) -> Callable[[], list[Ranking]]:
+        return lambda: bench.rank(options, questions, by)
+
     return {
-        "words, last turn": words_alone,
-        "words, earlier turns .2 and .1": bench.rank(replace(words, word_history=some), asked),
-        "words, LLM rewrite": bench.rank(words, rewritten),
-        "vectors, last turn": bench.rank(replace(alone, word_weight=0.0), asked),
-        "vectors, LLM rewrite": bench.rank(replace(alone, word_weight=0.0), rewritten),
-        "vectors, weighted history": bench.rank(vectors, asked),
-        "vectors, query encoder": encoded,
-        "fused, weighted history": bench.rank(first, asked),
-        "fused, LLM rewrite": bench.rank(alone, rewritten),
-        "fused by rank (RRF), query encoder": reciprocal_rank_fusion(encoded, words_alone),
+        "words, last turn": run(words, by=None),
+        "words, earlier turns .2 and .1": run(replace(words, word_history=some), by=None),
+        "words, LLM rewrite": run(words, rewritten, None),
+        "vectors, last turn": run(replace(alone, word_weight=0.0), by=None),
+        "vectors, LLM rewrite": run(replace(alone, word_weight=0.0), rewritten, None),
+        "vectors, weighted history": run(vectors, by=None),
+        "vectors, query encoder": run(vectors),
+        "fused, weighted history": run(first, by=None),
+        "fused, LLM rewrite": run(alone, rewritten, None),
+        "fused by rank (RRF), query encoder": lambda: reciprocal_rank_fusion(run(vectors)(), run(words, by=None)()),
         **{
-            f"fused, query encoder, words {weight}": bench.rank(replace(first, word_weight=weight), asked, side)
-            for weight in (0.1, 0.2, 0.3, 0.4)
+            f"fused, query encoder, words {weight}": run(replace(first, word_weight=weight)) for weight in _WORD_WEIGHTS
         },
-        "the same as the default, earlier turns' words .2 and .1": bench.rank(
-            replace(first, word_history=some), asked, side
-        ),
-        **{
-            f"fused, query encoder, 20 matched by {weight}": bench.rank(
-                replace(ours, matched=20, match_weight=weight), asked, side
-            )
-            for weight in (1.0, 2.0, 4.0)
-        },
-        "fused, query encoder, 10 matched": bench.rank(replace(ours, matched=10), asked, side),
-        "fused, LLM rewrite, 20 matched": bench.rank(ours, rewritten, side),
-        DEFAULT: bench.rank(ours, asked, side),
+        "query encoder, earlier turns' words .2 and .1": run(replace(first, word_history=some)),
+        **{f"DEFAULT, matched by {weight}": run(replace(ours, match_weight=weight)) for weight in _MATCH_WEIGHTS},
+        "DEFAULT, 10 matched": run(replace(ours, matched=10)),
+        "LLM rewrite, else as DEFAULT": run(ours, rewritten),
+        DEFAULT: run(ours),
     }
 
 
@@ -215,37 +211,44 @@ def interval(one: Scores, other: Scores, groups: Sequence[str], seed: int = SEED
     return float(low), float(high)
 
 
-def report(folder: Path, half: str, settings: Settings) -> dict[str, Scores]:
-    """Print the table of one corpus and return the scores of every variant."""
+def report(folder: Path, halves: Sequence[str], only: str, settings: Settings) -> None:
+    """Print the table of every half of one corpus."""
     with open_bench(folder, settings) as bench:
-        tune = split_of(folder.name, bench.queries)
+        queries = bench.queries
+        wanted = [(name, search) for name, search in variants(bench).items() if only in name or name == DEFAULT]
+        runs = {**({} if only else published(folder, queries)), **{name: search() for name, search in wanted}}
+    scores = {name: measured(rankings, queries) for name, rankings in runs.items()}
+    tune = split_of(folder.name, queries)
+    for half in halves:
         kept = [
             number
-            for number, query in enumerate(bench.queries)
+            for number, query in enumerate(queries)
             if half == "all" or (conversation_of(query) in tune) == (half == "tune")
         ]
-        queries = [bench.queries[number] for number in kept]
-        runs = {**published(folder, bench.queries), **variants(bench)}
-    scores = {name: measured(rankings, bench.queries)[kept] for name, rankings in runs.items()}
-    groups = [conversation_of(query) for query in queries]
-    print(f"\n{folder.name}, {half} half: {len(queries)} queries of {len(set(groups))} conversations\n")
-    print("| variant | " + " | ".join(MEASURES) + " | DEFAULT's R@5 is higher by (95 %) |")
-    print("|---|" + "---|" * (len(MEASURES) + 1))
-    best = scores[DEFAULT]
-    for name, one in scores.items():
-        low, high = interval(best[:, 0], one[:, 0], groups)
-        difference = "" if name == DEFAULT else f"{(best - one)[:, 0].mean():+.3f} ({low:+.3f} to {high:+.3f})"
-        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in one.mean(0)) + f" | {difference} |")
-    return scores
+        groups = [conversation_of(queries[number]) for number in kept]
+        print(f"\n{folder.name}, {half}: {len(kept)} queries of {len(set(groups))} conversations\n")
+        print("| variant | " + " | ".join(MEASURES) + " | DEFAULT's R@5 is higher by (95 %) |")
+        print("|---|" + "---|" * (len(MEASURES) + 1))
+        for name, one in scores.items():
+            row = " | ".join(f"{value:.3f}" for value in one[kept].mean(0))
+            print(f"| {name.replace('|', ', ')} | {row} | {_lead(scores[DEFAULT][kept], one[kept], groups)} |")
+
+
+def _lead(best: Scores, one: Scores, groups: Sequence[str]) -> str:
+    if best is one or np.array_equal(best, one):
+        return ""
+    low, high = interval(best[:, 0], one[:, 0], groups)
+    return f"{(best - one)[:, 0].mean():+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
-    parser.add_argument("--half", choices=("tune", "held", "all"), default="held")
+    parser.add_argument("--half", nargs="+", choices=("tune", "held", "all"), default=["held"])
+    parser.add_argument("--only", default="", help="a part of the names of the variants to run")
     arguments = parser.parse_args()
     for folder in arguments.folders:
-        report(folder, arguments.half, load_settings(os.environ))
+        report(folder, arguments.half, arguments.only, load_settings(os.environ))
 
 
 if __name__ == "__main__":
