@@ -93,14 +93,14 @@ class AdaptedEncoder:
     tokenizer: Tokenizer
 
     def encode(self, question: Question) -> EncodedQuestion:
-        """Read the question and the newest turns in one pass."""
+        """Read the question and the newest turns together."""
         read = turn_ids(question, self.tokenizer)
-        if read.asked == len(read.ids):
-            tokens = self.plain.tokens(read.ids)
-        else:
-            tokens = self.adapted.tokens(read.ids, read.asked)
+        # Word pieces are compared with those of passages, which the plain model makes. What was said before colours
+        # them here, too: it found more than the adapted model's on the conversations that this was chosen on.
+        plain = self.plain.tokens(read.ids)[: read.asked]
+        adapted = plain if read.asked == len(read.ids) else self.adapted.tokens(read.ids, read.asked)
         # The marks at both ends are in the mean, and match nothing.
-        return EncodedQuestion(vector=unit(tokens.mean(0)), tokens=unit(tokens[1:-1]))
+        return EncodedQuestion(vector=unit(adapted.mean(0)), tokens=unit(plain[1:-1]))
 
 
 def unit(vectors: Vectors) -> Vectors:

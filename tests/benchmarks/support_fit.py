@@ -22,20 +22,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bot.app import open_parser, retrieval_options
+from bot.app import open_embedder, open_parser, query_side, retrieval_options
 from bot.database import open_database
 from bot.evaluate.files import read_rows
 from bot.evaluate.passages import GivenPassage, PassageSource, index_passages
 from bot.evaluate.retrieval import corpus_database, load_corpus, load_queries
-from bot.evidence import rank_evidence
+from bot.evidence import as_read, rank_evidence
 from bot.greeting import small_talk
 from bot.settings import Settings, load_settings
 from bot.support import FITTED, SupportFeatures, SupportWeights, estimate_support, support_features
 from knowledge.audience import Audience
 from knowledge.document import HistoryTurn, Passage, Question
-from knowledge.embed import Embedder, load_embedder
+from knowledge.embed import Embedder
 from knowledge.library import Library
 from knowledge.parse import Parser
+from knowledge.query_side import QuerySide
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -74,17 +75,19 @@ class Bench:
 
     settings: Settings
     embedder: Embedder
+    query_side: QuerySide
     parser: Parser
 
     def measure(self, library: Library, question: Question) -> tuple[SupportFeatures, tuple[Passage, ...]]:
         """The features of one question, and the passages found."""
         found = library.retrieve(question, Audience.everyone(), self.settings.file.answer.passages)
-        evidence = rank_evidence(question, found.passages, found.query_vector, self.embedder)
+        evidence = rank_evidence(question, as_read(found.passages), found.query_vector, self.embedder)
         return support_features(question, found.passages, evidence), found.passages
 
     def measure_given(self, question: Question, passages: Sequence[GivenPassage]) -> SupportFeatures:
         """The features of a question that comes with its passages."""
-        with Library.in_memory(self.embedder, retrieval_options(self.settings.file)) as library:
+        options = retrieval_options(self.settings.file)
+        with Library.in_memory(self.embedder, options, query_side=self.query_side) as library:
             source = PassageSource(id="row", passages=passages)
             index_passages(library, source, self.parser, chunk_tokens=self.settings.file.knowledge.chunk_tokens)
             return self.measure(library, question)[0]
@@ -118,7 +121,8 @@ def mtrag(domain: str, folder: Path, bench: Bench) -> Iterator[Example]:
     place = folder / "mtrag" / domain
     gains = {query.id: query.gains for query in load_queries(place)}
     engine = open_database(f"sqlite:///{corpus_database(place, bench.settings, bench.embedder)}")
-    library = Library.open(engine, bench.embedder, None, retrieval_options(bench.settings.file))
+    options = retrieval_options(bench.settings.file)
+    library = Library.open(engine, bench.embedder, None, options, query_side=bench.query_side)
     source = PassageSource(id="corpus", passages=load_corpus(place))
     index_passages(library, source, bench.parser, chunk_tokens=bench.settings.file.knowledge.chunk_tokens)
     for row in read_rows(place / "answers.jsonl.xz"):
@@ -311,7 +315,9 @@ def main() -> None:
 def _collect(data: Path, sets: Sequence[str], home: Path | None) -> list[Example]:
     settings = load_settings(os.environ, home)
     with open_parser(settings.file) as documents:
-        bench = Bench(settings=settings, embedder=load_embedder(settings.file.knowledge.embedder), parser=documents)
+        embedder = open_embedder(settings, None)
+        side = query_side(settings, embedder)
+        bench = Bench(settings=settings, embedder=embedder, query_side=side, parser=documents)
         makers: dict[str, Callable[[Path, Bench], Iterator[Example]]] = {"clapnq": clapnq, "xquad": xquad}
         makers |= {f"mtrag/{domain}": _mtrag(domain) for domain in ("clapnq", "fiqa")}
         return [example for name in sets for example in makers[name](data, bench)]
