@@ -64,7 +64,7 @@ class RetrievalOptions:
     """How much the words of earlier turns count; those of the last turn count 1."""
     matched: int = 20
     """So many of the best passages are compared word piece by word piece; 0 for none."""
-    match_weight: float = 2.0
+    match_weight: float = 3.0
     """How much a difference of 1 there moves a fused score."""
     candidates: int = 100
     """How deep each of the two lists goes into the fusion."""

@@ -48,6 +48,28 @@ ASKED = "what is our staging cluster called"
 MEMORY = EarlierOptions(most=2, least_cosine=0.15)
 
 
+class PatientWorkspace(Workspace):
+    """Waits for what is kept as well: an answer is visible a moment before it can be remembered."""
+
+    def __init__(self, playground: PlaygroundProcess, engine: sa.Engine) -> None:
+        super().__init__(playground)
+        self._engine = engine
+
+    def answers(self, channel: str, thread_ts: str, count: int = 1, seconds: float = 20.0) -> list[str]:
+        shown = super().answers(channel, thread_ts, count, seconds)
+        wait_until(lambda: set(rows(self._engine, tables.answer.c.state)) <= {"final_sent", "withdrawn"})
+        return shown
+
+
+@pytest.fixture
+def workspace(playground: PlaygroundProcess, engine: sa.Engine) -> Workspace:
+    """As everywhere, on a day without faults."""
+    workspace = PatientWorkspace(playground, engine)
+    workspace.act("faults", clear=True)
+    workspace.act("clear_traffic")
+    return workspace
+
+
 @pytest.fixture
 def start_bot(playground: PlaygroundProcess, engine: sa.Engine) -> Iterator[StartBot]:
     with ExitStack() as stack:
