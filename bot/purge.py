@@ -135,8 +135,10 @@ def finish_removal(engine: sa.Engine, removal: Removal, removed: Mapping[str, in
     with writing(engine) as connection:
         if any(removed.values()):
             connection.execute(sa.insert(tables.receipt).values(row))
-        asked = (inbox.c.kind == KIND, inbox.c.event_id == removal.event_id)
-        connection.execute(sa.update(inbox).where(*asked).values(team="", payload={}, state="done"))
+        # Slack tells of one removal in two events: what came while the rows went is done as well.
+        same = sa.or_(inbox.c.event_id == removal.event_id, inbox.c.team == removal.team)
+        asked = sa.update(inbox).where(inbox.c.kind == KIND, same)
+        connection.execute(asked.values(team="", payload={}, state="done"))
     shrink(engine)
 
 
