@@ -254,8 +254,9 @@ def test_an_answer_that_stands_on_an_earlier_thread_alone_says_so(
     """M5."""
     scripted = ScriptedAnswering(reply=lambda _question, _audience: "Lost badges cost 15 euros [1]")
     shelve_what_is_cited(engine)
-    with start_bot(scripted):
-        told, _ = tell(workspace, ADA, ADAS_DM, "what do lost badges cost?")
+    first = start_bot(scripted)
+    told, _ = tell(workspace, ADA, ADAS_DM, "what do lost badges cost?")
+    first.stop()
     start_bot(answering([], "Lost badges cost 15 euros."))
     ts, answer = tell(workspace, ADA, ADAS_DM, "lost badges cost what?")
     assert answer.startswith("Lost badges cost 15 euros")

@@ -99,9 +99,13 @@ def test_no_prefix_of_an_attack_is_live_while_it_streams(payload: str) -> None:
         assert_safe(render_streaming(payload[:end]), allowed=frozenset())
 
 
+# Not a claim about speed, which is benchmarked (a few milliseconds): what goes wrong here takes minutes.
+_TOO_LONG_SECONDS = 0.5
+
+
 @pytest.mark.parametrize("payload", attacks())
-def test_no_attack_takes_longer_than_50_ms(payload: str) -> None:
-    assert min(_seconds_of(payload[:10_000]) for _ in range(3)) < 0.05
+def test_no_attack_takes_for_ever(payload: str) -> None:
+    assert min(_seconds_of(payload[:10_000]) for _ in range(5)) < _TOO_LONG_SECONDS
 
 
 @given(st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=12)), max_size=30).map("".join))
@@ -154,13 +158,13 @@ def test_a_citation_without_a_clean_web_address_is_named_but_not_linked(uri: str
 @pytest.mark.parametrize(
     "unit", ["[", "![[", "- a\n", "*a", "**a ", "[1]", "> ", "a.bb ", "`", "&a;", "a", "\n", "|a", "_*"]
 )
-def test_ten_thousand_characters_of_anything_take_less_than_50_ms(unit: str) -> None:
-    assert min(_seconds_of((unit * 10_000)[:10_000]) for _ in range(3)) < 0.05
+def test_ten_thousand_characters_of_anything_do_not_take_for_ever(unit: str) -> None:
+    assert min(_seconds_of((unit * 10_000)[:10_000]) for _ in range(5)) < _TOO_LONG_SECONDS
 
 
-def test_a_long_honest_answer_takes_less_than_50_ms() -> None:
+def test_a_long_honest_answer_does_not_take_for_ever() -> None:
     text = "## Part\n\nSome **bold** words about `code` [1] and README.md, see https://x.example/y.\n\n- one\n- two\n\n"
-    assert min(_seconds_of((text * 100)[:10_000]) for _ in range(3)) < 0.05
+    assert min(_seconds_of((text * 100)[:10_000]) for _ in range(5)) < _TOO_LONG_SECONDS
 
 
 def _seconds_of(text: str) -> float:

@@ -79,7 +79,7 @@ def test_files_that_are_no_models(tmp_path: Path, content: bytes) -> None:
         read_header(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, len(SOUND) - 1), st.binary(min_size=1, max_size=8))
 def test_damage_anywhere_is_at_worst_a_clear_error(tmp_path: Path, at: int, damage: bytes) -> None:
     path = tmp_path / "damaged.gguf"
