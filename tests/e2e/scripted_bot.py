@@ -153,7 +153,8 @@ class ScriptedBot:
             chunks[1]["details"] = "12 passages, 3 of them fit"
             chunks[1]["sources"] = [{"type": "url", "url": self.link, "text": "Expenses"}]
             client.chat_appendStream(channel=channel, ts=ts, chunks=chunks)
-            time.sleep(self.pause * 2)
+            # Long enough for a page on a busy machine to be seen in between.
+            time.sleep(self.pause * 4)
         client.chat_stopStream(channel=channel, ts=ts, markdown_text=ANSWER, blocks=[table_block()])
 
     def send_picture(self, client: WebClient, channel: str, thread: str) -> None:
