@@ -121,7 +121,7 @@ def save_answer(engine: sa.Engine, incoming: Incoming, answer: Answer) -> int:
 
 def write_user_turn(connection: sa.Connection, incoming: Incoming) -> None:
     """Write a person's turn, inside the caller's transaction."""
-    _write_turn(connection, incoming, role="user", text=incoming.text, audience="")
+    write_turn(connection, incoming, role="user", text=incoming.text, audience="")
 
 
 def begin_answer(connection: sa.Connection, incoming: Incoming) -> AnswerRow:
@@ -204,7 +204,7 @@ def write_answer(connection: sa.Connection, answer_id: int, incoming: Incoming, 
     if rows:
         connection.execute(sa.insert(tables.citation), rows)
     if answer.text.strip():
-        _write_turn(connection, incoming, role="assistant", text=answer.text, audience=audience)
+        write_turn(connection, incoming, role="assistant", text=answer.text, audience=audience)
 
 
 def write_sentence(
@@ -340,7 +340,8 @@ def withdraw_answer(connection: sa.Connection, answer_id: int, incoming: Incomin
     )
 
 
-def _write_turn(connection: sa.Connection, incoming: Incoming, *, role: str, text: str, audience: str) -> None:
+def write_turn(connection: sa.Connection, incoming: Incoming, *, role: str, text: str, audience: str) -> None:
+    """Write what was said in the place of a message, inside the caller's transaction."""
     # Written again, it says what was said last: an answer that was made again, a question that was edited.
     statement = insert(tables.turn).values(
         conversation=incoming.conversation,

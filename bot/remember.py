@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from bot import tables
+from bot.conversation import write_turn
 from bot.earlier.recollect import REMEMBER
 from bot.people import load_preferences
 from bot.privacy import checkpoint
@@ -68,20 +68,7 @@ def write_remembered(connection: sa.Connection, incoming: Incoming, text: str, a
         return
     if not is_document_audience(audience):
         raise ValueError(f"what is remembered needs one document audience, got {audience!r}")
-    statement = insert(turn).values(
-        conversation=incoming.conversation,
-        team=incoming.team,
-        channel=incoming.channel,
-        thread_ts=incoming.thread_ts or incoming.ts,
-        ts=incoming.ts,
-        role=REMEMBER,
-        user=incoming.user,
-        text=text,
-        audience=audience,
-        created_at=datetime.now(UTC),
-    )
-    again = {"text": statement.excluded.text, "audience": statement.excluded.audience}
-    connection.execute(statement.on_conflict_do_update(index_elements=["conversation", "ts", "role"], set_=again))
+    write_turn(connection, incoming, role=REMEMBER, text=text, audience=audience)
 
 
 def list_remembered(engine: sa.Engine, user: str) -> tuple[Remembered, ...]:

@@ -8,7 +8,6 @@ It knows questions, and which sentences the answers to earlier ones stood on; no
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
@@ -16,12 +15,11 @@ from dataclasses import astuple, dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from bot.same_question import asks_the_same
-from bot.sentences import content_words, is_negated, words
+from bot.same_question import agrees_in_numbers, asks_the_same
+from bot.sentences import content_words, words
 
 NEIGHBOURS = 10
 """So many earlier questions around the asked one are looked at."""
-_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
 # A neighbour that is .1 further away by cosine says e times less.
 _NEARNESS = 10.0
 # Where all neighbours agree, the nearest other one is taken to be this far away.
@@ -131,7 +129,7 @@ def how_sure(asked: str, earlier: str, features: MeaningFeatures, weights: Meani
     """How sure it is that two questions ask the same, from 0 to 1, whatever their answers stand on."""
     if words(asked) == words(earlier):
         return 1.0
-    if set(_NUMBER.findall(asked)) != set(_NUMBER.findall(earlier)) or is_negated(asked) != is_negated(earlier):
+    if not agrees_in_numbers(asked, earlier):
         return 0.0
     if features.cosine >= _LEAST_COSINE_WHERE_WORDS_AGREE and asks_the_same(asked, earlier):
         return 1.0

@@ -46,12 +46,17 @@ _GROUP_OF: dict[str, frozenset[int]] = {
 
 def asks_the_same(one: str, other: str) -> bool:
     """Tell whether two questions, close in meaning, agree in their topic, their numbers and their negations."""
-    if _numbers(one) != _numbers(other) or is_negated(one) != is_negated(other):
+    if not agrees_in_numbers(one, other):
         return False
     mine, theirs = set(content_words(one)), set(content_words(other))
     if not mine or not theirs:
         return words(one) == words(other)
     return _covered(mine - theirs, theirs) and _covered(theirs - mine, mine)
+
+
+def agrees_in_numbers(one: str, other: str) -> bool:
+    """Tell whether two questions have the same numbers, and are both negated or both not."""
+    return _numbers(one) == _numbers(other) and is_negated(one) == is_negated(other)
 
 
 def asks_for_another_kind(one: str, other: str) -> bool:
