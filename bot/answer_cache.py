@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from bot import tables
 from bot.feedback import stands
 from bot.jobs import Job
+from bot.people import is_unremembered
 from bot.reuse import Asked, cites_what_is_found, differs_in_what_is_found
 from bot.same_meaning import LEAST_SURE, NEIGHBOURS, EarlierQuestions, how_sure, stands_on_the_same
 from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming
@@ -80,7 +81,8 @@ def keep_reusable(connection: sa.Connection, answer_id: int, incoming: Incoming,
     reusable = answer.reusable
     if reusable is None:
         return
-    if _is_unremembered(connection, incoming) or _was_voted_down(connection, answer.text):
+    is_forgetful = connection.scalar(sa.select(is_unremembered(incoming.team, incoming.user)))
+    if is_forgetful or _was_voted_down(connection, answer.text):
         return
     revision = sa.select(tables.answer.c.revision).where(tables.answer.c.id == answer_id).scalar_subquery()
     connection.execute(
@@ -167,16 +169,13 @@ def _with_words() -> sa.FromClause:
 
 def _may_be_given() -> tuple[sa.ColumnElement[bool], ...]:
     """What must be so of an entry's answer today, whatever is asked."""
-    cached, answer, person = tables.cached_answer, tables.answer, tables.person
-    unremembered = sa.select(person.c.user).where(
-        person.c.team == answer.c.team, person.c.user == answer.c.user, person.c.memory.is_(False)
-    )
+    cached, answer = tables.cached_answer, tables.answer
     return (
         answer.c.state != "withdrawn",
         answer.c.outcome == "answered",
         answer.c.text != "",
         answer.c.revision == cached.c.revision,
-        ~unremembered.exists(),
+        ~is_unremembered(answer.c.team, answer.c.user),
         cached.c.answer_id.not_in(_refused()),
     )
 
@@ -255,12 +254,6 @@ def _answer(row: sa.Row[Any], citations: tuple[Citation, ...], asked: Asked, sta
         given_before=row.written_at,
         reused_from=row.answer_id,
     )
-
-
-def _is_unremembered(connection: sa.Connection, incoming: Incoming) -> bool:
-    person = tables.person
-    mine = (person.c.team == incoming.team, person.c.user == incoming.user, person.c.memory.is_(False))
-    return connection.execute(sa.select(person.c.user).where(*mine)).first() is not None
 
 
 def _was_voted_down(connection: sa.Connection, text: str) -> bool:

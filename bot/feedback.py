@@ -15,6 +15,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from bot import tables
+from bot.people import is_unremembered
 from knowledge.database import reading, writing
 
 Via = Literal["reaction", "button"]
@@ -162,9 +163,9 @@ def _remove(connection: sa.Connection, feedback_id: int) -> None:
 
 
 def _joined(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    feedback, answer, turn, person = tables.feedback.c, tables.answer.c, tables.turn.c, tables.person.c
+    feedback, answer, turn = tables.feedback.c, tables.answer.c, tables.turn.c
     # Whoever does not want to be remembered is not read outside their thread; see bot.memory.
-    unremembered = sa.exists().where(person.team == answer.team, person.user == answer.user, person.memory.is_(False))
+    unremembered = is_unremembered(answer.team, answer.user)
     asked = (turn.conversation == answer.conversation) & (turn.ts == answer.question_ts) & (turn.role == "user")
     columns = (
         *(feedback.id, feedback.answer_id, feedback.user, feedback.vote, feedback.via, feedback.reason),

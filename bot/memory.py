@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from bot import tables
 from bot.earlier.recollect import tidy_words
 from bot.jobs import Job
+from bot.people import is_unremembered
 from knowledge.database import reading, writing
 
 KEPT = timedelta(days=1)
@@ -57,13 +58,15 @@ def memory_job(engine: sa.Engine, now: Callable[[], datetime] = lambda: datetime
 
 def _is_over(table: sa.Table, now: datetime) -> sa.ColumnElement[bool]:
     """Rows of people without memory, of conversations where nothing was said for a day and nothing waits."""
-    person, turn, inbox = tables.person, tables.turn, tables.inbox
+    turn, inbox = tables.turn, tables.inbox
     later = turn.alias("later")
     lately = sa.select(later.c.id).where(later.c.conversation == table.c.conversation, later.c.created_at > now - KEPT)
     waiting = sa.select(inbox.c.id).where(
         inbox.c.conversation == table.c.conversation, inbox.c.state.in_(("waiting", "working"))
     )
-    unremembered = sa.select(person.c.user).where(
-        person.c.team == table.c.team, person.c.user == table.c.user, person.c.memory.is_(False)
+    return sa.and_(
+        is_unremembered(table.c.team, table.c.user),
+        table.c.created_at <= now - KEPT,
+        ~lately.exists(),
+        ~waiting.exists(),
     )
-    return sa.and_(unremembered.exists(), table.c.created_at <= now - KEPT, ~lately.exists(), ~waiting.exists())

@@ -30,6 +30,13 @@ class Preferences:
     """Their own words may be used for tuning, where the operator allows that at all."""
 
 
+def is_unremembered(team: sa.ColumnElement[str] | str, user: sa.ColumnElement[str] | str) -> sa.ColumnElement[bool]:
+    """The condition that a person switched memory off; the columns are those of the row that is theirs."""
+    person = tables.person
+    theirs = (person.c.team == team, person.c.user == user, person.c.memory.is_(False))
+    return sa.select(person.c.user).where(*theirs).exists()
+
+
 def load_preferences(engine: sa.Engine, team: str, user: str) -> Preferences:
     """Read the settings of a person."""
     row = _read(engine, team, user)

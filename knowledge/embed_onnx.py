@@ -173,7 +173,7 @@ class EncoderFiles:
 
 
 class OnnxEmbedder:
-    """A quantized encoder as an Embedder; questions may have an encoder of their own."""
+    """A quantized encoder as an Embedder."""
 
     def __init__(
         self,
@@ -181,11 +181,9 @@ class OnnxEmbedder:
         encoder: OnnxEncoder,
         tokenizer: Tokenizer,
         max_tokens: int,
-        *,
-        question_encoder: OnnxEncoder | None = None,
     ) -> None:
         self._name = name
-        self._encoders: Mapping[str, OnnxEncoder] = {"passage": encoder, "question": question_encoder or encoder}
+        self._encoder = encoder
         self._max_tokens = max_tokens
         self._tokenizer = _copied(tokenizer)
         # Truncation is state of a tokenizer: one cuts, the other measures, and neither is changed any more.
@@ -202,8 +200,8 @@ class OnnxEmbedder:
 
     @property
     def encoder(self) -> OnnxEncoder:
-        """What makes the vectors of passages."""
-        return self._encoders["passage"]
+        """What makes its vectors."""
+        return self._encoder
 
     @property
     def dim(self) -> int:
@@ -224,11 +222,9 @@ class OnnxEmbedder:
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
-    def embed(self, texts: Sequence[str], role: Literal["passage", "question"] = "passage") -> Floats:
-        encoder = self._encoders[role]
-
+    def embed(self, texts: Sequence[str], role: Literal["passage", "question"] = "passage") -> Floats:  # noqa: ARG002
         def encode(text: str) -> Floats:
-            return encoder.encode(self._cutting.encode(text).ids)
+            return self._encoder.encode(self._cutting.encode(text).ids)
 
         few = sum(map(len, texts)) <= _FEW_CHARACTERS
         workers = self._workers_for_few if few else self._workers

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.earlier.recollect import REMEMBER, is_remembered
+from bot.people import is_unremembered
 from bot.turn import Incoming
 from knowledge import tables as knowledge_tables
 from knowledge.audience import Audience, channel_audience, person_audience
@@ -56,11 +57,8 @@ def place_audience(incoming: Incoming, *, alone: bool) -> str:
 
 def readable_turns(connection: sa.Connection, reader: Reader) -> Sequence[sa.Row[Any]]:
     """The turns that may be looked at for this reader, by id; what their answers cite is checked by `still_stands`."""
-    person, turn = tables.person, tables.turn
-    forgets = sa.select(person.c.user).where(
-        person.c.team == reader.team, person.c.user == reader.user, person.c.memory.is_(False)
-    )
-    if connection.execute(forgets).first() is not None:
+    turn = tables.turn
+    if connection.scalar(sa.select(is_unremembered(reader.team, reader.user))):
         return ()
     columns = [turn.c[name] for name in ("id", "conversation", "role", "channel", "thread_ts", "ts", "user")]
     wanted = (turn.c.team == reader.team, is_remembered(), _said_here(connection, reader) | _to_remember(reader))

@@ -16,6 +16,7 @@ from bot import tables
 from bot.cite import without_markers
 from bot.evidence import EARLIER
 from bot.jobs import Job
+from bot.people import is_unremembered
 from bot.words import NOT_FOUND
 from knowledge.database import reading, writing
 from knowledge.embed import Embedder, Vectors
@@ -116,7 +117,9 @@ def is_remembered() -> sa.ColumnElement[bool]:
         cited.exists(),
         ~cited.where(citation.c.source == EARLIER).exists(),
     )
-    return sa.and_(turn.c.user != "", ~_unremembered(turn), (turn.c.role == REMEMBER) | answered.exists())
+    return sa.and_(
+        turn.c.user != "", ~is_unremembered(turn.c.team, turn.c.user), (turn.c.role == REMEMBER) | answered.exists()
+    )
 
 
 def tidy_words(connection: sa.Connection) -> None:
@@ -134,12 +137,6 @@ def recollect_job(engine: sa.Engine, embedder: Embedder) -> Job:
         return f"{recollect(engine, embedder)} turns made findable"
 
     return Job(name="recollect", interval=INTERVAL, work=work)
-
-
-def _unremembered(turn: sa.FromClause) -> sa.ColumnElement[bool]:
-    person = tables.person
-    of_turn = (person.c.team == turn.c.team, person.c.user == turn.c.user, person.c.memory.is_(False))
-    return sa.select(person.c.user).where(*of_turn).exists()
 
 
 def _missing(connection: sa.Connection, embedder: str, limit: int) -> Sequence[sa.Row[tuple[int, str, str]]]:
@@ -160,7 +157,7 @@ def _before(connection: sa.Connection, row: sa.Row[tuple[int, str, str]]) -> Spo
     query = (
         sa.select(turn)
         .where(turn.c.conversation == row.conversation, turn.c.role.in_(("user", "assistant")), earlier)
-        .where(turn.c.user != "", ~_unremembered(turn), ~turn.c.text.startswith(NOT_FOUND))
+        .where(turn.c.user != "", ~is_unremembered(turn.c.team, turn.c.user), ~turn.c.text.startswith(NOT_FOUND))
         .order_by(turn.c.ts.desc(), turn.c.role)
         .limit(1)
     )

@@ -61,9 +61,8 @@ def model() -> bytes:
     return quantize_encoder(weights(), SHAPE, tokenizer())
 
 
-def embedder(model: bytes | Path, *, question: bytes | None = None) -> OnnxEmbedder:
-    own = None if question is None else OnnxEncoder(question)
-    return OnnxEmbedder("small", OnnxEncoder(model), tokenizer(), 8, question_encoder=own)
+def embedder(model: bytes | Path) -> OnnxEmbedder:
+    return OnnxEmbedder("small", OnnxEncoder(model), tokenizer(), 8)
 
 
 def test_its_vectors_are_nearly_those_of_the_floats(model: bytes) -> None:
@@ -115,13 +114,6 @@ def test_a_long_text_is_cut_and_the_tokenizer_is_not(model: bytes) -> None:
     long = "one two three four five six seven eight nine ten"
     np.testing.assert_array_equal(made.embed([long])[0], made.embed(["one two three four five six seven"])[0])
     assert made.count_tokens(long) == 10
-
-
-def test_questions_may_have_an_encoder_of_their_own(model: bytes) -> None:
-    other = quantize_encoder(weights(seed=2), SHAPE, tokenizer())
-    both = embedder(model, question=other)
-    np.testing.assert_array_equal(both.embed(TEXTS), embedder(model).embed(TEXTS))
-    np.testing.assert_array_equal(both.embed(TEXTS, "question"), embedder(other).embed(TEXTS))
 
 
 def test_the_same_weights_give_the_same_file(model: bytes) -> None:
