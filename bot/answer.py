@@ -157,7 +157,7 @@ def answer(
     writer = _writer(draft, parts, options, brief.style)
     if brief.replaces:
         yield from _write_differently(draft, writer, brief.replaces, cancel)
-    elif asked is not None:
+    elif asked is not None and not asked.said_earlier:
         yield from kept_for_reuse(write(draft, writer, cancel), asked)
     else:
         yield from write(draft, writer, cancel)
@@ -175,9 +175,6 @@ def _asked(draft: Draft, audience: Audience, brief: Brief, options: AnswerOption
     # The vector of a question with a conversation leans on that: asked alone, the question has another one.
     if parts.earlier is None or brief.replaces or brief.context or is_personal(draft.question.text):
         return None
-    # What stands on an earlier conversation is for who took part in it.
-    if any(passage.source == EARLIER for passage in draft.passages):
-        return None
     vector = draft.vector
     if draft.question.history:
         vector = _vector_of(draft.question.text, parts.library.embedder)
@@ -190,14 +187,25 @@ def _asked(draft: Draft, audience: Audience, brief: Brief, options: AnswerOption
         version=parts.generator.version,
         embedder=parts.library.embedder.name,
     )
-    chosen = [item.text for item in draft.evidence[: options.evidence_sentences]]
+    passages = tuple(passage for passage in draft.passages if passage.source != EARLIER)
+    documents = [item for item in draft.evidence if draft.read[item.passage].source != EARLIER]
+    chosen = [item.text for item in documents[: options.evidence_sentences]]
     return Asked(
         question=draft.question,
         same=same,
         vector=vector,
-        passages=draft.passages,
-        evidence=tuple(map(digest, chosen or [passage.text for passage in draft.passages])),
+        passages=passages,
+        evidence=tuple(map(digest, chosen or [passage.text for passage in passages])),
+        said_earlier=_said_earlier(draft, options),
     )
+
+
+def _said_earlier(draft: Draft, options: AnswerOptions) -> tuple[str, ...]:
+    """What the model would read of earlier conversations."""
+    if not options.evidence_sentences:
+        return tuple(passage.text for passage in draft.passages if passage.source == EARLIER)
+    chosen = draft.evidence[: options.evidence_sentences]
+    return tuple(item.text for item in chosen if draft.read[item.passage].source == EARLIER)
 
 
 def _gather(

@@ -19,7 +19,7 @@ from bot import tables
 from bot.feedback import stands
 from bot.jobs import Job
 from bot.people import is_unremembered
-from bot.reuse import Asked, cites_what_is_found, differs_in_what_is_found
+from bot.reuse import Asked, cites_what_is_found, differs_in_what_is_found, says_what_was_said_earlier
 from bot.same_meaning import LEAST_SURE, NEIGHBOURS, EarlierQuestions, how_sure, stands_on_the_same
 from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming
 from knowledge import tables as knowledge_tables
@@ -228,6 +228,7 @@ def _agrees(row: sa.Row[Any], citations: Sequence[Citation], asked: Asked) -> bo
         cites_what_is_found(citations, asked)
         and stands_on_the_same(row.evidence, asked.evidence)
         and not differs_in_what_is_found(row.question, asked)
+        and says_what_was_said_earlier(row.text, asked)
         # What it was written from besides its citations narrows who may read it later: that must not get lost.
         and set(filter(None, row.audience.split(","))) <= found
     )

@@ -63,7 +63,9 @@ class Asked:
     passages: tuple[Passage, ...]
     """What was found for it now."""
     evidence: tuple[str, ...]
-    """Digests of the sentences that an answer would be made from, the best first."""
+    """Digests of the documents' sentences that an answer would be made from, the best first."""
+    said_earlier: tuple[str, ...] = field(default=(), repr=False)
+    """What it would be made from besides: sentences of earlier conversations, which are for who took part in them."""
 
     @property
     def history(self) -> str:
@@ -115,6 +117,12 @@ def cites_what_is_found(citations: Sequence[Citation], asked: Asked) -> bool:
     """Tell whether all that an answer cites was found again just now, unchanged, for these readers."""
     found = {(item.uri, item.text_hash) for item in asked.passages if asked.same.audience.may_read(item.audience)}
     return bool(citations) and all((item.uri, item.text_hash) in found for item in citations)
+
+
+def says_what_was_said_earlier(answer: str, asked: Asked) -> bool:
+    """Tell whether an answer holds all that earlier conversations say: who asks again finds that answer among them."""
+    held = set(words(without_markers(answer)))
+    return all(held.issuperset(words(said)) for said in asked.said_earlier)
 
 
 def differs_in_what_is_found(question: str, asked: Asked) -> bool:

@@ -207,6 +207,46 @@ def test_what_lies_on_the_table_is_neither_looked_up_nor_kept(asked: Desk) -> No
     assert asked.entries() == 1
 
 
+def said_earlier(text: str) -> Passage:
+    return Passage(
+        id=-1,
+        document_id=0,
+        source="earlier",
+        uri="https://slack.example/p1",
+        title="From your earlier thread",
+        header=f"From your earlier thread > {WHO}",
+        text=text,
+        text_hash="e",
+        audience=EVERYONE,
+        score=0.0,
+        cosine=0.0,
+        word_score=0.0,
+    )
+
+
+def test_who_asks_again_has_the_first_answer_among_what_was_said_earlier_and_gets_it_again(asked: Desk) -> None:
+    assert asked.is_given_again(earlier=(said_earlier("Badges are issued by Maria Lopez at the front desk."),))
+    assert asked.is_given_again(earlier=(said_earlier("By Maria Lopez at the front desk are badges issued."),))
+
+
+def test_what_was_said_since_is_not_passed_over(asked: Desk) -> None:
+    told = said_earlier("Who issues badges has changed: Zoe issues badges.")
+    _, answer = asked.ask(WHO, earlier=(told,))
+    assert answer.given_before is None
+    assert "Zoe" in answer.text
+
+
+def test_what_was_written_from_an_earlier_conversation_is_not_kept(desk: Desk) -> None:
+    desk.shelf.put("file:///leave.md", LEAVE)
+    _, answer = desk.ask(WHO, earlier=(said_earlier("Badges are issued by Zoe."),))
+    assert "Zoe" in answer.text
+    assert desk.entries() == 0
+    desk.shelf.put("file:///badges.md", BADGES)
+    _, answer = desk.ask(WHO, earlier=(said_earlier("In the evening Zoe issues badges."),))
+    assert answer.given_before is None
+    assert desk.entries() == 0
+
+
 def test_another_model_or_other_house_rules_write_anew(asked: Desk) -> None:
     newer = replace(asked, answering=replace(asked.answering, generator=ScriptedGenerator("Hm.", version="newer-2")))
     assert not newer.is_given_again()
