@@ -51,7 +51,7 @@ from models.generator import Generator
 _GOOD_ENOUGH = 0.7
 _TRIES = 2
 # So little above the threshold an answer is as likely beside the point as right where a request says too little.
-_UNSURE_ABOVE = 0.2
+UNSURE_ABOVE = 0.3
 _WARMTH = 0.7
 _ENGLISH = "en"
 _LANGUAGE_SENTENCES = 5
@@ -246,7 +246,7 @@ def _choices(draft: Draft, brief: Brief, threshold: float) -> tuple[str, ...]:
     Whoever wants another answer was understood, and who put something on the table asks about that. An operator whose
     threshold is 0 wants an answer to everything.
     """
-    if not threshold or draft.support >= threshold + _UNSURE_ABOVE or brief.replaces or brief.context:
+    if not threshold or draft.support >= threshold + UNSURE_ABOVE or brief.replaces or brief.context:
         return ()
     return clarifying_options(draft.question, draft.read, draft.evidence)
 

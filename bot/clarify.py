@@ -16,8 +16,9 @@ from bot.sentences import content_words, plain, words
 from bot.words import CLARIFY, CLARIFY_REPLY
 from knowledge.document import HistoryTurn, Passage, Question
 
-# A request says too little with so few telling words: "reset password", "and the limits?".
-_FEW_WORDS = 2
+# A request says too little with so few telling words: "How do I book?", "How do I get a card?". With two it names what
+# is to be done with what: "How do I vote on an answer?" was asked back for nothing.
+_FEW_WORDS = 1
 # With a word that points at something unnamed, one more says too little, too: "How long does it take to arrive?".
 _FEW_WORDS_POINTING = 3
 _POINTING = frozenset("it its this that these those they them their one ones he she him her there".split())

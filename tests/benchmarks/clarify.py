@@ -13,6 +13,7 @@ import argparse
 import os
 from pathlib import Path
 
+from bot.answer import UNSURE_ABOVE
 from bot.app import build
 from bot.clarify import clarifying_options
 from bot.evidence import rank_evidence
@@ -56,7 +57,6 @@ SPECIFIC = (
     "How do I log in with my PIV card on a Mac?",
     "What is parental bereavement leave?",
 )
-_UNSURE_ABOVE = 0.2
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path)
     options = parser.parse_args()
     settings = load_settings(os.environ, options.home)
-    unsure = settings.file.answer.minimum_support + _UNSURE_ABOVE
+    unsure = settings.file.answer.minimum_support + UNSURE_ABOVE
     with build(settings, with_generator=False) as application:
         for title, requests in (("vague", VAGUE), ("specific", SPECIFIC)):
             asked = 0
