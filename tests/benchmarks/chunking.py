@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -21,15 +21,15 @@ from knowledge.audience import Audience
 from knowledge.chunk import CHUNK_TOKENS
 from knowledge.database import reading
 from knowledge.document import Passage, Question
-from knowledge.embed import EMBEDDED, load_embedder
 from knowledge.library import Library
 from knowledge.measure import mean
 from knowledge.parse import Parser
+from knowledge.query_side import QuerySide
 from knowledge.retrieve import RetrievalOptions
 from knowledge.tables import chunk, document
 from tests.benchmarks.chunking_data import Asked, Covered, Span, cover, load_corpora, load_questions, locate
 from tests.benchmarks.chunking_rivals import Place, recursive, windows
-from tests.benchmarks.kept_vectors import DEFAULT_FILE, KeptVectors
+from tests.benchmarks.kept_vectors import DEFAULT_FILE, KeptVectors, open_kept
 from tests.benchmarks.paired import compare
 from tests.knowledge.shelf import Shelf
 
@@ -39,7 +39,11 @@ _PEER = "windows of 256"
 _BUDGET = 256 * _TOP
 """What five of the peer's windows hold: the same number of tokens is also given to everybody."""
 _OPTIONS = RetrievalOptions()
-_SEARCHES: Mapping[str, float] = {"vectors alone": 0.0, "vectors and words": _OPTIONS.word_weight}
+_SEARCHES: Mapping[str, RetrievalOptions] = {
+    "vectors alone": replace(_OPTIONS, word_weight=0.0, matched=0),
+    "vectors and words": replace(_OPTIONS, matched=0),
+    "vectors and words, the best matched (the product)": _OPTIONS,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,7 @@ class Bench:
     corpora: Mapping[str, str] = field(repr=False)
     questions: Sequence[Asked] = field(repr=False)
     embedder: KeptVectors
+    query_side: QuerySide
     parser: Parser
 
 
@@ -117,11 +122,13 @@ WAYS = (
 _QUICK = frozenset({_PEER, *(way.name for way in WAYS[-2:])})
 
 
-def read_all(way: Way, bench: Bench, word_weight: float) -> list[Read]:
+def read_all(way: Way, bench: Bench, search: str) -> list[Read]:
     """Ask every question in a library cut in one way."""
-    options = RetrievalOptions(word_weight=word_weight, beside_tokens=way.beside_tokens)
-    with Library.in_memory(bench.embedder, options) as library:
+    options = replace(_SEARCHES[search], beside_tokens=way.beside_tokens)
+    with Library.in_memory(bench.embedder, options, query_side=bench.query_side) as library:
         way.fill(library, bench)
+        library.refresh()
+        library.wait_for_words(timeout_seconds=60)
         places = _places(library.engine, bench.corpora)
         return [_read(asked, library, places, bench) for asked in bench.questions]
 
@@ -198,16 +205,18 @@ def main(arguments: Sequence[str]) -> None:
     corpora = load_corpora(chosen.data)
     questions = load_questions(chosen.data, corpora)
     names = chosen.only or list(corpora)
+    embedder, side = open_kept(chosen.vectors)
     with Parser() as documents:
         bench = Bench(
             corpora={name: corpora[name] for name in names},
             questions=[asked for asked in questions if asked.corpus in names],
-            embedder=KeptVectors(load_embedder(EMBEDDED), chosen.vectors),
+            embedder=embedder,
+            query_side=side,
             parser=documents,
         )
-        for search, weight in _SEARCHES.items():
+        for search in _SEARCHES:
             ways = [way for way in WAYS if not chosen.quick or way.name in _QUICK]
-            results = {way.name: read_all(way, bench, weight) for way in ways}
+            results = {way.name: read_all(way, bench, search) for way in ways}
             for half in (False, True):
                 print(f"\n{search}, {'reported' if half else 'tuning'} half")
                 _print(results, bench.questions, half)

@@ -13,20 +13,20 @@ import re
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.evaluate.passages import GivenPassage, PassageSource, index_passages
 from knowledge.audience import Audience
 from knowledge.chunk import CHUNK_TOKENS
 from knowledge.document import Question
-from knowledge.embed import EMBEDDED, load_embedder
 from knowledge.library import Library
 from knowledge.measure import mean, ndcg_at
 from knowledge.parse import Parser
+from knowledge.query_side import QuerySide
 from knowledge.retrieve import RetrievalOptions
 from knowledge.words import question_words
-from tests.benchmarks.kept_vectors import DEFAULT_FILE, KeptVectors
+from tests.benchmarks.kept_vectors import DEFAULT_FILE, KeptVectors, open_kept
 from tests.benchmarks.paired import compare
 
 _TOP = 10
@@ -145,17 +145,23 @@ def product(library: Library) -> Search:
     return search
 
 
-def measure(collection: Collection, embedder: KeptVectors) -> dict[str, list[float]]:
+def measure(collection: Collection, embedder: KeptVectors, side: QuerySide) -> dict[str, list[float]]:
     """nDCG@10 for each query, for each way of searching."""
     default = RetrievalOptions()
-    weights = {"words alone": 1.0, "vectors alone": 0.0, f"fused, words {default.word_weight:g}": default.word_weight}
+    ways = {
+        "words alone": replace(default, word_weight=1.0, matched=0),
+        "vectors alone": replace(default, word_weight=0.0, matched=0),
+        f"fused, words {default.word_weight:g}": replace(default, matched=0),
+        f"fused, {default.matched} matched (the product)": default,
+    }
     searches: dict[str, Search] = {"FTS5 BM25, whole documents": whole_documents(collection)}
     with Library.in_memory(embedder) as library, Parser() as parser:
         source = PassageSource(id=collection.name, passages=collection.documents)
         index_passages(library, source, parser, chunk_tokens=CHUNK_TOKENS)
-        for name, weight in weights.items():
-            options = RetrievalOptions(word_weight=weight)
-            searches[name] = product(Library.open(library.engine, embedder, None, options))
+        for name, options in ways.items():
+            opened = Library.open(library.engine, embedder, None, options, query_side=side)
+            opened.wait_for_words(timeout_seconds=60)
+            searches[name] = product(opened)
         return {
             name: [ndcg_at(search(query), gains, _TOP) for query, gains in collection.queries]
             for name, search in searches.items()
@@ -168,9 +174,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--vectors", type=Path, default=DEFAULT_FILE, help="where embedded texts are kept")
     chosen = parser.parse_args(arguments)
-    embedder = KeptVectors(load_embedder(EMBEDDED), chosen.vectors)
+    embedder, side = open_kept(chosen.vectors)
     for collection in (read_cranfield(chosen.data / "cranfield"), read_cisi(chosen.data / "cisi")):
-        scores = measure(collection, embedder)
+        scores = measure(collection, embedder, side)
         print(f"{collection.name}: {len(collection.documents)} documents, {len(collection.queries)} queries")
         ours = list(scores)[-1]
         for name, values in scores.items():

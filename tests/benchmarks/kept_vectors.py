@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from knowledge.embed import Embedder, Role, Vectors
+from knowledge.embed import EMBEDDED, Embedder, Role, Vectors, load_embedder
+from knowledge.query import HistoryWeights
+from knowledge.query_side import QuerySide, open_query_side
 
 DEFAULT_FILE = Path(tempfile.gettempdir()) / "lorekeeper-benchmark-vectors.db"
 # A run that is stopped keeps what it did.
@@ -75,3 +77,10 @@ class KeptVectors:
     def _find(self, key: bytes) -> bytes | None:
         row = self._rows.execute("SELECT vector FROM kept WHERE key = ?", (key,)).fetchone()
         return bytes(row[0]) if row else None
+
+
+def open_kept(file: Path) -> tuple[KeptVectors, QuerySide]:
+    """The embedded model as the bot uses it on a processor, its vectors kept in a file, and what reads questions."""
+    made_in = file.with_suffix(".encoders")
+    embedder = load_embedder(EMBEDDED, precision="auto", made_in=made_in)
+    return KeptVectors(embedder, file), open_query_side(embedder, made_in, HistoryWeights())
