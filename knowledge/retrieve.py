@@ -68,8 +68,8 @@ class RetrievalOptions:
     """How much a difference of 1 there moves a fused score."""
     candidates: int = 100
     """How deep each of the two lists goes into the fusion."""
-    beside_tokens: int = 120
-    """How much of what stands around a passage is read with it; measured in tests/benchmarks/README.md, "Chunks"."""
+    beside_characters: int = 500
+    """How much of what stands around a passage is read with it."""
     exact_search_below: int = 2_000
     """Smaller collections are searched exactly."""
     header_weight: float = 1.0
@@ -148,11 +148,11 @@ def retrieve(
         reach = Reach(audience=audience, sources=sources)
         matched = 0 if view.query_side.match is None else options.matched
         passages = _read_passages(connection, fused, snapshot, vector, reach, max(k, matched))
-    read = time.perf_counter()
-    passages = _match(passages, encoded, view)[:k]
-    matched_at = time.perf_counter()
-    with reading(view.engine) as connection:
-        passages = with_surroundings(connection, passages, view.embedder.count_tokens, options.beside_tokens)
+        read = time.perf_counter()
+        if matched:
+            passages = _match(passages, matched, encoded, view)
+        matched_at = time.perf_counter()
+        passages = with_surroundings(connection, passages[:k], options.beside_characters)
     seconds = RetrieveSeconds(
         embed=embedded - started,
         vectors=compared - embedded,
@@ -163,10 +163,10 @@ def retrieve(
     return Retrieved(passages=passages, query_vector=vector, seconds=seconds)
 
 
-def _match(passages: tuple[Passage, ...], encoded: EncodedQuestion, view: View) -> tuple[Passage, ...]:
-    """Put the best passages in a new order, by their fused score and by how well their parts match the question's."""
-    match, count = view.query_side.match, view.options.matched
-    if match is None or encoded.tokens is None or count < 1 or not passages:
+def _match(passages: tuple[Passage, ...], count: int, encoded: EncodedQuestion, view: View) -> tuple[Passage, ...]:
+    """Put the best `count` in a new order, by their fused score and by how well their parts match the question's."""
+    match = view.query_side.match
+    if match is None or encoded.tokens is None or not passages:
         return passages
     first, rest = passages[:count], passages[count:]
     scores = match.scores(encoded.tokens, first)

@@ -7,7 +7,7 @@ own, so that whoever quotes from it can cite it. No text stands beside two passa
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -35,22 +35,20 @@ _NEIGHBOURS = (
 )
 
 
-def with_surroundings(
-    connection: sa.Connection, passages: Sequence[Passage], count_tokens: Callable[[str], int], tokens: int
-) -> tuple[Passage, ...]:
-    """Put beside each passage up to `tokens` of what stands before and after it, the nearest first.
+def with_surroundings(connection: sa.Connection, passages: Sequence[Passage], characters: int) -> tuple[Passage, ...]:
+    """Put beside each passage up to so many characters of what stands before and after it, the nearest first.
 
     The passages must have passed the audience check in this same transaction: their documents are not asked again.
     """
     best = passages[:_MOST_PASSAGES]
-    if tokens < 1 or not best:
+    if characters < 1 or not best:
         return tuple(passages)
     rows = connection.execute(_NEIGHBOURS, {"ids": [passage.id for passage in best]}).mappings().all()
     taken = {passage.id for passage in passages}
     found: list[Passage] = []
     for passage in best:
         own = [row for row in rows if row["beside"] == passage.id]
-        beside = _beside(passage, own, taken, count_tokens, tokens)
+        beside = _beside(passage, own, taken, characters)
         taken.update(one.id for one in beside)
         found.append(replace(passage, beside=beside))
     return (*found, *passages[len(best) :])
@@ -60,26 +58,21 @@ def _beside(
     passage: Passage,
     rows: Sequence[sa.RowMapping],
     taken: set[int],
-    count_tokens: Callable[[str], int],
-    tokens: int,
+    characters: int,
 ) -> tuple[Passage, ...]:
     """Half of the room for each side; what one side leaves, the other may use."""
     before = [row for row in rows if row["ordinal"] < passage.ordinal]
     after = [row for row in rows if row["ordinal"] > passage.ordinal]
     before = _reachable(sorted(before, key=lambda row: -row["ordinal"]), passage.ordinal, taken)
     after = _reachable(sorted(after, key=lambda row: row["ordinal"]), passage.ordinal, taken)
-    room = {"before": tokens // 2, "after": tokens - tokens // 2}
     kept: list[Passage] = []
-    left = room["after"]
-    for row in after:
-        text, used = _nearest_part(row["text"], left, count_tokens, from_end=False)
-        left -= used
-        kept += _neighbour(passage, row, text)
-    left += room["before"]
-    for row in before:
-        text, used = _nearest_part(row["text"], left, count_tokens, from_end=True)
-        left -= used
-        kept += _neighbour(passage, row, text)
+    left = 0
+    for rows_there, room, from_end in ((after, characters - characters // 2, False), (before, characters // 2, True)):
+        left += room
+        for row in rows_there:
+            text = _nearest_part(row["text"], left, from_end=from_end)
+            left -= len(text)
+            kept += _neighbour(passage, row, text)
     return tuple(sorted(kept, key=lambda one: one.ordinal))
 
 
@@ -93,18 +86,17 @@ def _reachable(rows: Sequence[sa.RowMapping], ordinal: int, taken: set[int]) -> 
     return kept
 
 
-def _nearest_part(text: str, room: int, count_tokens: Callable[[str], int], *, from_end: bool) -> tuple[str, int]:
-    """The sentences nearest to the passage that fit, and how many tokens they take."""
+def _nearest_part(text: str, room: int, *, from_end: bool) -> str:
+    """The sentences nearest to the passage that fit."""
     ends = [0, *(match.end() for match in _SENTENCE.finditer(text)), len(text)]
     pieces = [text[start:end] for start, end in pairwise(ends)]
     kept, used = 0, 0
     for piece in reversed(pieces) if from_end else pieces:
-        size = count_tokens(piece)
-        if used + size > room:
+        if used + len(piece.strip()) > room:
             break
-        kept, used = kept + 1, used + size
+        kept, used = kept + 1, used + len(piece)
     chosen = pieces[len(pieces) - kept :] if from_end else pieces[:kept]
-    return "".join(chosen).strip(), used
+    return "".join(chosen).strip()
 
 
 def _neighbour(passage: Passage, row: sa.RowMapping, text: str) -> list[Passage]:

@@ -63,7 +63,7 @@ class Way:
 
     name: str
     fill: Callable[[Library, Bench], None]
-    beside_tokens: int = 0
+    beside_characters: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +110,12 @@ WAYS = (
     Way(name="recursive, 200", fill=cut_by(lambda text, bench: recursive(text, bench.embedder.tokenizer, 200))),
     Way(name="recursive, 400", fill=cut_by(lambda text, bench: recursive(text, bench.embedder.tokenizer, 400))),
     Way(name="ours, 110", fill=ours(110)),
-    Way(name="ours, 110, with 120 beside", fill=ours(110), beside_tokens=120),
+    Way(name="ours, 110, with 500 characters beside", fill=ours(110), beside_characters=500),
     Way(name=f"ours, {CHUNK_TOKENS}", fill=ours(CHUNK_TOKENS)),
     Way(
-        name=f"ours, {CHUNK_TOKENS}, with {_OPTIONS.beside_tokens} beside (the product)",
+        name=f"ours, {CHUNK_TOKENS}, with {_OPTIONS.beside_characters} beside (the product)",
         fill=ours(CHUNK_TOKENS),
-        beside_tokens=_OPTIONS.beside_tokens,
+        beside_characters=_OPTIONS.beside_characters,
     ),
 )
 
@@ -124,7 +124,7 @@ _QUICK = frozenset({_PEER, *(way.name for way in WAYS[-2:])})
 
 def read_all(way: Way, bench: Bench, search: str) -> list[Read]:
     """Ask every question in a library cut in one way."""
-    options = replace(_SEARCHES[search], beside_tokens=way.beside_tokens)
+    options = replace(_SEARCHES[search], beside_characters=way.beside_characters)
     with Library.in_memory(bench.embedder, options, query_side=bench.query_side) as library:
         way.fill(library, bench)
         library.refresh()

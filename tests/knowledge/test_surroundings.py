@@ -36,10 +36,8 @@ def shelf(engine: sa.Engine) -> Shelf:
     return Shelf(engine, FakeEmbedder())
 
 
-def find(
-    engine: sa.Engine, question: str, *, tokens: int, k: int = 1, audience: Audience | None = None
-) -> list[Passage]:
-    options = RetrievalOptions(beside_tokens=tokens)
+def find(engine: sa.Engine, question: str, *, room: int, k: int = 1, audience: Audience | None = None) -> list[Passage]:
+    options = RetrievalOptions(beside_characters=room)
     with Library.open(engine, FakeEmbedder(), None, options) as library:
         found = library.retrieve(Question(text=question), audience or Audience.everyone(), k)
     return list(found.passages)
@@ -51,14 +49,14 @@ def section(passage: Passage) -> list[str]:
 
 def test_a_passage_comes_with_what_stands_before_and_after_it(engine: sa.Engine, shelf: Shelf) -> None:
     shelf.put("badges", BEFORE, FOUND, AFTER, header="Badges")
-    (passage,) = find(engine, "Who issues badges, Maria Lopez?", tokens=100)
+    (passage,) = find(engine, "Who issues badges, Maria Lopez?", room=400)
     assert passage.text == FOUND
     assert section(passage) == [BEFORE, FOUND, AFTER]
 
 
 def test_what_stands_beside_can_be_cited_on_its_own(engine: sa.Engine, shelf: Shelf) -> None:
     shelf.put("badges", FOUND, AFTER, header="Badges")
-    (passage,) = find(engine, "Who issues badges, Maria Lopez?", tokens=100)
+    (passage,) = find(engine, "Who issues badges, Maria Lopez?", room=400)
     (beside,) = passage.beside
     assert (beside.id, beside.uri, beside.header) == (passage.id + 1, "badges", "Badges")
     assert beside.text_hash != passage.text_hash
@@ -66,32 +64,32 @@ def test_what_stands_beside_can_be_cited_on_its_own(engine: sa.Engine, shelf: Sh
 
 def test_a_small_room_takes_the_nearest_sentences(engine: sa.Engine, shelf: Shelf) -> None:
     shelf.put("badges", BEFORE, FOUND, AFTER, header="Badges")
-    (passage,) = find(engine, "Who issues badges, Maria Lopez?", tokens=12)
+    (passage,) = find(engine, "Who issues badges, Maria Lopez?", room=50)
     assert section(passage) == ["Bring a passport.", FOUND, "Lost ones cost 15 euros."]
 
 
 def test_no_room_means_nothing_beside(engine: sa.Engine, shelf: Shelf) -> None:
     shelf.put("badges", BEFORE, FOUND, AFTER, header="Badges")
-    (passage,) = find(engine, "Who issues badges, Maria Lopez?", tokens=0)
+    (passage,) = find(engine, "Who issues badges, Maria Lopez?", room=0)
     assert passage.beside == ()
 
 
 def test_what_one_side_lacks_the_other_may_use(engine: sa.Engine, shelf: Shelf) -> None:
     shelf.put("badges", BEFORE, FOUND, header="Badges")
-    (passage,) = find(engine, "Who issues badges, Maria Lopez?", tokens=10)
+    (passage,) = find(engine, "Who issues badges, Maria Lopez?", room=60)
     assert section(passage) == [BEFORE, FOUND]
 
 
 def test_another_heading_ends_a_section(engine: sa.Engine, shelf: Shelf) -> None:
     shelf.put("other", LATER, header="Contractors")
     shelf.put("badges", FOUND, header="Badges")
-    (passage,) = find(engine, "Who issues badges, Maria Lopez?", tokens=100)
+    (passage,) = find(engine, "Who issues badges, Maria Lopez?", room=400)
     assert passage.beside == ()
 
 
 def test_found_neighbours_stand_beside_nothing(engine: sa.Engine, shelf: Shelf) -> None:
     shelf.put("badges", BEFORE, FOUND, AFTER, LATER, header="Badges")
-    passages = find(engine, "Badges issued by Maria Lopez, lost ones cost?", tokens=100, k=2)
+    passages = find(engine, "Badges issued by Maria Lopez, lost ones cost?", room=400, k=2)
     read = [part.text for passage in passages for part in passage.section]
     assert sorted(read) == sorted([BEFORE, FOUND, AFTER, LATER])
 
@@ -100,5 +98,5 @@ def test_what_may_not_be_read_stands_beside_nothing(engine: sa.Engine, shelf: Sh
     """The neighbours of a passage are in its document, and a document has one audience."""
     shelf.put("secret", BEFORE, FOUND, AFTER, header="Badges", audience="channel:C1")
     shelf.put("open", LATER, header="Badges")
-    (passage,) = find(engine, "Who issues badges, Maria Lopez?", tokens=100, k=5)
+    (passage,) = find(engine, "Who issues badges, Maria Lopez?", room=400, k=5)
     assert section(passage) == [LATER]
