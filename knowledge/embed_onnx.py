@@ -1,19 +1,14 @@
 """Texts to vectors with 8-bit numbers on a processor: the only module that knows onnxruntime.
 
-It makes a quantized encoder from a BERT's weights, keeps it as a checked file, and embeds with it. It knows neither
-torch nor sentence-transformers, so that a start with a finished file loads neither.
+It makes a quantized encoder from a BERT's weights, and embeds with it. It knows neither torch nor
+sentence-transformers, and no file.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 import os
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,12 +21,6 @@ from knowledge.quantize import ASKED, INPUT, OUTPUT, PEAK, TOKENS, BertShape, Fl
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-logger = logging.getLogger(__name__)
-
-# Grows with every change of what knowledge.quantize makes of the same weights, and so does the embedder's name.
-RECIPE = 1
-_SUFFIX = ".onnx"
-_MANIFEST = ".json"
 # Texts of all kinds to see which channels are large: mostly those of the marks at both ends, whatever the text.
 _EXAMPLES = (
     "How many days of holiday do I have?",
@@ -116,62 +105,6 @@ def quantize_encoder(weights: Weights, shape: BertShape, tokenizer: Tokenizer, *
         raise EmbedderError(f"The embedder's weights cannot be quantized ({error!r}).") from error
 
 
-@dataclass(frozen=True, kw_only=True)
-class EncoderManifest:
-    """What the file of a quantized encoder must be, and what it was made from."""
-
-    weights: str
-    """A fingerprint of the model's files."""
-    recipe: int
-    file: str
-    sha256: str
-    size: int
-    least_cosine: float
-    """With full precision, on the texts that it was checked with."""
-
-
-class EncoderFiles:
-    """The folder of quantized encoders. Several processes may write at once: each file has a name of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def find(self, weights: str) -> Path | None:
-        """The whole, unchanged file that was made from these weights; None where there is none."""
-        try:
-            manifest = EncoderManifest(**json.loads(self._manifest(weights).read_text(encoding="utf-8")))
-            file = self._folder / manifest.file
-            whole = file.stat().st_size == manifest.size and _sha256(file) == manifest.sha256
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, TypeError) as error:
-            logger.warning("the quantized embedder is made anew: its manifest cannot be read (%s)", error)
-            return None
-        if not whole:
-            logger.warning("the quantized embedder is made anew: %s does not match its manifest", file)
-        return file if whole and manifest.weights == weights else None
-
-    def save(self, weights: str, model: bytes, least_cosine: float) -> Path:
-        """Write a checked model, whole or not at all; raises OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(model).hexdigest()
-        file = self._folder / f"encoder-{digest[:16]}{_SUFFIX}"
-        manifest = EncoderManifest(
-            weights=weights,
-            recipe=RECIPE,
-            file=file.name,
-            sha256=digest,
-            size=len(model),
-            least_cosine=round(least_cosine, 5),
-        )
-        _replace(file, model)
-        _replace(self._manifest(weights), json.dumps(asdict(manifest), indent=1).encode())
-        return file
-
-    def _manifest(self, weights: str) -> Path:
-        return self._folder / f"encoder-{weights[:16]}-{RECIPE}{_MANIFEST}"
-
-
 class OnnxEmbedder:
     """A quantized encoder as an Embedder."""
 
@@ -247,20 +180,3 @@ def _copied(tokenizer: Tokenizer) -> Tokenizer:
     copied.no_truncation()
     copied.no_padding()
     return copied
-
-
-def _replace(file: Path, content: bytes) -> None:
-    unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with unfinished.open("wb") as target:
-            target.write(content)
-            target.flush()
-            os.fsync(target.fileno())
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -8,8 +8,6 @@ and figures: tests/benchmarks/query_encoder.py. It knows no search.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +15,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from knowledge.bert import WEIGHTS, fingerprint, read_shape, read_tensors, read_weights
 from knowledge.document import HistoryTurn, Question
 from knowledge.embed import EMBEDDED_NAME, QUANTIZED_NAME, Embedder, Vectors, embedded_model_folder
-from knowledge.embed_onnx import EncoderFiles, OnnxEmbedder, OnnxEncoder, quantize_encoder
+from knowledge.embed_onnx import OnnxEmbedder, OnnxEncoder
+from knowledge.encoder_files import EncoderFiles, Recipe, open_quantized
 from knowledge.errors import EmbedderError
-from knowledge.quantize import BertShape, Floats, Weights, encoder_graph
+from knowledge.quantize import Floats, Weights, encoder_graph
 from knowledge.query import HistoryWeights, query_pieces, query_vector
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ _CHARACTERS_PER_TOKEN = 12
 # Of `down` and `up`, as in training: weight + 2 * up @ down.
 _SCALE = 2.0
 _TYPES = "embeddings.token_type_embeddings.weight"
-_TRIED = ("What does the backup cost?", "And how long is it kept?")
-_LEAST_COSINE = 0.97
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +128,7 @@ def turn_ids(question: Question, tokenizer: Tokenizer) -> TurnIds:
 def open_encoders(embedder: Embedder, made_in: Path | None) -> AdaptedEncoder:
     """Open both encoders for the embedded model; what that takes is made in `made_in` once, and checked.
 
-    Raises EmbedderError and OSError.
+    Raises EmbedderError.
     """
     return AdaptedEncoder(
         plain=_open_plain(embedder), adapted=_open_adapted(embedder, made_in), tokenizer=embedder.tokenizer
@@ -168,66 +166,17 @@ def _open_plain(embedder: Embedder) -> OnnxEncoder:
     if isinstance(embedder, OnnxEmbedder):
         return embedder.encoder
     folder = embedded_model_folder()
-    return OnnxEncoder(encoder_graph(_weights(folder), _shape(folder)))
+    return OnnxEncoder(encoder_graph(read_weights(folder), read_shape(folder)))
 
 
 def _open_adapted(embedder: Embedder, made_in: Path | None) -> OnnxEncoder:
     folder = embedded_model_folder()
-    shape = _shape(folder)
-    if not isinstance(embedder, OnnxEmbedder):
-        return OnnxEncoder(encoder_graph(_adapted_weights(folder), shape, turns=True))
-    files = None if made_in is None else EncoderFiles(made_in)
-    key = _fingerprint(folder)
-    if files is not None and (file := files.find(key)) is not None:
-        return OnnxEncoder(file)
-    weights = _adapted_weights(folder)
-    model = quantize_encoder(weights, shape, embedder.tokenizer, turns=True)
-    encoder = OnnxEncoder(model)
-    least = _check(encoder, OnnxEncoder(encoder_graph(weights, shape, turns=True)), embedder.tokenizer)
-    if files is not None:
-        files.save(key, model, least)
-    return encoder
-
-
-def _check(quantized: OnnxEncoder, exact: OnnxEncoder, tokenizer: Tokenizer) -> float:
-    turns = (HistoryTurn(role="user", text=_TRIED[0]), HistoryTurn(role="assistant", text="It costs 5 EUR a month."))
-    read = turn_ids(Question(text=_TRIED[1], history=turns), tokenizer)
-    one, other = quantized.encode(read.ids, read.asked), exact.encode(read.ids, read.asked)
-    cosine = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
-    # Not a number is not enough either.
-    if not cosine >= _LEAST_COSINE:
-        raise EmbedderError(f"The query encoder's 8-bit form is off: cosine {cosine:.3f}, expected {_LEAST_COSINE}.")
-    return cosine
-
-
-def _shape(folder: Path) -> BertShape:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return BertShape(
-        layers=config["num_hidden_layers"], heads=config["num_attention_heads"], epsilon=config["layer_norm_eps"]
+    recipe = Recipe(
+        key=fingerprint(folder / WEIGHTS, ADAPTER),
+        weights=lambda: merged(read_weights(folder), read_tensors(ADAPTER)),
+        shape=read_shape(folder),
+        turns=True,
     )
-
-
-def _adapted_weights(folder: Path) -> dict[str, Floats]:
-    return merged(_weights(folder), _read_tensors(ADAPTER))
-
-
-def _weights(folder: Path) -> dict[str, Floats]:
-    return {name: value.astype(np.float32) for name, value in _read_tensors(folder / "model.safetensors").items()}
-
-
-def _read_tensors(file: Path) -> dict[str, Floats]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return dict(load_file(file))
-    except (OSError, SafetensorError) as error:
-        raise EmbedderError(f"{file} cannot be read ({error}). Install Lorekeeper again.") from error
-
-
-def _fingerprint(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for file in (folder / "model.safetensors", ADAPTER):
-        with file.open("rb") as content:
-            digest.update(hashlib.file_digest(content, "sha256").digest())
-    return digest.hexdigest()
+    if not isinstance(embedder, OnnxEmbedder):
+        return OnnxEncoder(encoder_graph(recipe.weights(), recipe.shape, turns=True))
+    return open_quantized(None if made_in is None else EncoderFiles(made_in), recipe, embedder.tokenizer)

@@ -38,6 +38,6 @@ def open_query_side(embedder: Embedder, made_in: Path | None, weights: HistoryWe
         try:
             encoder = open_encoders(embedder, made_in)
             return QuerySide(encoder=encoder, match=TokenMatch(encoder.plain, encoder.tokenizer))
-        except (EmbedderError, OSError) as error:
+        except EmbedderError as error:
             logger.warning("follow-up questions are searched by weighted history, which finds less: %s", error)
     return weighted_query_side(embedder, weights)

@@ -12,12 +12,13 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from knowledge.embed_onnx import EncoderFiles, OnnxEmbedder, OnnxEncoder, quantize_encoder
+from knowledge.embed_onnx import OnnxEmbedder, OnnxEncoder, quantize_encoder
+from knowledge.encoder_files import EncoderFiles, Recipe, check
 from knowledge.errors import EmbedderError
 from knowledge.quantize import BertShape, Floats, encoder_graph
 
 SHAPE = BertShape(layers=2, heads=4, epsilon=1e-12)
-HIDDEN, WIDE, WORDS, PLACES = 32, 64, 50, 80
+HIDDEN, WIDE, WORDS, PLACES = 32, 64, 50, 300
 TEXTS = ["one two three", "four", "five six seven eight nine ten eleven twelve", ""]
 
 
@@ -129,6 +130,17 @@ def test_what_is_no_model_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "encoder.onnx").write_bytes(b"no model")
     with pytest.raises(EmbedderError, match="ONNX Runtime"):
         OnnxEncoder(tmp_path / "encoder.onnx")
+
+
+@pytest.mark.parametrize("turns", [False, True])
+def test_a_form_whose_vectors_are_off_is_refused(turns: bool) -> None:
+    recipe = Recipe(key="abc", weights=weights, shape=SHAPE, turns=turns)
+    quantized = OnnxEncoder(quantize_encoder(weights(), SHAPE, tokenizer(), turns=turns))
+    assert check(quantized, OnnxEncoder(encoder_graph(weights(), SHAPE, turns=turns)), recipe, tokenizer()) > 0.98
+    turned = weights()
+    turned["encoder.layer.1.output.LayerNorm.weight"] *= -1
+    with pytest.raises(EmbedderError, match="8-bit"):
+        check(quantized, OnnxEncoder(encoder_graph(turned, SHAPE, turns=turns)), recipe, tokenizer())
 
 
 class TestEncoderFiles:
