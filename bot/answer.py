@@ -23,7 +23,7 @@ from bot.cite import without_markers
 from bot.clarify import clarifying_options, with_clarification
 from bot.draft import Draft, Writer, write
 from bot.errors import QuestionError
-from bot.evidence import EARLIER, Evidence, as_read, put_documents_first, rank_evidence, rank_together
+from bot.evidence import EARLIER, Evidence, as_read, rank_evidence, rank_together, weigh_origins
 from bot.greeting import SmallTalk, small_talk
 from bot.language import NAMES, detect_language
 from bot.prompt import Manner
@@ -226,7 +226,7 @@ def _gather(
         vector = _question_vector(question, vector, library.embedder)
         passages = (*passages, *rank_together(question, (), before, vector, library.embedder, len(before)))
     read = as_read(passages)
-    evidence = put_documents_first(rank_evidence(question, read, vector, library.embedder), read)
+    evidence = weigh_origins(rank_evidence(question, read, vector, library.embedder), read)
     return Draft(
         question=question,
         passages=passages,

@@ -23,6 +23,7 @@ from bot.threshold import LearnedThreshold
 from knowledge.embed import Embedder, load_embedder
 from knowledge.library import Library, stored_embedders
 from knowledge.parse import ParseLimits, Parser
+from knowledge.priors import PriorWeights
 from knowledge.query import HistoryWeights
 from knowledge.query_side import QuerySide, open_query_side, weighted_query_side
 from knowledge.retrieve import RetrievalOptions
@@ -200,6 +201,11 @@ def retrieval_options(file: FileSettings) -> RetrievalOptions:
         history=HistoryWeights(question=knowledge.history_question_weight, answer=knowledge.history_answer_weight),
         exact_search_below=knowledge.exact_search_below,
         matched=knowledge.matched_passages,
+        priors=PriorWeights(
+            recency=knowledge.recency_weight,
+            half_life_days=knowledge.recency_half_life_days,
+            trust=knowledge.trust_weight,
+        ),
     )
 
 

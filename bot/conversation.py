@@ -392,6 +392,8 @@ def _passage_row(passage: Passage) -> dict[str, Any]:
         "score": round(float(passage.score), 6),
         "cosine": round(float(passage.cosine), 6),
         "word_score": round(float(passage.word_score), 6),
+        "prior": round(float(passage.prior), 6),
+        "trust": passage.trust,
     }
 
 

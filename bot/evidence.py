@@ -100,13 +100,17 @@ def rank_together(
     return tuple(sorted(chosen, key=lambda item: -_mixed(item.cosine, share_of.get(id(item), item.word_score))))
 
 
-def put_documents_first(evidence: Sequence[Evidence], passages: Sequence[Passage]) -> tuple[Evidence, ...]:
-    """Let what was said in an earlier conversation stand behind a document that says about the same."""
-    weighed = (
-        replace(item, score=item.score * SECOND_HAND) if passages[item.passage].source == EARLIER else item
-        for item in evidence
-    )
+def weigh_origins(evidence: Sequence[Evidence], passages: Sequence[Passage]) -> tuple[Evidence, ...]:
+    """Of sentences that say about the same, prefer the newer document's and the trusted source's.
+
+    What was said in an earlier conversation stands behind any document.
+    """
+    weighed = (replace(item, score=item.score * _weight_of(passages[item.passage])) for item in evidence)
     return tuple(sorted(weighed, key=lambda item: -item.score))
+
+
+def _weight_of(passage: Passage) -> float:
+    return SECOND_HAND if passage.source == EARLIER else 1.0 + passage.prior
 
 
 def in_reading_order(evidence: Sequence[Evidence]) -> list[Evidence]:

@@ -73,6 +73,11 @@ class KnowledgeSettings:
     turn's vector leans towards the earlier ones, as with every other embedder."""
     matched_passages: Annotated[int, Field(ge=0, le=100)] = 20
     """So many of the best passages are compared with the question word piece by word piece; 0 for none."""
+    recency_weight: Annotated[float, Field(ge=0, le=1)] = 0.03
+    """Added to the score of the newest document found, half of it to one older by `recency_half_life_days`."""
+    recency_half_life_days: Annotated[float, Field(gt=0, le=36_500)] = 180.0
+    trust_weight: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Added to the score of an official source's passages and taken off an informal one's."""
     history_question_weight: Annotated[float, Field(ge=0, le=1)] = 0.2
     history_answer_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
     exact_search_below: Annotated[int, Field(ge=0)] = 2_000

@@ -35,6 +35,10 @@ class WhyPassage:
     score: float
     cosine: float
     word_score: float
+    prior: float
+    """What the document's age and its source added to the score."""
+    trust: str
+    """Of its source."""
     reason: Reason
     cited_as: int | None
     """Its number in the answer; None where the answer does not stand on it."""
@@ -181,6 +185,9 @@ def _passage(passage: Mapping[str, Any], found: _Found, audience: Audience) -> W
         score=float(passage["score"]),
         cosine=cosine,
         word_score=word_score,
+        # Answers from before these were kept have neither.
+        prior=float(passage.get("prior", 0.0)),
+        trust=str(passage.get("trust", "usual")),
         reason=reason_of(cosine, word_score),
         cited_as=named.n if named is not None and named.kind == "cited" else None,
         modified_at=document.modified_at if document is not None else None,

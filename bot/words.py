@@ -127,6 +127,8 @@ WHY_REASONS = {
     "words": "has the same words",
     "both": "means something similar and has the same words",
 }
+# The usual source needs no word.
+WHY_TRUST = {"official": "official source", "usual": "", "informal": "informal source"}
 WHY_SOURCE_CHANGED = "the document was changed since"
 WHY_SOURCE_GONE = "the document is not there any more"
 WHY_NO_SYNC = "No source of these passages was read to the end yet."
@@ -249,9 +251,10 @@ def why_cited(number: int | None) -> str:
     return "not used in the answer" if number is None else f"used in the answer as [{number}]"
 
 
-def why_scores(score: float, cosine: float, word_score: float) -> str:
+def why_scores(score: float, cosine: float, word_score: float, prior: float) -> str:
     """Give a passage's scores."""
-    return f"score {score:.2f} (meaning {cosine:.2f}, words {word_score:.2f})"
+    added = f", age and source {prior:+.2f}" if abs(prior) >= 0.005 else ""
+    return f"score {score:.2f} (meaning {cosine:.2f}, words {word_score:.2f}{added})"
 
 
 def why_age(modified_at: datetime | None, synced_at: datetime | None, now: datetime) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from knowledge.audience import EVERYONE
+from knowledge.priors import Trust
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +71,17 @@ class Passage:
     text_hash: str
     audience: str
     score: float
-    """Fused score, 0 to 1, comparable within one retrieval."""
+    """Fused score with the prior, about 0 to 1, comparable within one retrieval."""
     cosine: float
     """Cosine of passage and question vector, -1 to 1."""
     word_score: float
     """Normalised BM25 within this retrieval, 0 to 1; 0 when no word matched."""
     modified_at: datetime | None = None
     synced_at: datetime | None = None
+    trust: Trust = "usual"
+    """Of its source."""
+    prior: float = 0.0
+    """What its age and its source added to the score."""
     ordinal: int = 0
     """Its place in its document."""
     beside: tuple[Passage, ...] = field(default=(), repr=False)

@@ -18,6 +18,7 @@ from knowledge.document import Passage, Question
 from knowledge.duplicates import Copies
 from knowledge.embed import Embedder, Vectors
 from knowledge.fuse import FusedHit, fuse
+from knowledge.priors import PriorWeights, newest_of, prior
 from knowledge.query import HistoryWeights, query_pieces
 from knowledge.query_encoder import EncodedQuestion
 from knowledge.query_side import QuerySide
@@ -38,6 +39,7 @@ _PASSAGES = (
         chunk.c.ordinal,
         document.c.source_id,
         source.c.name.label("source"),
+        source.c.trust,
         document.c.uri,
         document.c.title,
         chunk.c.header,
@@ -72,6 +74,8 @@ class RetrievalOptions:
     """How much of what stands around a passage is read with it."""
     exact_search_below: int = 2_000
     """Smaller collections are searched exactly."""
+    priors: PriorWeights = field(default_factory=PriorWeights)
+    """What is added for a document's age and its source."""
     header_weight: float = 1.0
     """How much a word in a heading counts; 1 in the text."""
 
@@ -147,7 +151,7 @@ def retrieve(
         fused = fuse(near, worded, options.word_weight)
         reach = Reach(audience=audience, sources=sources)
         matched = 0 if view.query_side.match is None else options.matched
-        passages = _read_passages(connection, fused, snapshot, vector, reach, max(k, matched))
+        passages = _read_passages(connection, view, fused, vector, reach, max(k, matched))
         read = time.perf_counter()
         if matched:
             passages = _match(passages, matched, encoded, view)
@@ -190,8 +194,8 @@ def _nothing(view: View, started: float) -> Retrieved:
 
 def _read_passages(
     connection: sa.Connection,
+    view: View,
     fused: tuple[FusedHit, ...],
-    snapshot: Snapshot,
     vector: Vectors,
     reach: Reach,
     k: int,
@@ -200,7 +204,7 @@ def _read_passages(
     copies = Copies()
     step = k + _SPARE_ROWS
     for start in range(0, len(fused), step):
-        for passage in _load(connection, fused[start : start + step], snapshot, vector, reach):
+        for passage in _load(connection, view, fused[start : start + step], vector, reach):
             if copies.add(passage):
                 passages.append(passage)
             if len(passages) == k:
@@ -210,8 +214,8 @@ def _read_passages(
 
 def _load(
     connection: sa.Connection,
+    view: View,
     hits: tuple[FusedHit, ...],
-    snapshot: Snapshot,
     vector: Vectors,
     reach: Reach,
 ) -> list[Passage]:
@@ -220,14 +224,21 @@ def _load(
     rows = connection.execute(_PASSAGES, {"ids": ids})
     # Compared here and not in SQL, which would walk through all documents of an audience instead of these few chunks.
     found = {row["id"]: row for row in rows.mappings() if reach.covers(row["audience"], row["source_id"])}
-    cosines = snapshot.cosines(np.asarray(ids, np.int64), vector)
-    return [
+    cosines = view.search.snapshot.cosines(np.asarray(ids, np.int64), vector)
+    newest = newest_of(row["modified_at"] for row in found.values())
+    priors = {
+        key: prior(row["trust"], row["modified_at"], newest, view.options.priors) for key, row in found.items()
+    }
+    passages = [
         Passage(
             **{name: value for name, value in found[hit.id].items() if name != "source_id"},
-            score=hit.score,
+            score=hit.score + priors[hit.id],
+            prior=priors[hit.id],
             cosine=float(cosine),
             word_score=hit.word_score,
         )
         for hit, cosine in zip(hits, cosines, strict=True)
         if hit.id in found
     ]
+    # Stable: what scores the same stays in the order of the lists.
+    return sorted(passages, key=lambda passage: -passage.score)

@@ -15,6 +15,7 @@ from knowledge.database import reading, writing
 from knowledge.document import FailedDocument, FetchedDocument
 from knowledge.errors import DocumentError, SourceError
 from knowledge.parse import ParsedDocument, Parser
+from knowledge.priors import TRUSTS, Trust
 from knowledge.sources import Source
 from knowledge.tables import chunk, document, document_failure, source, sync_run
 from knowledge.tables import vector as vector_table
@@ -33,6 +34,7 @@ class StoredSource:
     audience: str
     interval_minutes: int | None
     """None: the schedule's own interval."""
+    trust: Trust
     added_at: datetime
 
 
@@ -71,9 +73,11 @@ def add_source(
     audience: str = EVERYONE,
     name: str | None = None,
     interval_minutes: int | None = None,
+    trust: Trust = "usual",
 ) -> StoredSource:
     """Store a source; nothing is read yet. Raises SourceError where it is there already."""
     location = whole_location(kind, location)
+    _check_trust(trust)
     if not is_document_audience(audience):
         raise SourceError(f"The audience is {audience!r}, expected `everyone`, `channel:<id>` or `person:<id>`.")
     added = StoredSource(
@@ -83,6 +87,7 @@ def add_source(
         location=location,
         audience=audience,
         interval_minutes=interval_minutes,
+        trust=trust,
         added_at=datetime.now(UTC),
     )
     with writing(engine) as connection:
@@ -126,6 +131,15 @@ def list_sources(engine: sa.Engine) -> tuple[StoredSource, ...]:
     return tuple(StoredSource(**row) for row in rows)
 
 
+def trust_source(engine: sa.Engine, trusted_id: str, trust: Trust) -> None:
+    """Say how far a source's word goes; nothing is read again. Raises SourceError where there is none."""
+    _check_trust(trust)
+    with writing(engine) as connection:
+        change = sa.update(source).where(source.c.id == trusted_id).values(trust=trust)
+        if not connection.execute(change).rowcount:
+            raise SourceError(f"No source has the id {trusted_id!r}. `lorekeeper sources list` shows them.")
+
+
 def remove_source(engine: sa.Engine, removed_id: str) -> int:
     """Remove a source with all that is known from it; returns how many documents that were."""
     with writing(engine) as connection:
@@ -163,6 +177,11 @@ def try_source(tried: Source, parser: Parser) -> ParsedDocument:
 def drop_unused_vectors(connection: sa.Connection) -> None:
     """Forget the vectors of texts that no chunk has any more: they say much about the text."""
     connection.execute(sa.delete(vector_table).where(vector_table.c.text_hash.not_in(sa.select(chunk.c.text_hash))))
+
+
+def _check_trust(trust: str) -> None:
+    if trust not in TRUSTS:
+        raise SourceError(f"The trust is {trust!r}, expected one of: {', '.join(TRUSTS)}.")
 
 
 def _first_documents(tried: Source) -> Iterator[FetchedDocument | FailedDocument]:

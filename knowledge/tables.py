@@ -46,6 +46,7 @@ source = sa.Table(
     sa.Column("location", sa.Text, nullable=False),
     sa.Column("audience", sa.Text, nullable=False),
     sa.Column("interval_minutes", sa.Integer),
+    sa.Column("trust", sa.Text, nullable=False, default="usual", server_default="usual"),
     sa.Column("cursor", sa.Text),
     # Changes were stored after the cursor: a run that ends here must not trust it, see knowledge.ingest.
     sa.Column("unsettled", sa.Boolean, nullable=False, default=False),

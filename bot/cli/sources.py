@@ -10,10 +10,13 @@ import click
 
 from bot.cli.invocation import Invocation
 from bot.cli.output import in_minutes, json_option, moment, print_json, print_table
+from knowledge.priors import TRUSTS, Trust
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from bot.jobs import JobState
-    from knowledge.store import SourceStatus
+    from knowledge.store import SourceStatus, StoredSource
 
 _SHOWN_FAILURES = 10
 
@@ -34,6 +37,13 @@ def sources() -> None:
     help="Who may read it: everyone, channel:ID or person:ID.",
 )
 @click.option("--every", "minutes", type=click.IntRange(min=1), help="Read it again every so many minutes.")
+@click.option(
+    "--trust",
+    type=click.Choice(TRUSTS),
+    default="usual",
+    show_default=True,
+    help="Which of two sources that say about the same comes first.",
+)
 @json_option
 @click.pass_obj
 def add(
@@ -43,6 +53,7 @@ def add(
     name: str | None,
     audience: str,
     minutes: int | None,
+    trust: Trust,
     as_json: bool,
 ) -> None:
     """Add LOCATION, a folder or file, after reading one document of it."""
@@ -54,7 +65,15 @@ def add(
     with invocation.database() as engine:
         with open_parser(invocation.settings().file) as parser:
             tried = try_source(open_source(kind, source_id(kind, place), place, audience), parser)
-        added = add_source(engine, kind=kind, location=place, audience=audience, name=name, interval_minutes=minutes)
+        added = add_source(
+            engine,
+            kind=kind,
+            location=place,
+            audience=audience,
+            name=name,
+            interval_minutes=minutes,
+            trust=trust,
+        )
     if as_json:
         print_json(asdict(added))
         return
@@ -79,10 +98,28 @@ def list_(invocation: Invocation, as_json: bool) -> None:
     if not statuses:
         click.echo("No sources yet. Add one: lorekeeper sources add FOLDER")
         return
-    headings = ("id", "name", "location", "audience", "documents", "chunks", "last run", "next run", "failed")
+    headings = ("id", "name", "location", "audience", "trust", "documents", "chunks", "last run", "next run", "failed")
     print_table(headings, [_cells(status, states[status.source.id]) for status in statuses])
     for status in statuses:
         _print_failures(status)
+
+
+@sources.command()
+@click.argument("source")
+@click.argument("level", type=click.Choice(TRUSTS))
+@json_option
+@click.pass_obj
+def trust(invocation: Invocation, source: str, level: Trust, as_json: bool) -> None:
+    """Say how far the word of SOURCE (its id, name or location) goes, from the next question on."""
+    from knowledge.store import trust_source
+
+    with invocation.database() as engine:
+        found = _find(engine, source)
+        trust_source(engine, found.id, level)
+    if as_json:
+        print_json(asdict(found) | {"trust": level})
+        return
+    click.echo(f"{found.name!r} counts as {level}; it was {found.trust}.")
 
 
 @sources.command()
@@ -91,18 +128,25 @@ def list_(invocation: Invocation, as_json: bool) -> None:
 @click.pass_obj
 def remove(invocation: Invocation, source: str, as_json: bool) -> None:
     """Remove SOURCE (its id, name or location) with everything that is known from it."""
-    from bot.errors import MisuseError
-    from knowledge.store import find_source, remove_source
+    from knowledge.store import remove_source
 
     with invocation.database() as engine:
-        found = find_source(engine, source) or find_source(engine, str(Path(source).expanduser().resolve()))
-        if found is None:
-            raise MisuseError(f"there is no source {source!r}. `lorekeeper sources list` shows them.")
+        found = _find(engine, source)
         count = remove_source(engine, found.id)
     if as_json:
         print_json({"id": found.id, "name": found.name, "documents": count})
         return
     click.echo(f"Removed {found.name!r} with {count} documents.")
+
+
+def _find(engine: sa.Engine, key: str) -> StoredSource:
+    from bot.errors import MisuseError
+    from knowledge.store import find_source
+
+    found = find_source(engine, key) or find_source(engine, str(Path(key).expanduser().resolve()))
+    if found is None:
+        raise MisuseError(f"there is no source {key!r}. `lorekeeper sources list` shows them.")
+    return found
 
 
 def _row(status: SourceStatus, state: JobState) -> dict[str, object]:
@@ -124,6 +168,7 @@ def _cells(status: SourceStatus, state: JobState) -> tuple[object, ...]:
         source.name,
         source.location,
         source.audience,
+        source.trust,
         status.documents,
         status.chunks,
         last,

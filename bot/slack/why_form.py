@@ -70,7 +70,8 @@ def _passage(why: Why, passage: WhyPassage, link: Callable[[str], str], now: dat
     url = None if passage.gone else citable_url(link(passage.uri))
     scores = [
         words.WHY_REASONS[passage.reason],
-        words.why_scores(passage.score, passage.cosine, passage.word_score),
+        words.why_scores(passage.score, passage.cosine, passage.word_score, passage.prior),
+        words.WHY_TRUST[passage.trust],
     ]
     lines = [
         words.why_cited(passage.cited_as),

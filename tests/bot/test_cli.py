@@ -85,6 +85,13 @@ class TestSources:
         found = informed.type("search", "badges", "--json").json["passages"]
         assert found[0]["title"] == "Badges"
 
+    def test_a_source_is_trusted_more_or_less(self, terminal: Terminal, handbook: Path) -> None:
+        terminal.type("sources", "add", str(handbook), "--trust", "informal")
+        assert terminal.type("sources", "list", "--json").json["sources"][0]["trust"] == "informal"
+        said = terminal.type("sources", "trust", str(handbook), "official").out
+        assert said == "'handbook' counts as official; it was informal.\n"
+        assert terminal.type("sources", "list", "--json").json["sources"][0]["trust"] == "official"
+
     def test_a_removed_source_takes_all_that_is_known_from_it_along(self, informed: Terminal, handbook: Path) -> None:
         assert informed.type("sources", "remove", str(handbook)).out == "Removed 'handbook' with 2 documents.\n"
         assert informed.type("search", "badges", "--json").json["passages"] == []
@@ -95,6 +102,8 @@ class TestSources:
         [
             (("sources", "add", "/nowhere/at/all"), 1, "/nowhere/at/all"),
             (("sources", "remove", "nothing"), 2, "there is no source 'nothing'"),
+            (("sources", "trust", "nothing", "official"), 2, "there is no source 'nothing'"),
+            (("sources", "trust", "nothing", "holy"), 2, "holy"),
             (("sync",), 2, "there are no sources yet"),
             (("sources", "add", ".", "--kind", "wishes"), 1, "wishes"),
             (("sources", "add", ".", "--every", "0"), 2, "--every"),

@@ -25,17 +25,28 @@ class Shelf:
         self._embedder = embedder
         self.add_source("s1", "Shelf")
 
-    def add_source(self, source_id: str, name: str) -> None:
+    def add_source(self, source_id: str, name: str, *, trust: str = "usual") -> None:
         """Make a source, where it is not there yet."""
         row = {"id": source_id, "kind": "files", "name": name, "location": f"/{source_id}", "audience": EVERYONE}
+        row |= {"trust": trust}
         with writing(self._engine) as connection:
             connection.execute(sa.insert(source).prefix_with("OR IGNORE").values(row | {"added_at": _NOW}))
 
-    def put(self, uri: str, *texts: str, header: str = "", audience: str = EVERYONE, source_id: str = "s1") -> int:
+    def put(
+        self,
+        uri: str,
+        *texts: str,
+        header: str = "",
+        audience: str = EVERYONE,
+        source_id: str = "s1",
+        modified_at: datetime | None = _NOW,
+    ) -> int:
         """Store one document with these chunks; returns its id."""
         embedded = [f"{header}\n{text}" if header else text for text in texts]
         vectors = self._embedder.embed(embedded)
-        return self.put_vectors(uri, texts, vectors, header=header, audience=audience, source_id=source_id)
+        return self.put_vectors(
+            uri, texts, vectors, header=header, audience=audience, source_id=source_id, modified_at=modified_at
+        )
 
     def put_vectors(
         self,
@@ -46,6 +57,7 @@ class Shelf:
         header: str = "",
         audience: str = EVERYONE,
         source_id: str = "s1",
+        modified_at: datetime | None = _NOW,
     ) -> int:
         """Store one document whose chunks have these vectors."""
         hashes = [hashlib.sha256(f"{header}\n{text}".encode()).hexdigest() for text in texts]
@@ -58,7 +70,7 @@ class Shelf:
                     title=uri,
                     content_hash=uri,
                     audience=audience,
-                    modified_at=_NOW,
+                    modified_at=modified_at,
                     synced_at=_NOW,
                 )
                 .returning(document.c.id)
