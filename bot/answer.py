@@ -20,7 +20,7 @@ import numpy as np
 from bot.answer_options import AnswerOptions as AnswerOptions
 from bot.answer_options import styled
 from bot.cite import without_markers
-from bot.clarify import clarifying_options, with_clarification
+from bot.clarify import clarifying_options, completed, with_clarification
 from bot.draft import Draft, Writer, write
 from bot.errors import QuestionError
 from bot.evidence import EARLIER, Evidence, as_read, rank_evidence, rank_together, weigh_origins
@@ -135,6 +135,8 @@ def answer(
     yield Status(text=ANSWER_SEARCHING)
     said = question.text
     question = with_clarification(without_abstentions(question))
+    if brief.chosen:
+        question = completed(question, brief.chosen)
     if approved := _approved(question, audience, parts, brief):
         yield Done(answer=approved)
         return
@@ -246,7 +248,7 @@ def _choices(draft: Draft, brief: Brief, threshold: float) -> tuple[str, ...]:
     Whoever wants another answer was understood, and who put something on the table asks about that. An operator whose
     threshold is 0 wants an answer to everything.
     """
-    if not threshold or draft.support >= threshold + UNSURE_ABOVE or brief.replaces or brief.context:
+    if not threshold or draft.support >= threshold + UNSURE_ABOVE or brief.replaces or brief.context or brief.chosen:
         return ()
     return clarifying_options(draft.question, draft.read, draft.evidence)
 

@@ -13,6 +13,7 @@ from html import unescape
 
 from bot.evidence import Evidence
 from bot.sentences import content_words, plain, words
+from bot.turn import Answer
 from bot.words import CLARIFY, CLARIFY_REPLY
 from knowledge.document import HistoryTurn, Passage, Question
 
@@ -82,9 +83,17 @@ def with_clarification(question: Question) -> Question:
     history = tuple(turn for turn in question.history if not is_clarification(turn))
     if not is_clarification(back) or not earlier or earlier[-1].role != "user" or _is_whole(question.text):
         return replace(question, history=history)
-    first = earlier[-1].text.strip()
-    # The request goes in front: it says what is wanted, the reply of what.
-    return Question(text=f"{first} {_chosen(question.text, back.text)}", history=history[:-1])
+    return completed(Question(text=earlier[-1].text, history=history[:-1]), _chosen(question.text, back.text))
+
+
+def completed(question: Question, meant: str) -> Question:
+    """A request together with what was meant by it: it goes in front and says what is wanted, the other of what."""
+    return replace(question, text=f"{question.text.strip()} {meant}")
+
+
+def choices_of(answer: Answer) -> tuple[str, ...]:
+    """What an answer asks to choose from; empty where it does not ask back."""
+    return tuple(label for _, label in _OPTION_LINE.findall(answer.text)) if answer.asks_back else ()
 
 
 def _says_too_little(question: Question, asked: set[str]) -> bool:

@@ -63,6 +63,9 @@ class Wish:
 
     purpose: Purpose
     replaces: str = field(repr=False)
+    """What the answer says now."""
+    text: str = field(default="", repr=False)
+    """Of a choice: what was meant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +277,8 @@ def _visibility(row: AnswerRow, incoming: Incoming, channel: ChannelSettings) ->
 def _wished(brief: Brief, wish: Wish) -> Brief:
     if wish.purpose == "edit":
         return brief
+    if wish.purpose == "choose":
+        return replace(brief, chosen=wish.text)
     length = _LENGTHS.get(wish.purpose, brief.style.length)
     return replace(brief, style=replace(brief.style, length=length), replaces=wish.replaces)
 

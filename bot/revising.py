@@ -74,7 +74,7 @@ class Revising:
             incoming = replace(incoming, text=self.revision.text or "")
         stream = None
         if not made:
-            wish = Wish(purpose=self.revision.purpose, replaces=before)
+            wish = Wish(purpose=self.revision.purpose, replaces=before, text=self.revision.text or "")
             composed = self.composing.compose(self.lease, row, incoming, wish=wish)
             if not self._takes_its_place(composed):
                 self._restore(self.lease, row, incoming, reason=composed.text)

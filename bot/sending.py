@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from bot.clarify import choices_of
 from bot.conversation import (
     AnswerPart,
     AnswerRow,
@@ -45,7 +46,7 @@ from knowledge.database import reading, writing
 
 logger = logging.getLogger(__name__)
 
-Tail = Callable[[int, Visibility], Sequence[Block]]
+Tail = Callable[[int, Visibility, Sequence[str]], Sequence[Block]]
 """What further can be done with an answer, as blocks below it."""
 
 # So often an answer for one person alone is shown, where the bot ends before it could note that.
@@ -57,7 +58,7 @@ _FILE = 1_000
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
-def no_tail(_answer_id: int, _visibility: Visibility) -> Sequence[Block]:
+def no_tail(_answer_id: int, _visibility: Visibility, _choices: Sequence[str]) -> Sequence[Block]:
     """Nothing below an answer."""
     return ()
 
@@ -174,7 +175,7 @@ class Sending:
             saved.answer,
             link=self.link,
             feedback_value=str(row.id),
-            tail=self.tail(row.id, row.visibility),
+            tail=self.tail(row.id, row.visibility, choices_of(saved.answer)),
             rest_follows=rest_follows,
             most_messages=most_messages,
         )

@@ -202,7 +202,7 @@ feedback = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# What an answer said before it was made again in its place; `purpose`: edit | regenerate | shorter | detail.
+# What an answer said before it was made again in its place; `purpose`: edit | regenerate | shorter | detail | choose.
 # `inbox_id`: the wish that was fulfilled.
 answer_revision = sa.Table(
     "answer_revision",

@@ -14,7 +14,7 @@ Visibility = Literal["thread", "ephemeral", "if_sure"]
 """How an answer is shown: in the thread while it grows; to the asker alone, when it is finished; in the thread when it
 is finished and sure enough (nobody asked the bot), or not at all."""
 Length = Literal["short", "normal", "detailed"]
-Purpose = Literal["edit", "regenerate", "shorter", "detail"]
+Purpose = Literal["edit", "regenerate", "shorter", "detail", "choose"]
 """Why an answer that stands is made again."""
 
 
@@ -76,7 +76,7 @@ class Revision:
     user: str
     """Who wants it."""
     text: str | None = field(default=None, repr=False)
-    """For an edit: the question's new words."""
+    """For an edit: the question's new words; for a choice: what was meant, where we had asked back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,8 @@ class Brief:
     """What was said before, and what was asked to be remembered: second hand, so documents come first."""
     replaces: str = field(default="", repr=False)
     """The text of the answer that is to be made again, differently."""
+    chosen: str = field(default="", repr=False)
+    """What its asker meant, of what we asked back."""
 
 
 def conversation_key(team: str, channel: str, thread_ts: str) -> str:

@@ -28,7 +28,7 @@ UNTITLED = "Untitled"
 # What an answer says beside what the model writes
 NOT_FOUND = "I could not find an answer to that in my sources."
 CLARIFY = "I know of several things that this may be about. Do you mean:"
-CLARIFY_REPLY = "Reply with a number, or in your own words."
+CLARIFY_REPLY = "Choose one, reply with its number, or say it in your own words."
 ANSWER_SEARCHING = "Searching the team's knowledge…"
 ANSWER_READING = "Reading {count} passages…"
 ANSWER_STOPPED = "Stopped."
@@ -112,6 +112,7 @@ MENU_PURPOSES = {
 NOT_YOURS = "Only the person who asked, or an admin, can have this answer made again. You can ask me yourself."
 ANSWER_GONE = "I don't have that answer any more."
 AT_IT = "I'm at it already."
+CHOSEN_ALREADY = "That was answered already."
 
 # Why this answer
 FORM_CLOSE = "Close"

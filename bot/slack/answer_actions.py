@@ -7,6 +7,7 @@ than a moment waits in the inbox, kept before the press is acknowledged.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,9 +18,18 @@ from slack_bolt import Ack, App
 
 from bot import tables, words
 from bot.answered import Answered, load_answered
+from bot.clarify import choices_of
+from bot.conversation import load_saved
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Received
-from bot.slack.answer_menu import KEEP_ACTION, MENU_ACTION, SHARE_ACTION, parse_menu_value
+from bot.slack.answer_menu import (
+    CHOICE_ACTION,
+    KEEP_ACTION,
+    MENU_ACTION,
+    SHARE_ACTION,
+    parse_choice,
+    parse_menu_value,
+)
 from bot.slack.features import TeamParts, Works
 from bot.slack.feedback_form import receipt_message
 from bot.slack.presses import PressWork, container_of, put_press, whisper_at
@@ -50,6 +60,7 @@ class AnswerActions:
         app.action(MENU_ACTION)(self._on_choice)
         app.action(SHARE_ACTION)(self._on_share)
         app.action(KEEP_ACTION)(self._on_keep)
+        app.action(re.compile(rf"{CHOICE_ACTION}_\d+"))(self._on_meant)
 
     def works(self) -> Works:
         """Presses wait in the inbox."""
@@ -67,6 +78,27 @@ class AnswerActions:
     def _on_keep(self, ack: Ack, body: dict[str, Any]) -> None:
         put_press(self.parts, "keep", body)
         ack()
+
+    def _on_meant(self, ack: Ack, body: dict[str, Any]) -> None:
+        self.take_meaning(ack, body)
+
+    def take_meaning(self, ack: Ack, body: Mapping[str, Any]) -> None:
+        """Answer what was meant, in the place where we asked back."""
+        action = body["actions"][0]
+        pressed = parse_choice(str(action.get("action_id") or ""), str(action.get("value") or ""))
+        answered = load_answered(self.parts.engine, pressed[0]) if pressed else None
+        if pressed is None or answered is None or not _may_see(answered, body):
+            ack()
+            whisper_at(self.parts.delivery, body, receipt_message(words.ANSWER_GONE))
+            return
+        saved = load_saved(self.parts.engine, answered.id).answer
+        choices = choices_of(saved) if saved is not None else ()
+        if pressed[1] > len(choices):
+            # Pressed on an old copy of the message: it says something else by now.
+            ack()
+            whisper_at(self.parts.delivery, body, receipt_message(words.CHOSEN_ALREADY))
+            return
+        self._make_again(ack, answered, "choose", body, text=choices[pressed[1] - 1])
 
     def choose(self, ack: Ack, body: Mapping[str, Any]) -> None:
         """Do what was chosen in an answer's menu."""
@@ -87,19 +119,21 @@ class AnswerActions:
             case purpose:
                 self._make_again(ack, answered, purpose, body)
 
-    def _make_again(self, ack: Ack, answered: Answered, purpose: Purpose, body: Mapping[str, Any]) -> None:
+    def _make_again(
+        self, ack: Ack, answered: Answered, purpose: Purpose, body: Mapping[str, Any], text: str | None = None
+    ) -> None:
         user = str(body["user"]["id"])
         if user == answered.user:
-            said = self._put_revision(answered, purpose, body)
+            said = self._put_revision(answered, purpose, body, text)
             ack()
         else:
             # Whether somebody is an admin may take a call; the press is acknowledged first then.
             ack()
-            said = self._put_revision(answered, purpose, body) if self.is_admin(user) else words.NOT_YOURS
+            said = self._put_revision(answered, purpose, body, text) if self.is_admin(user) else words.NOT_YOURS
         if said:
             whisper_at(self.parts.delivery, body, receipt_message(said))
 
-    def _put_revision(self, answered: Answered, purpose: Purpose, body: Mapping[str, Any]) -> str:
+    def _put_revision(self, answered: Answered, purpose: Purpose, body: Mapping[str, Any], text: str | None) -> str:
         """Put the wish into the inbox; returns what is said instead where that is not done."""
         if self._is_under_way(answered):
             return words.AT_IT
@@ -113,7 +147,7 @@ class AnswerActions:
                 ts=answered.question_ts,
                 conversation=answered.conversation,
                 user=user,
-                payload=asdict(Revision(answer_id=answered.id, purpose=purpose, user=user)),
+                payload=asdict(Revision(answer_id=answered.id, purpose=purpose, user=user, text=text)),
             )
         )
         return ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, get_args
 
 from bot import words
+from bot.slack.limits import shorten
 from bot.turn import Visibility
 
 Block = dict[str, Any]
@@ -13,12 +15,23 @@ MenuPurpose = Literal["regenerate", "shorter", "detail", "why", "escalate"]
 MENU_ACTION: Final = "answer_menu"
 SHARE_ACTION: Final = "answer_share"
 KEEP_ACTION: Final = "answer_keep"
+CHOICE_ACTION: Final = "answer_choice"
+"""In front of the number of what was chosen."""
+# Slack's limit for the words on a button.
+_BUTTON_TEXT = 75
+# With the two for what only its asker sees, and the menu, few enough to stay in one row block.
+_MOST_CHOICES = 9
 PURPOSES: Final[tuple[MenuPurpose, ...]] = get_args(MenuPurpose)
 
 
-def menu_blocks(answer_id: int, visibility: Visibility) -> list[Block]:
-    """Build the tail of an answer; what only its asker sees can be shared or kept as well."""
-    elements: list[Block] = []
+def menu_blocks(answer_id: int, visibility: Visibility, choices: Sequence[str] = ()) -> list[Block]:
+    """Build the tail of an answer; what only its asker sees can be shared or kept as well.
+
+    `choices` are what a question back asks to choose from.
+    """
+    elements: list[Block] = [
+        _choice(number, label, answer_id) for number, label in enumerate(choices[:_MOST_CHOICES], start=1)
+    ]
     if visibility == "ephemeral":
         elements += [
             _button(words.MENU_SHARE, SHARE_ACTION, answer_id),
@@ -41,6 +54,17 @@ def parse_menu_value(value: str) -> tuple[MenuPurpose, int] | None:
     name, _, key = value.partition(":")
     purpose = next((known for known in PURPOSES if known == name), None)
     return (purpose, int(key)) if purpose is not None and key.isdecimal() else None
+
+
+def parse_choice(action_id: str, value: str) -> tuple[int, int] | None:
+    """Read which answer a press is about, and the number of what was chosen, from 1; None where it is not ours."""
+    name, _, number = action_id.rpartition("_")
+    is_ours = name == CHOICE_ACTION and number.isdecimal() and value.isdecimal()
+    return (int(value), int(number)) if is_ours else None
+
+
+def _choice(number: int, label: str, answer_id: int) -> Block:
+    return _button(shorten(f"{number}. {label}", _BUTTON_TEXT), f"{CHOICE_ACTION}_{number}", answer_id)
 
 
 def _button(label: str, action: str, answer_id: int) -> Block:

@@ -16,6 +16,7 @@ from slack_bolt import Ack, App
 
 from bot import words
 from bot.answered import load_answered
+from bot.clarify import choices_of
 from bot.conversation import load_saved, message_of
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.feedback import Vote, find_answer, record_reason, record_vote, withdraw_vote
@@ -137,7 +138,7 @@ class Votes:
             # What only one person sees cannot be updated: the receipt stands beside it.
             whisper_at(self.delivery, body, receipt_message(receipt(vote)))
             return
-        tail = menu_blocks(answer_id, answered.visibility)
+        tail = menu_blocks(answer_id, answered.visibility, choices_of(saved.answer))
         message = render_answer(saved.answer, link=self.link, feedback_value=str(answer_id), vote=vote, tail=tail)
         try:
             self.delivery.update(answered.channel, answered.message_ts, message)

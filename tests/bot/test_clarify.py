@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.answer import Answering, AnswerOptions
-from bot.clarify import clarification, clarifying_options, is_clarification, with_clarification
+from bot.clarify import choices_of, clarification, clarifying_options, is_clarification, with_clarification
 from bot.evidence import rank_evidence
 from bot.turn import Answer, Done
 from bot.words import CLARIFY, NOT_FOUND
@@ -101,6 +103,11 @@ def test_an_underspecified_question_is_answered_by_one_question_back() -> None:
     assert answer.text.startswith(CLARIFY)
     assert all(option in answer.text for option in ALL)
     assert answer.nearest == ()
+    assert set(choices_of(answer)) == set(ALL)
+
+
+def test_an_answer_with_a_numbered_list_offers_no_choice() -> None:
+    assert choices_of(replace(ask("the router", user(VAGUE), minimum_support=0.0), text="1. Hold it.\n2. Wait.")) == ()
 
 
 def test_options_come_from_what_the_audience_may_read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -15,9 +16,9 @@ from bot.overview import unanswered
 from bot.playground.process import PlaygroundProcess
 from bot.slack.gateway import SlackBot
 from knowledge.audience import EVERYONE
-from tests.bot.answer_dialogue import rows, shelve
+from tests.bot.answer_dialogue import press, rows, shelve
 from tests.bot.answer_parts import FixedLibrary
-from tests.bot.dialogue import BEN, BOT, HELP, Workspace, link, options
+from tests.bot.dialogue import ADA, BEN, BOT, HELP, Workspace, link, options, wait_until
 from tests.fakes import ScriptedGenerator
 
 TEAM = "T0PLAYGROUND"
@@ -69,6 +70,42 @@ def test_it_asks_back_once_and_takes_a_number_for_an_answer(
     assert words.CLARIFY not in second
     understood = rows(engine, tables.answer)[1].understood or rows(engine, tables.answer)[1].text
     assert "Reset the router" in f"{second} {understood}"
+
+
+def test_a_pressed_button_is_answered_in_the_same_place(
+    workspace: Workspace, start: Start, engine: sa.Engine
+) -> None:
+    start()
+    ts = workspace.say(BEN, HELP, f"{BOT} {VAGUE}")
+    workspace.answers(HELP, ts)
+    (asked,) = workspace.bot_messages(HELP, ts)
+    labels = {one["text"]["text"]: one["action_id"] for one in buttons(asked)}
+    assert {label.split(". ", 1)[1] for label in labels} == {title for title, _, _ in DOCUMENTS}
+    button = next(action for label, action in labels.items() if "router" in label)
+    press(workspace, ADA, HELP, asked, button)
+    wait_until(lambda: words.NOT_YOURS in workspace.whispers(ADA))
+    press(workspace, BEN, HELP, asked, button)
+    wait_until(lambda: words.CLARIFY not in texts(workspace, ts)[0] and "context_actions" in texts(workspace, ts)[0])
+    (answered,) = workspace.bot_messages(HELP, ts)
+    assert answered["ts"] == asked["ts"]
+    assert not buttons(answered)
+    (row,) = rows(engine, tables.answer)
+    assert row.outcome != "asked_back"
+    assert row.understood == f"{VAGUE} Reset the router"
+    assert [one.purpose for one in rows(engine, tables.answer_revision)] == ["choose"]
+    # The old copy of the message may still be on somebody's screen.
+    workspace.act(
+        "block_action",
+        user=BEN,
+        container={"type": "message", "channel": HELP, "ts": asked["ts"]},
+        action={"type": "button", "block_id": "answer_menu_1", "action_id": button, "value": str(row.id)},
+    )
+    wait_until(lambda: words.CHOSEN_ALREADY in workspace.whispers(BEN))
+
+
+def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
+    elements = [one for block in message["blocks"] if block["type"] == "actions" for one in block["elements"]]
+    return [one for one in elements if one["type"] == "button"]
 
 
 def test_a_question_back_is_no_question_that_failed(workspace: Workspace, start: Start, engine: sa.Engine) -> None:
