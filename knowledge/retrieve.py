@@ -22,7 +22,6 @@ from knowledge.priors import PriorWeights, newest_of, prior
 from knowledge.query import HistoryWeights, query_pieces
 from knowledge.query_encoder import EncodedQuestion
 from knowledge.query_side import QuerySide
-from knowledge.snapshot import Snapshot
 from knowledge.surroundings import with_surroundings
 from knowledge.tables import chunk, document, source
 from knowledge.vector_search import SnapshotSearch
@@ -226,9 +225,7 @@ def _load(
     found = {row["id"]: row for row in rows.mappings() if reach.covers(row["audience"], row["source_id"])}
     cosines = view.search.snapshot.cosines(np.asarray(ids, np.int64), vector)
     newest = newest_of(row["modified_at"] for row in found.values())
-    priors = {
-        key: prior(row["trust"], row["modified_at"], newest, view.options.priors) for key, row in found.items()
-    }
+    priors = {key: prior(row["trust"], row["modified_at"], newest, view.options.priors) for key, row in found.items()}
     passages = [
         Passage(
             **{name: value for name, value in found[hit.id].items() if name != "source_id"},

@@ -72,9 +72,7 @@ def test_it_asks_back_once_and_takes_a_number_for_an_answer(
     assert "Reset the router" in f"{second} {understood}"
 
 
-def test_a_pressed_button_is_answered_in_the_same_place(
-    workspace: Workspace, start: Start, engine: sa.Engine
-) -> None:
+def test_a_pressed_button_is_answered_in_the_same_place(workspace: Workspace, start: Start, engine: sa.Engine) -> None:
     start()
     ts = workspace.say(BEN, HELP, f"{BOT} {VAGUE}")
     workspace.answers(HELP, ts)

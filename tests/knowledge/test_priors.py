@@ -77,7 +77,7 @@ def test_of_two_versions_the_newer_comes_first(engine: sa.Engine, shelf: Shelf, 
     shelf.put("b", "lunch is at one", modified_at=NEWEST if newer == "b" else OLDER)
     first, second = found(engine, "lunch")
     assert first.uri == newer
-    assert (first.prior, second.prior) == (pytest.approx(0.04), pytest.approx(0.01))
+    assert [first.prior, second.prior] == pytest.approx([0.04, 0.01])
     assert first.score - second.score == pytest.approx(0.03, abs=1e-6)
 
 
