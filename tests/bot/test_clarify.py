@@ -7,6 +7,7 @@ from dataclasses import replace
 from bot.answer import Answering, AnswerOptions
 from bot.clarify import choices_of, clarification, clarifying_options, is_clarification, with_clarification
 from bot.evidence import rank_evidence
+from bot.slack.answer_menu import menu_blocks, parse_choice
 from bot.turn import Answer, Done
 from bot.words import CLARIFY, NOT_FOUND
 from knowledge.audience import Audience, channel_audience
@@ -158,3 +159,14 @@ def test_our_list_of_options_never_stays_in_the_history() -> None:
 def test_questions_without_history_stay_as_they_are() -> None:
     question = Question(text=VAGUE)
     assert with_clarification(question) == question
+
+
+def test_each_choice_has_a_button_that_says_which_it_is() -> None:
+    (block,) = menu_blocks(7, "thread", ("Reset the router", "x" * 100))
+    first, second, menu = block["elements"]
+    assert first["text"]["text"] == "1. Reset the router"
+    assert parse_choice(first["action_id"], first["value"]) == (7, 1)
+    assert parse_choice(second["action_id"], second["value"]) == (7, 2)
+    assert len(second["text"]["text"]) == 75
+    assert parse_choice(menu["action_id"], "7") is None
+    assert parse_choice(first["action_id"], "seven") is None

@@ -73,7 +73,7 @@ def test_a_passage_carries_all_that_a_citation_needs(engine: sa.Engine, shelf: S
     assert (passage.id, passage.document_id, passage.source, passage.uri) == (1, document_id, "Shelf", "file:///a.md")
     assert (passage.header, passage.audience, passage.word_score) == ("Kitchen", "everyone", 1.0)
     assert 0 < passage.cosine < 1
-    assert passage.score == pytest.approx(1.0)
+    assert [passage.score, passage.prior] == pytest.approx([1.03, 0.03])
     assert passage.modified_at is not None
     assert passage.modified_at.tzinfo is not None
 
