@@ -25,6 +25,7 @@ from knowledge.query_side import QuerySide
 from knowledge.surroundings import with_surroundings
 from knowledge.tables import chunk, document, source
 from knowledge.vector_search import SnapshotSearch
+from knowledge.versions import newer_versions_first
 from knowledge.word_index import WordIndex
 from knowledge.words import search_readable_words, weigh_words
 
@@ -154,6 +155,8 @@ def retrieve(
         read = time.perf_counter()
         if matched:
             passages = _match(passages, matched, encoded, view)
+        if options.priors.recency:
+            passages = newer_versions_first(passages)
         matched_at = time.perf_counter()
         passages = with_surroundings(connection, passages[:k], options.beside_characters)
     seconds = RetrieveSeconds(

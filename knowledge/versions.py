@@ -1,0 +1,63 @@
+"""Older versions among passages: the same page once more, under the same heading and mostly in the same words.
+
+Only their order is at stake: which of them is right is not ours to say, but the newer one is read first. Knows passages
+only, neither rows nor vectors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from knowledge.document import Passage
+
+# Pages made from one template ("Installing on Linux", "on Windows") share as much: the heading tells them apart.
+_LEAST_SHARED = 0.6
+_WORD = re.compile(r"\w+")
+
+
+def newer_versions_first(passages: Sequence[Passage]) -> tuple[Passage, ...]:
+    """Let versions of one passage change places and scores, so that the newer ones stand before the older ones."""
+    ordered = list(passages)
+    for places in _by_header(ordered):
+        for versions in _versions(ordered, places):
+            newest_first = sorted((ordered[place] for place in versions), key=_age)
+            scores = [ordered[place].score for place in versions]
+            for place, score, passage in zip(versions, scores, newest_first, strict=True):
+                ordered[place] = replace(passage, score=score)
+    return tuple(ordered)
+
+
+def _by_header(passages: Sequence[Passage]) -> list[list[int]]:
+    """The places of those that are dated and stand in several documents under one heading."""
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, passage in enumerate(passages):
+        if passage.modified_at is not None:
+            places[" ".join(_WORD.findall(passage.header.lower()))].append(place)
+    return [found for found in places.values() if len({passages[place].document_id for place in found}) > 1]
+
+
+def _versions(passages: Sequence[Passage], places: Sequence[int]) -> list[list[int]]:
+    """Group what shares most of its words with the first of a group; a document is in a group only once."""
+    groups: list[list[int]] = []
+    words = {place: frozenset(_WORD.findall(passages[place].text.lower())) for place in places}
+    for place in places:
+        for group in groups:
+            is_new = passages[place].document_id not in {passages[other].document_id for other in group}
+            if is_new and _shared(words[place], words[group[0]]) >= _LEAST_SHARED:
+                group.append(place)
+                break
+        else:
+            groups.append([place])
+    return groups
+
+
+def _shared(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard's index of two sets of words."""
+    return len(one & other) / max(1, len(one | other))
+
+
+def _age(passage: Passage) -> float:
+    return -passage.modified_at.timestamp() if passage.modified_at is not None else 0.0
