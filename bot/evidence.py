@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.sentences import content_words, plain, split_sentences
+from bot.sentences import content_words, plain, split_sentences, words
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
+from knowledge.versions import LEAST_SHARED, shared
 
 # Share of the words in a sentence's score; the rest is the vectors'. Flat between .3 and .5 on XQuAD's sentences.
 WORD_SHARE = 0.4
@@ -103,10 +104,24 @@ def rank_together(
 def weigh_origins(evidence: Sequence[Evidence], passages: Sequence[Passage]) -> tuple[Evidence, ...]:
     """Of sentences that say about the same, prefer the newer document's and the trusted source's.
 
-    What was said in an earlier conversation stands behind any document.
+    What a newer version of the same passage says anew is not read from the older one. What was said in an earlier
+    conversation stands behind any document.
     """
-    weighed = (replace(item, score=item.score * _weight_of(passages[item.passage])) for item in evidence)
+    weighed = (
+        replace(item, score=item.score * _weight_of(passages[item.passage]))
+        for item in evidence
+        if not _is_outdated(item, evidence, passages)
+    )
     return tuple(sorted(weighed, key=lambda item: -item.score))
+
+
+def _is_outdated(item: Evidence, evidence: Sequence[Evidence], passages: Sequence[Passage]) -> bool:
+    newer = passages[item.passage].newer_version
+    if newer is None:
+        return False
+    said = frozenset(words(item.text))
+    anew = (other.text for other in evidence if passages[other.passage].id == newer)
+    return any(shared(said, frozenset(words(text))) >= LEAST_SHARED for text in anew)
 
 
 def _weight_of(passage: Passage) -> float:

@@ -114,8 +114,9 @@ def may_be_given_again(answer: Answer) -> bool:
 
 
 def cites_what_is_found(citations: Sequence[Citation], asked: Asked) -> bool:
-    """Tell whether all that an answer cites was found again just now, unchanged, for these readers."""
-    found = {(item.uri, item.text_hash) for item in asked.passages if asked.same.audience.may_read(item.audience)}
+    """Tell whether all that an answer cites was found again just now, unchanged and current, for these readers."""
+    current = (item for item in asked.passages if item.newer_version is None)
+    found = {(item.uri, item.text_hash) for item in current if asked.same.audience.may_read(item.audience)}
     return bool(citations) and all((item.uri, item.text_hash) in found for item in citations)
 
 

@@ -82,6 +82,8 @@ class Passage:
     """Of its source."""
     prior: float = 0.0
     """What its age and its source added to the score."""
+    newer_version: int | None = None
+    """The id of a passage found with it that says the same page anew; None where this is the newest."""
     ordinal: int = 0
     """Its place in its document."""
     beside: tuple[Passage, ...] = field(default=(), repr=False)

@@ -1,7 +1,7 @@
 """Older versions among passages: the same page once more, under the same heading and mostly in the same words.
 
-Only their order is at stake: which of them is right is not ours to say, but the newer one is read first. Knows passages
-only, neither rows nor vectors.
+The newer one stands first, and the older ones are marked as such; all stay found. Knows passages only, neither rows
+nor vectors.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from dataclasses import replace
 from knowledge.document import Passage
 
 # Pages made from one template ("Installing on Linux", "on Windows") share as much: the heading tells them apart.
-_LEAST_SHARED = 0.6
+LEAST_SHARED = 0.6
 _WORD = re.compile(r"\w+")
 
 
 def newer_versions_first(passages: Sequence[Passage]) -> tuple[Passage, ...]:
-    """Let versions of one passage change places and scores, so that the newer ones stand before the older ones."""
+    """Let versions of one passage change places and scores: the newest first, the older ones marked."""
     ordered = list(passages)
     for places in _by_header(ordered):
         for versions in _versions(ordered, places):
-            newest_first = sorted((ordered[place] for place in versions), key=_age)
+            newest, *older = sorted((ordered[place] for place in versions), key=_age)
+            newest_first = [newest, *(replace(one, newer_version=newest.id) for one in older)]
             scores = [ordered[place].score for place in versions]
             for place, score, passage in zip(versions, scores, newest_first, strict=True):
                 ordered[place] = replace(passage, score=score)
@@ -46,7 +47,7 @@ def _versions(passages: Sequence[Passage], places: Sequence[int]) -> list[list[i
     for place in places:
         for group in groups:
             is_new = passages[place].document_id not in {passages[other].document_id for other in group}
-            if is_new and _shared(words[place], words[group[0]]) >= _LEAST_SHARED:
+            if is_new and shared(words[place], words[group[0]]) >= LEAST_SHARED:
                 group.append(place)
                 break
         else:
@@ -54,8 +55,8 @@ def _versions(passages: Sequence[Passage], places: Sequence[int]) -> list[list[i
     return groups
 
 
-def _shared(one: frozenset[str], other: frozenset[str]) -> float:
-    """Jaccard's index of two sets of words."""
+def shared(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard's index of two sets of words, 0 to 1."""
     return len(one & other) / max(1, len(one | other))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -263,6 +264,18 @@ def test_a_sentence_under_a_heading_is_found_by_the_heading() -> None:
     retrieved = library.retrieve(question, Audience.everyone(), 1)
     best = rank_evidence(question, retrieved.passages, retrieved.query_vector, library.embedder)[0]
     assert best.text == "Its answer goes along with it."
+
+
+def test_what_a_newer_version_says_anew_is_not_read_from_the_older() -> None:
+    newer = passage(BADGES.replace("15 euros", "20 euros"), number=1, title="Badges")
+    older = replace(passage(f"{BADGES} Keys are kept by Omar.", number=2, title="Badges"), newer_version=1)
+    library = FixedLibrary([newer, older])
+    written = "Lost badges cost 15 euros."
+    answer = ask(answering(written, library=library), Question(text="What do lost badges cost?"))
+    assert "20 euros" in answer.text
+    assert "15 euros" not in answer.text
+    # What only the older version says is still read.
+    assert "Omar" in ask(answering("Keys are kept by Omar.", library=library), Question(text="Who keeps keys?")).text
 
 
 def test_who_asks_for_a_number_gets_one_where_the_sources_have_it() -> None:

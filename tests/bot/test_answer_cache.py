@@ -311,6 +311,12 @@ def test_a_better_document_ends_it(asked: Desk) -> None:
     assert not asked.is_given_again()
 
 
+def test_a_newer_version_of_what_it_stands_on_ends_it(asked: Desk) -> None:
+    later = datetime(2030, 1, 1, tzinfo=UTC)
+    asked.shelf.put("file:///copy/badges.md", BADGES.replace("Maria Lopez", "Tom Berg"), modified_at=later)
+    assert "Tom Berg" in asked.ask(WHO)[1].text
+
+
 def test_a_vote_against_it_ends_it_wherever_it_was_given(asked: Desk) -> None:
     copy, _ = asked.ask(WHO)
     assert record_vote(asked.engine, copy, "U0CRITIC", -1, "button")

@@ -42,6 +42,7 @@ def test_the_newer_version_takes_the_place_and_the_score_of_the_older() -> None:
     ordered = newer_versions_first((OLD, OTHER, NEW))
     assert [one.id for one in ordered] == [3, 2, 1]
     assert [one.score for one in ordered] == [OLD.score, OTHER.score, NEW.score]
+    assert [one.newer_version for one in ordered] == [None, None, NEW.id]
 
 
 def test_of_three_versions_the_newest_is_first() -> None:
