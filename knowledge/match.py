@@ -2,7 +2,8 @@
 
 A passage's one vector says what it is about; whether it holds the answer shows in its parts. The score is the mean,
 over the question's word pieces, of the best cosine among the passage's (ColBERT's MaxSim, Khattab and Zaharia, SIGIR
-2020, arXiv 2004.12832), with the embedded model's own vectors, which were never trained for it. It knows no SQL.
+2020, arXiv 2004.12832), with the embedded model's own vectors, which were never trained for it; pieces of rare words
+count more. It knows no SQL.
 """
 
 from __future__ import annotations
@@ -42,12 +43,18 @@ class TokenMatch:
         self._keeping = threading.Lock()
         self._workers = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="match")
 
-    def scores(self, question: Vectors, passages: Sequence[Passage]) -> list[float]:
-        """Return one score for each passage, -1 to 1; `question` is float32[word pieces, dim] of unit vectors."""
+    def scores(self, question: Vectors, passages: Sequence[Passage], weights: Vectors | None = None) -> list[float]:
+        """Return one score for each passage, -1 to 1.
+
+        `question` is float32[word pieces, dim] of unit vectors, `weights` float32[word pieces], how much each piece
+        counts; all the same without them.
+        """
         if len(question) == 0:
             return [0.0] * len(passages)
         found = self._workers.map(self._tokens, passages)
-        return [float((question @ tokens.astype(np.float32).T).max(axis=1).mean()) for tokens in found]
+        return [
+            float(np.average((question @ tokens.astype(np.float32).T).max(axis=1), weights=weights)) for tokens in found
+        ]
 
     def _tokens(self, passage: Passage) -> npt.NDArray[np.float16]:
         text = f"{passage.header}\n{passage.text}" if passage.header else passage.text

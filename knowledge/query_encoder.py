@@ -8,7 +8,8 @@ and figures: tests/benchmarks/query_encoder.py. It knows no search.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -38,6 +39,7 @@ _QUESTION_TOKENS = 254
 _CHARACTERS_PER_TOKEN = 12
 # Of `down` and `up`, as in training: weight + 2 * up @ down.
 _SCALE = 2.0
+_WORD = re.compile(r"[^\W_]+")
 _TYPES = "embeddings.token_type_embeddings.weight"
 
 
@@ -49,6 +51,8 @@ class EncodedQuestion:
     """float32[dim], L2-normalised."""
     tokens: Vectors | None = field(default=None, repr=False)
     """float32[word pieces, dim], each L2-normalised, as the conversation colours them; None where nothing asks."""
+    words: tuple[str, ...] = field(default=(), repr=False)
+    """The word that each of those word pieces is of, in lower case; empty for a mark."""
 
 
 class QueryEncoder(Protocol):
@@ -80,6 +84,8 @@ class TurnIds:
     ids: tuple[int, ...]
     asked: int
     """So many of them, from the first, are the question."""
+    words: tuple[str, ...]
+    """The word of each piece of the question, without the marks at both ends; empty for a sign."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +104,7 @@ class AdaptedEncoder:
         plain = self.plain.tokens(read.ids)[: read.asked]
         adapted = plain if read.asked == len(read.ids) else self.adapted.tokens(read.ids, read.asked)
         # The marks at both ends are in the mean, and match nothing.
-        return EncodedQuestion(vector=unit(adapted.mean(0)), tokens=unit(plain[1:-1]))
+        return EncodedQuestion(vector=unit(adapted.mean(0)), tokens=unit(plain[1:-1]), words=read.words)
 
 
 def unit(vectors: Vectors) -> Vectors:
@@ -115,14 +121,28 @@ def turn_ids(question: Question, tokenizer: Tokenizer) -> TurnIds:
     def pieces(text: str, most: int) -> list[int]:
         return list(tokenizer.encode(text[: most * _CHARACTERS_PER_TOKEN], add_special_tokens=False).ids[:most])
 
-    ids = [first, *pieces(question.text, _QUESTION_TOKENS), mark]
+    text = question.text[: _QUESTION_TOKENS * _CHARACTERS_PER_TOKEN]
+    encoded = tokenizer.encode(text, add_special_tokens=False)
+    ids = [first, *encoded.ids[:_QUESTION_TOKENS], mark]
     asked = len(ids)
     for turn in _newest(question.history):
         room = MOST_TOKENS - len(ids) - 1
         if room < _LEAST_ROOM:
             break
         ids += [*pieces(turn.text, min(room, ANSWER_TOKENS) if turn.role == "assistant" else room), mark]
-    return TurnIds(ids=tuple(ids), asked=asked)
+    return TurnIds(ids=tuple(ids), asked=asked, words=_words_at(text, encoded.offsets[:_QUESTION_TOKENS]))
+
+
+def _words_at(text: str, offsets: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """The word around each place of a text; empty where a sign stands there."""
+    found: list[str] = []
+    spans = iter(_WORD.finditer(text))
+    span = next(spans, None)
+    for start, _ in offsets:
+        while span is not None and span.end() <= start:
+            span = next(spans, None)
+        found.append(span.group().lower() if span is not None and span.start() <= start else "")
+    return tuple(found)
 
 
 def open_encoders(embedder: Embedder, made_in: Path | None) -> AdaptedEncoder:

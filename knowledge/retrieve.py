@@ -7,6 +7,7 @@ compared with the question once more, word piece by word piece.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -32,6 +33,8 @@ from knowledge.words import search_readable_words, weigh_words
 # Rows read beyond those wanted, so that dropping a copy or a chunk deleted just now rarely needs a second
 # read.
 _SPARE_ROWS = 8
+# A question mark says next to nothing.
+_SIGN_RARITY = 0.1
 _PASSAGES = (
     sa.select(
         chunk.c.id,
@@ -175,7 +178,7 @@ def _match(passages: tuple[Passage, ...], count: int, encoded: EncodedQuestion, 
     if match is None or encoded.tokens is None or not passages:
         return passages
     first, rest = passages[:count], passages[count:]
-    scores = match.scores(encoded.tokens, first)
+    scores = match.scores(encoded.tokens, first, _piece_weights(encoded.words, view.words))
     best = max(scores)
     moved = [
         (passage.score + view.options.match_weight * (score - best), passage)
@@ -183,6 +186,15 @@ def _match(passages: tuple[Passage, ...], count: int, encoded: EncodedQuestion, 
     ]
     ordered = sorted(moved, key=lambda pair: -pair[0])
     return (*(replace(passage, score=max(0.0, score)) for score, passage in ordered), *rest)
+
+
+def _piece_weights(words: Sequence[str], index: WordIndex | None) -> Vectors | None:
+    """How much each word piece of the question counts; the root keeps one rare name from deciding alone."""
+    if index is None or not words:
+        return None
+    distinct = sorted(set(filter(None, words)))
+    rarity = dict(zip(distinct, index.rarities(distinct).tolist(), strict=True))
+    return np.sqrt(np.asarray([rarity.get(word, _SIGN_RARITY) for word in words], np.float32))
 
 
 def _nothing(view: View, started: float) -> Retrieved:

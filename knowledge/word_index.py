@@ -68,6 +68,15 @@ class WordIndex:
                 hits = merge_hits(hits, self._search_block(block, self._norms[place], terms, k, readable), k)
         return hits
 
+    def rarities(self, words: Sequence[str]) -> Scores:
+        """How rare each word is among the chunks, float32[len(words)], never below 0; one never seen is the rarest."""
+        counts = [0 if number is None else self._holding(number) for number in self._terms.numbers(words)]
+        held = np.asarray(counts, np.float32)
+        return np.asarray(np.log1p((self._count - held + 0.5) / (held + 0.5)), np.float32)
+
+    def _holding(self, term: int) -> int:
+        return sum(_count(block, block.segment.span(term)) for block in self._blocks)
+
     def _term_weights(self, weights: Mapping[str, float]) -> dict[int, float]:
         found: dict[int, float] = {}
         for number, weight in zip(self._terms.numbers(list(weights)), weights.values(), strict=True):

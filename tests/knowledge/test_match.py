@@ -42,6 +42,15 @@ def test_a_passage_scores_the_mean_of_its_best_matches(encoder: OnnxEncoder) -> 
     assert found == pytest.approx([(question @ other.T).max(axis=1).mean()], abs=1e-3)
 
 
+def test_pieces_count_as_they_are_weighed(encoder: OnnxEncoder) -> None:
+    match = TokenMatch(encoder, tokenizer())
+    question = unit(encoder.tokens(tokenizer().encode("one two").ids)[1:])
+    passages = [passage("two three four"), passage("one five six")]
+    best = [match.scores(question[place : place + 1], passages) for place in range(2)]
+    mixed = match.scores(question, passages, np.asarray([3.0, 1.0], np.float32))
+    assert mixed == pytest.approx([0.75 * one + 0.25 * two for one, two in zip(*best, strict=True)], abs=1e-6)
+
+
 def test_passages_are_scored_in_their_order_and_kept_ones_the_same(encoder: OnnxEncoder) -> None:
     match = TokenMatch(encoder, tokenizer())
     question = unit(encoder.tokens(tokenizer().encode("one two five").ids)[1:-1])

@@ -60,6 +60,17 @@ def test_history_never_makes_a_pass_longer_than_its_bound(tokenizer: Tokenizer, 
     assert read.asked == min(length, 254) + 2
 
 
+def test_each_piece_of_the_question_knows_its_word(tokenizer: Tokenizer) -> None:
+    read = turn_ids(Question(text="One, TWO zebras? three", history=said("four")), tokenizer)
+    pieces = [tokenizer.id_to_token(number) for number in read.ids[1 : read.asked - 1]]
+    assert len(read.words) == len(pieces)
+    known = [(piece, word) for piece, word in zip(pieces, read.words, strict=True) if piece != "[UNK]"]
+    assert ("three", "three") in known
+    assert "zebras" in read.words
+    assert set(read.words) <= {"one", "two", "zebras", "three", ""}
+    assert turn_ids(Question(text="  "), tokenizer).words == ()
+
+
 def test_turns_that_say_nothing_are_passed_over(tokenizer: Tokenizer) -> None:
     read = turn_ids(Question(text="two", history=said(" ", "\n")), tokenizer)
     assert read.asked == len(read.ids)

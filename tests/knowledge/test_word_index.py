@@ -186,6 +186,16 @@ def test_a_light_word_never_outweighs_a_heavy_one(shelved: Shelved) -> None:
     assert index.search({"elk": 1.0, "oak": 0.2}, 2, snapshot.live).ids.tolist() == [1, 2]
 
 
+def test_rarity_falls_with_the_live_chunks_that_hold_a_word(shelved: Shelved) -> None:
+    shelved.put("", "the elk ran", "the oak fell", "the sun", "the fog")
+    gone = shelved.put("", "an elk slept")
+    assert shelved.read()[1].rarities(["the", "elk", "never"]) == pytest.approx(
+        [np.log(1 + 1.5 / 4.5), np.log(1 + 3.5 / 2.5), np.log(1 + 5.5 / 0.5)], rel=1e-5
+    )
+    shelved.remove(gone)
+    assert shelved.read()[1].rarities(["elk"]) == pytest.approx([np.log(1 + 3.5 / 1.5)], rel=1e-5)
+
+
 def test_only_what_an_audience_may_read_is_found(shelved: Shelved) -> None:
     shelved.put("", "elk one")
     shelved.put("", "elk two", audience="channel:C1")
