@@ -28,6 +28,7 @@ from bot.greeting import SmallTalk, small_talk
 from bot.language import NAMES, detect_language
 from bot.prompt import Manner
 from bot.reuse import Asked, Same, digest, is_personal, kept_for_reuse
+from bot.rewrite import both, rewrite
 from bot.sentences import words
 from bot.support import estimate_support, support_features
 from bot.threshold import Threshold
@@ -141,7 +142,7 @@ def answer(
         yield Done(answer=approved)
         return
     options = styled(parts.options, brief.style, parts.generator.context_size)
-    draft = _gather(question, audience, parts.library, options, brief, started)
+    draft = _gather(question, audience, parts, options, brief, started)
     if question.text != said:
         draft.understood = draft.understood or question.text
     threshold = parts.minimum_support
@@ -210,14 +211,25 @@ def _said_earlier(draft: Draft, options: AnswerOptions) -> tuple[str, ...]:
     return tuple(item.text for item in chosen if draft.read[item.passage].source == EARLIER)
 
 
+def _retrieve(
+    question: Question, audience: Audience, parts: Answering, options: AnswerOptions, brief: Brief
+) -> Retrieved:
+    """Search with the question as asked and, where the operator wishes so, as the language model writes it out."""
+    written = rewrite(question, parts.generator, options.rewrite_seconds)
+    depth = 2 * options.passages if written else options.passages
+    found = parts.library.retrieve(question, audience, depth, sources=brief.sources)
+    if not written:
+        return found
+    as_written = parts.library.retrieve(Question(text=written), audience, depth, sources=brief.sources)
+    return both(found, as_written, options.passages)
+
+
 def _gather(
-    question: Question, audience: Audience, library: Searcher, options: AnswerOptions, brief: Brief, started: float
+    question: Question, audience: Audience, parts: Answering, options: AnswerOptions, brief: Brief, started: float
 ) -> Draft:
     """Find passages and evidence: in the library, and in what lies on the table beside it."""
-    if brief.sources is None:
-        retrieved = library.retrieve(question, audience, options.passages)
-    else:
-        retrieved = library.retrieve(question, audience, options.passages, sources=brief.sources)
+    library = parts.library
+    retrieved = _retrieve(question, audience, parts, options, brief)
     # Whoever put it on the table: what not everybody who reads the answer may read stays out of it.
     beside = tuple(passage for passage in brief.context if audience.may_read(passage.audience))
     vector, passages = retrieved.query_vector, retrieved.passages

@@ -23,6 +23,8 @@ class AnswerOptions:
     unsupported: Literal["drop", "keep"] = "drop"
     house_rules: str = ""
     max_question_characters: int = 8_000
+    rewrite_seconds: float = 0.0
+    """So long a follow-up may be written out by the language model; 0 for not at all."""
     generation: GenerationOptions = field(default_factory=GenerationOptions)
     most_sentences: int | None = None
     """The answer ends after so many; None for as many as the model writes."""

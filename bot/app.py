@@ -231,6 +231,7 @@ def answer_options(file: FileSettings) -> AnswerOptions:
         unsupported=file.answer.unsupported,
         house_rules=file.answer.instructions,
         max_question_characters=file.slack.max_question_characters,
+        rewrite_seconds=file.answer.rewrite_seconds,
         generation=GenerationOptions(
             max_tokens=file.model.max_answer_tokens, timeout_seconds=file.model.timeout_seconds
         ),

@@ -186,6 +186,10 @@ def variants(bench: Bench) -> dict[str, Callable[[], list[Ranking]]]:
         **{f"DEFAULT, matched by {weight}": run(replace(ours, match_weight=weight)) for weight in _MATCH_WEIGHTS},
         "DEFAULT, 10 matched": run(replace(ours, matched=10)),
         "LLM rewrite, else as DEFAULT": run(ours, rewritten),
+        "two lists (RRF), as asked and the LLM rewrite": lambda: reciprocal_rank_fusion(
+            run(ours)(), run(ours, rewritten)()
+        ),
+        "DEFAULT, 40 matched": run(replace(ours, matched=40)),
         DEFAULT: run(ours),
     }
 
