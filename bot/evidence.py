@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.sentences import content_words, plain, split_sentences, words
+from bot.sentences import STOP_WORDS, content_words, plain, split_sentences, words
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
 from knowledge.versions import LEAST_SHARED, shared
@@ -51,7 +51,8 @@ def rank_evidence(
     question: Question, passages: Sequence[Passage], query_vector: Vectors, embedder: Embedder
 ) -> tuple[Evidence, ...]:
     """Score every sentence of the passages, the best first; empty where the passages hold no sentence."""
-    places = _sentences(passages)
+    asked = set(words(question.text))
+    places = [place for place in _sentences(passages) if not _only_names(place.text, asked)]
     if not places:
         return ()
     cosines = _cosines(places, query_vector, embedder)
@@ -165,6 +166,12 @@ def _sentences(passages: Sequence[Passage]) -> list[_Place]:
                     found.setdefault(text, one)
                 position += 1
     return list(found.values())[:_MOST_SENTENCES]
+
+
+def _only_names(text: str, asked: set[str]) -> bool:
+    """Tell whether a text only names what was asked about: "San Francisco." says nothing of it."""
+    said = set(words(text))
+    return said <= asked and not said & STOP_WORDS
 
 
 def _sections(passage: Passage) -> Iterator[tuple[str, str]]:

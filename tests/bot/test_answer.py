@@ -278,6 +278,15 @@ def test_what_a_newer_version_says_anew_is_not_read_from_the_older() -> None:
     assert "Omar" in ask(answering("Keys are kept by Omar.", library=library), Question(text="Who keeps keys?")).text
 
 
+def test_a_line_that_only_names_what_was_asked_about_is_no_evidence() -> None:
+    library = FixedLibrary([passage("San Francisco.\n\nRooms are booked at the front desk.")])
+    answer = ask(answering("San Francisco.", library=library), Question(text="How do I book? San Francisco"))
+    assert "front desk" in answer.text
+    # A short sentence that says something of it is.
+    library = FixedLibrary([passage("Badges are free.")])
+    assert "Badges are free" in ask(answering("", library=library), Question(text="Are badges free?")).text
+
+
 def test_who_asks_for_a_number_gets_one_where_the_sources_have_it() -> None:
     written = "The leave begins on the day that the parent chooses."
     shelf = FixedLibrary([passage(f"Parental leave is 16 weeks at full pay. {written}")])
