@@ -8,6 +8,7 @@ It reads texts only, and knows neither rows nor vectors.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from knowledge.document import Passage
 
@@ -35,31 +36,37 @@ class Copies:
         words = _words(passage.text)
         long = len(words) >= _COPY_WORDS
         exact = " ".join(words if long else _words(f"{passage.header} {passage.text}"))
-        if exact in self._exact or (long and self._is_said(passage.text)):
+        whole = _framed(words)
+        if exact in self._exact or (long and self._is_said(passage.text, whole)):
             return False
         self._exact.add(exact)
-        self._said.setdefault(passage.document_id, []).append(_framed(words))
+        self._said.setdefault(passage.document_id, []).append(whole)
         return True
 
-    def _is_said(self, text: str) -> bool:
+    def _is_said(self, text: str, whole: str) -> bool:
         # Lines are where a mail or a page was wrapped as well as where an item ends: a whole text is looked for first.
-        sentences = [_framed(words) for words in _sentences(text)]
-        whole = _framed(_words(text))
-        return any(
-            any(whole in held for held in texts) or all(any(one in held for held in texts) for one in sentences)
-            for texts in self._said.values()
-        )
+        if any(whole in held for texts in self._said.values() for held in texts):
+            return True
+        saying = list(self._said.values())
+        for words in _sentences(text):
+            one = _framed(words)
+            saying = [texts for texts in saying if any(one in held for held in texts)]
+            if not saying:
+                # Nearly always after the first sentence, so the rest is not even cut.
+                return False
+        return bool(saying)
 
 
-def _sentences(text: str) -> list[list[str]]:
-    found: list[list[str]] = []
+def _sentences(text: str) -> Iterator[list[str]]:
+    last: list[str] = []
     for sentence in _END.split(text):
         words = _words(sentence)
-        if found and min(len(words), len(found[-1])) < _SENTENCE_WORDS:
-            found[-1] += words
+        if last and min(len(words), len(last)) >= _SENTENCE_WORDS:
+            yield last
+            last = words
         else:
-            found.append(words)
-    return found
+            last += words
+    yield last
 
 
 def _words(text: str) -> list[str]:

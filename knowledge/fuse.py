@@ -21,14 +21,32 @@ class FusedHit:
     word_score: float
 
 
-def fuse(vectors: Hits, words: Hits, word_weight: float) -> tuple[FusedHit, ...]:
+@dataclass(frozen=True, kw_only=True)
+class Fused:
+    """Chunks with their fused and word scores, best first: arrays of one length, since few of them are looked at."""
+
+    ids: Ids
+    scores: Scores
+    word_scores: Scores
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def part(self, start: int, stop: int) -> tuple[FusedHit, ...]:
+        """Those from one place up to another."""
+        columns = (self.ids[start:stop], self.scores[start:stop], self.word_scores[start:stop])
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return tuple(FusedHit(id=id_, score=score, word_score=word_score) for id_, score, word_score in rows)
+
+
+def fuse(vectors: Hits, words: Hits, word_weight: float) -> Fused:
     """Order the chunks of both lists by fused score; a chunk that a list does not hold has 0 there."""
     ids = np.union1d(vectors.ids, words.ids)
     vector_scores = _spread(ids, vectors.ids, min_max(vectors.scores))
     word_scores = _spread(ids, words.ids, min_max(words.scores))
     fused = (1.0 - word_weight) * vector_scores + word_weight * word_scores
     order = np.lexsort((ids, -fused))
-    return tuple(FusedHit(id=int(ids[i]), score=float(fused[i]), word_score=float(word_scores[i])) for i in order)
+    return Fused(ids=ids[order], scores=fused[order], word_scores=word_scores[order])
 
 
 def min_max(scores: Scores) -> Scores:

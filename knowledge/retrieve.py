@@ -18,7 +18,7 @@ from knowledge.database import reading
 from knowledge.document import Passage, Question
 from knowledge.duplicates import Copies
 from knowledge.embed import Embedder, Vectors
-from knowledge.fuse import FusedHit, fuse
+from knowledge.fuse import Fused, FusedHit, fuse
 from knowledge.priors import PriorWeights, newest_of, prior
 from knowledge.query import HistoryWeights, query_pieces
 from knowledge.query_encoder import EncodedQuestion
@@ -209,7 +209,7 @@ def _nothing(view: View, started: float) -> Retrieved:
 def _read_passages(
     connection: sa.Connection,
     view: View,
-    fused: tuple[FusedHit, ...],
+    fused: Fused,
     vector: Vectors,
     reach: Reach,
     k: int,
@@ -218,7 +218,7 @@ def _read_passages(
     copies = Copies()
     step = k + _SPARE_ROWS
     for start in range(0, len(fused), step):
-        for passage in _load(connection, view, fused[start : start + step], vector, reach):
+        for passage in _load(connection, view, fused.part(start, start + step), vector, reach):
             if copies.add(passage):
                 passages.append(passage)
             if len(passages) == k:

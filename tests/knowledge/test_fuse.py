@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.fuse import fuse, min_max
+from knowledge.fuse import FusedHit, fuse, min_max
 from knowledge.hits import Hits, no_hits
 
 
@@ -16,8 +16,13 @@ def hits(*pairs: tuple[int, float]) -> Hits:
     )
 
 
+def fused_hits(vectors: Hits, words: Hits, word_weight: float) -> tuple[FusedHit, ...]:
+    fused = fuse(vectors, words, word_weight)
+    return fused.part(0, len(fused))
+
+
 def test_scores_are_a_convex_combination_of_the_normalised_lists() -> None:
-    fused = fuse(hits((1, 0.9), (2, 0.7), (3, 0.5)), hits((3, 8.0), (4, 6.0), (2, 4.0)), 0.25)
+    fused = fused_hits(hits((1, 0.9), (2, 0.7), (3, 0.5)), hits((3, 8.0), (4, 6.0), (2, 4.0)), 0.25)
     assert [(hit.id, round(hit.score, 4), hit.word_score) for hit in fused] == [
         (1, 0.75, 0.0),
         (2, 0.375, 0.0),
@@ -28,16 +33,16 @@ def test_scores_are_a_convex_combination_of_the_normalised_lists() -> None:
 
 def test_weight_zero_keeps_the_vectors_order_and_weight_one_the_words() -> None:
     vectors, words = hits((1, 0.9), (2, 0.8), (3, 0.1)), hits((3, 9.0), (2, 5.0), (1, 1.0))
-    assert [hit.id for hit in fuse(vectors, words, 0.0)] == [1, 2, 3]
-    assert [hit.id for hit in fuse(vectors, words, 1.0)] == [3, 2, 1]
+    assert [hit.id for hit in fused_hits(vectors, words, 0.0)] == [1, 2, 3]
+    assert [hit.id for hit in fused_hits(vectors, words, 1.0)] == [3, 2, 1]
 
 
 def test_a_missing_list_counts_as_zero() -> None:
-    assert [(hit.id, round(hit.score, 4)) for hit in fuse(hits((5, 0.4), (6, 0.2)), no_hits(), 0.3)] == [
+    assert [(hit.id, round(hit.score, 4)) for hit in fused_hits(hits((5, 0.4), (6, 0.2)), no_hits(), 0.3)] == [
         (5, 0.7),
         (6, 0.0),
     ]
-    assert fuse(no_hits(), no_hits(), 0.3) == ()
+    assert fused_hits(no_hits(), no_hits(), 0.3) == ()
 
 
 def test_a_single_hit_is_normalised_to_one() -> None:
@@ -45,7 +50,7 @@ def test_a_single_hit_is_normalised_to_one() -> None:
 
 
 def test_equal_scores_are_ordered_by_id() -> None:
-    assert [hit.id for hit in fuse(hits((9, 0.5), (4, 0.5), (7, 0.5)), no_hits(), 0.3)] == [4, 7, 9]
+    assert [hit.id for hit in fused_hits(hits((9, 0.5), (4, 0.5), (7, 0.5)), no_hits(), 0.3)] == [4, 7, 9]
 
 
 scored = st.dictionaries(st.integers(0, 30), st.floats(-1, 1, width=32), max_size=20)
@@ -55,7 +60,7 @@ scored = st.dictionaries(st.integers(0, 30), st.floats(-1, 1, width=32), max_siz
 def test_every_chunk_appears_once_in_falling_order_between_zero_and_one(
     vectors: dict[int, float], words: dict[int, float], weight: float
 ) -> None:
-    fused = fuse(hits(*vectors.items()), hits(*words.items()), weight)
+    fused = fused_hits(hits(*vectors.items()), hits(*words.items()), weight)
     assert sorted(hit.id for hit in fused) == sorted(vectors.keys() | words.keys())
     scores = [hit.score for hit in fused]
     assert scores == sorted(scores, reverse=True)
