@@ -37,11 +37,16 @@ class Copies:
         long = len(words) >= _COPY_WORDS
         exact = " ".join(words if long else _words(f"{passage.header} {passage.text}"))
         whole = _framed(words)
-        if exact in self._exact or (long and self._is_said(passage.text, whole)):
+        if exact in self._exact or (long and self._is_begun(words) and self._is_said(passage.text, whole)):
             return False
         self._exact.add(exact)
         self._said.setdefault(passage.document_id, []).append(whole)
         return True
+
+    def _is_begun(self, words: list[str]) -> bool:
+        """Whether an earlier text holds the first words: without them it cannot say the first sentence."""
+        first = _framed(words[:_SENTENCE_WORDS])
+        return any(first in held for texts in self._said.values() for held in texts)
 
     def _is_said(self, text: str, whole: str) -> bool:
         # Lines are where a mail or a page was wrapped as well as where an item ends: a whole text is looked for first.
@@ -52,7 +57,6 @@ class Copies:
             one = _framed(words)
             saying = [texts for texts in saying if any(one in held for held in texts)]
             if not saying:
-                # Nearly always after the first sentence, so the rest is not even cut.
                 return False
         return bool(saying)
 

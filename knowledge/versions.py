@@ -6,7 +6,6 @@ nor vectors.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +14,6 @@ from knowledge.document import Passage
 
 # Pages made from one template ("Installing on Linux", "on Windows") share as much: the heading tells them apart.
 LEAST_SHARED = 0.6
-_WORD = re.compile(r"\w+")
 
 
 def newer_versions_first(passages: Sequence[Passage]) -> tuple[Passage, ...]:
@@ -36,14 +34,14 @@ def _by_header(passages: Sequence[Passage]) -> list[list[int]]:
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, passage in enumerate(passages):
         if passage.modified_at is not None:
-            places[" ".join(_WORD.findall(passage.header.lower()))].append(place)
+            places[" ".join(passage.header.lower().split())].append(place)
     return [found for found in places.values() if len({passages[place].document_id for place in found}) > 1]
 
 
 def _versions(passages: Sequence[Passage], places: Sequence[int]) -> list[list[int]]:
     """Group what shares most of its words with the first of a group; a document is in a group only once."""
     groups: list[list[int]] = []
-    words = {place: frozenset(_WORD.findall(passages[place].text.lower())) for place in places}
+    words = {place: frozenset(passages[place].text.lower().split()) for place in places}
     for place in places:
         for group in groups:
             is_new = passages[place].document_id not in {passages[other].document_id for other in group}
