@@ -5,7 +5,8 @@
 
 Each question goes through the way of today (words in memory; signs or the graph) and the way of before (words in FTS5;
 comparing with every vector) in turn. Above `--sql-up-to` chunks there is no database: vectors and words alone are
-searched. The collection is made up, around real vectors where a file of them (`vectors`) is given.
+searched. The old way and the exact search read all vectors between two of today's searches; "alone" is today's way
+after itself, as in service. The collection is made up, around real vectors where a file of them (`vectors`) is given.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Row:
     whole: Times
     """The whole retrieval; without a database the two searches."""
     before: Times
+    alone: Times
+    """The whole retrieval once more, one after the other."""
     ratio: float
     """Median of before over today for the same question, own work."""
     recall_at_10: float
@@ -266,7 +269,7 @@ def _made_snapshot(vectors: Vectors, codes: SignCodes, parts: npt.NDArray[np.int
 
 
 def _ask(loaded: Loaded, searches: tuple[SnapshotSearch, ScannedSearch], words: WordIndex, asked: Asked) -> Row:
-    near, worded, whole, before = Stopwatch(), Stopwatch(), Stopwatch(), Stopwatch()
+    near, worded, whole, before, alone = Stopwatch(), Stopwatch(), Stopwatch(), Stopwatch(), Stopwatch()
     shares_of_10, shares_of_100 = list[float](), list[float]()
     today, scanned = searches
     for text, vector in asked.prepared.items():
@@ -278,12 +281,15 @@ def _ask(loaded: Loaded, searches: tuple[SnapshotSearch, ScannedSearch], words: 
         shares_of_100.append(_shared(mine, true))
         whole.time(partial(_retrieve, loaded, today, words, asked, text))
         before.time(partial(_retrieve, loaded, scanned, None, asked, text))
+    for text in asked.prepared:
+        alone.time(partial(_retrieve, loaded, today, words, asked, text))
     return Row(
         share=asked.share,
         vectors=near.times,
         words=worded.times,
         whole=whole.times,
         before=before.times,
+        alone=alone.times,
         ratio=percentile([old / new for old, new in zip(before.work, whole.work, strict=True)], 0.5),
         recall_at_10=mean(shares_of_10),
         recall_at_100=mean(shares_of_100),
@@ -351,7 +357,7 @@ def _table(figures: Figures) -> str:
         f"{figures.graph_seconds:.0f} s; words {figures.word_bytes:.0f} B a chunk, resident "
         f"{figures.resident_megabytes:.0f} MB\n"
         "readable  recall@10, @100   whole, ms: clock p50 p95  work p50 p95   vectors  words   before: work p50 p95  "
-        "ratio"
+        "ratio   alone: clock p50 p95"
     )
     return "\n".join((head, *map(_line, figures.rows)))
 
@@ -361,7 +367,7 @@ def _line(row: Row) -> str:
     return (
         f"{row.share:8.1%}  {row.recall_at_10:8.4f}  {row.recall_at_100:.4f}  {whole.p50:15.2f} {whole.p95:6.2f} "
         f"{whole.work_p50:9.2f} {whole.work_p95:5.2f} {row.vectors.work_p50:8.2f} {row.words.work_p50:6.2f} "
-        f"{before.work_p50:14.2f} {before.work_p95:6.2f} {row.ratio:8.1f}"
+        f"{before.work_p50:14.2f} {before.work_p95:6.2f} {row.ratio:8.1f}  {row.alone.p50:8.2f} {row.alone.p95:6.2f}"
     )
 
 
