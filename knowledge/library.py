@@ -24,6 +24,7 @@ from knowledge.errors import DatabaseError, EmbedderMismatchError, IndexFileErro
 from knowledge.generation import Generations, Manifest, described
 from knowledge.index import BuildStoppedError, HnswIndex
 from knowledge.query_side import QuerySide, weighted_query_side
+from knowledge.read_ahead import read_ahead
 from knowledge.retrieve import RetrievalOptions, Retrieved, View, retrieve
 from knowledge.snapshot import SnapshotReader
 from knowledge.tables import chunk, create_tables
@@ -76,6 +77,7 @@ class Library:
         self._words = WordFollower(engine, self._options.header_weight, self._use_words)
         self._view = self._see(None)
         self._indexer: threading.Thread | None = None
+        self._ahead: threading.Thread | None = None
         self._problem = ""
         self._on_close = ExitStack()
 
@@ -169,6 +171,14 @@ class Library:
             return False
         return True
 
+    def read_ahead(self) -> None:
+        """Read passages for the second look in the background, until closed; for a process that stays."""
+        match = self._query_side.match
+        if self._ahead is None and match is not None and self._options.matched:
+            work = (self._engine, match, self._closing)
+            self._ahead = threading.Thread(target=read_ahead, args=work, name="read-ahead", daemon=True)
+            self._ahead.start()
+
     def wait_for_words(self, timeout_seconds: float) -> bool:
         """Wait for the words that are read in the background; returns whether that has ended."""
         return self._words.wait(timeout_seconds)
@@ -183,8 +193,9 @@ class Library:
     def close(self) -> None:
         """End the background work and let go of the vectors."""
         self._closing.set()
-        if self._indexer is not None:
-            self._indexer.join()
+        for thread in (self._indexer, self._ahead):
+            if thread is not None:
+                thread.join()
         self._words.close()
         self._reader, self._graph = SnapshotReader(self._embedder.name, self._embedder.dim), None
         self._view = self._see(None)

@@ -55,11 +55,15 @@ class TokenMatch:
         """
         if len(question) == 0:
             return [0.0] * len(passages)
-        found = self._workers.map(self._signs, passages)
+        found = self._workers.map(lambda passage: self._signs(passage.header, passage.text), passages)
         return [float(np.average(_best_cosines(question, signs), weights=weights)) for signs in found]
 
-    def _signs(self, passage: Passage) -> Signs:
-        text = f"{passage.header}\n{passage.text}" if passage.header else passage.text
+    def prepare(self, header: str, text: str) -> None:
+        """Read a passage, so that comparing it is quick later."""
+        self._signs(header, text)
+
+    def _signs(self, header: str, text: str) -> Signs:
+        text = f"{header}\n{text}" if header else text
         # A digest, so that no text stays in memory after its document is gone.
         key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         with self._keeping:

@@ -64,7 +64,7 @@ def equipped(application: Application) -> Iterator[Equipment]:
 
 @contextmanager
 def scheduling(application: Application) -> Iterator[None]:
-    """Read sources again at their intervals while the block runs."""
+    """Read sources again at their intervals while the block runs, and passages ahead of questions."""
     from bot.answer_cache import cache_job
     from bot.earlier.recollect import recollect_job
     from bot.jobs import Job, Schedule
@@ -82,6 +82,7 @@ def scheduling(application: Application) -> Iterator[None]:
         ]
         if application.settings.file.answer.earlier:
             short.append(recollect_job(application.engine, application.library.embedder))
+        application.library.read_ahead()
         with Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))):
             yield
             stopping.set()
