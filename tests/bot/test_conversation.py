@@ -145,6 +145,8 @@ def test_passages_are_kept_by_reference_without_their_text(engine: sa.Engine) ->
             "score": 0.9,
             "cosine": 0.8,
             "word_score": 0.7,
+            "prior": 0.0,
+            "trust": "usual",
         }
     ]
 
