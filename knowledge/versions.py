@@ -30,11 +30,14 @@ def newer_versions_first(passages: Sequence[Passage]) -> tuple[Passage, ...]:
 
 
 def _by_header(passages: Sequence[Passage]) -> list[list[int]]:
-    """The places of those that are dated and stand in several documents under one heading."""
-    places: defaultdict[str, list[int]] = defaultdict(list)
+    """The places of those that are dated and stand in several documents under one heading, of one trust.
+
+    What is written down informally later is no newer version of an official page.
+    """
+    places: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for place, passage in enumerate(passages):
         if passage.modified_at is not None:
-            places[" ".join(passage.header.lower().split())].append(place)
+            places[passage.trust, " ".join(passage.header.lower().split())].append(place)
     return [found for found in places.values() if len({passages[place].document_id for place in found}) > 1]
 
 

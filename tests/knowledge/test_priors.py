@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from knowledge.database import open_engine
 from knowledge.document import Passage, Question
 from knowledge.errors import SourceError
 from knowledge.library import Library
-from knowledge.priors import PriorWeights, newest_of, prior
+from knowledge.priors import PriorWeights, Trust, newest_of, prior
 from knowledge.retrieve import RetrievalOptions
 from knowledge.store import add_source, find_source, trust_source
 from knowledge.tables import create_tables
@@ -122,6 +122,6 @@ def test_a_source_is_trusted_from_the_next_question_on(engine: sa.Engine, tmp_pa
 
 def test_a_trust_that_is_none_and_a_source_that_is_none_are_refused(engine: sa.Engine, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="'holy', expected one of: official, usual, informal"):
-        add_source(engine, kind="files", location=str(tmp_path), trust="holy")  # type: ignore[arg-type]
+        add_source(engine, kind="files", location=str(tmp_path), trust=cast("Trust", "holy"))
     with pytest.raises(SourceError, match="No source has the id 'nowhere'"):
         trust_source(engine, "nowhere", "official")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from knowledge.document import Passage
@@ -58,6 +59,12 @@ def test_what_is_in_order_stays_as_it_is() -> None:
 def test_a_page_from_the_same_template_under_another_heading_is_no_version() -> None:
     trains = passage(4, "Book a train at least 21 days ahead and ask your lead.", days=1, header="Handbook > Trains")
     assert ids(OLD, trains) == [1, 4]
+
+
+def test_informal_words_of_later_are_no_newer_version_of_an_official_page() -> None:
+    official, informal = replace(OLD, trust="official"), replace(NEW, trust="informal")
+    ordered = newer_versions_first((official, informal))
+    assert [(one.id, one.newer_version) for one in ordered] == [(OLD.id, None), (NEW.id, None)]
 
 
 def test_other_words_under_the_same_heading_are_no_version() -> None:
