@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,20 +13,12 @@ from knowledge.document import HistoryTurn, Question
 from knowledge.errors import EmbedderMismatchError
 from knowledge.library import Library
 from knowledge.retrieve import RetrievalOptions
-from knowledge.tables import create_tables, generation
+from knowledge.tables import generation
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.shelf import Shelf
 
 ALL = Audience.everyone()
 SOON = RetrievalOptions(exact_search_below=50)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    create_tables(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -11,14 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from knowledge.audience import Audience
-from knowledge.database import open_engine
 from knowledge.document import Passage, Question
 from knowledge.errors import SourceError
 from knowledge.library import Library
 from knowledge.priors import PriorWeights, Trust, newest_of, prior
 from knowledge.retrieve import RetrievalOptions
 from knowledge.store import add_source, find_source, trust_source
-from knowledge.tables import create_tables
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.shelf import Shelf
 
@@ -26,14 +23,6 @@ NEWEST = datetime(2026, 6, 1, tzinfo=UTC)
 OLDER = NEWEST - timedelta(days=360)
 WEIGHTS = PriorWeights(recency=0.04, half_life_days=180.0, trust=0.05)
 NONE = PriorWeights(recency=0.0, trust=0.0)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    create_tables(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

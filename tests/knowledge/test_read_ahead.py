@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import pytest
 import sqlalchemy as sa
 
-from knowledge.database import open_engine
 from knowledge.document import Passage
 from knowledge.embed import Vectors
 from knowledge.embed_onnx import OnnxEncoder
@@ -22,7 +19,6 @@ from knowledge.query import HistoryWeights
 from knowledge.query_encoder import WeightedHistory
 from knowledge.query_side import QuerySide
 from knowledge.read_ahead import read_ahead
-from knowledge.tables import create_tables
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.shelf import Shelf
 from tests.knowledge.test_embed_onnx import SHAPE, tokenizer, weights
@@ -39,14 +35,6 @@ class CountingEncoder(OnnxEncoder):
     def tokens(self, ids: Sequence[int], asked: int | None = None) -> Vectors:
         self.read += 1
         return super().tokens(ids, asked)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    create_tables(engine)
-    yield engine
-    engine.dispose()
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:

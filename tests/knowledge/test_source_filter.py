@@ -28,14 +28,6 @@ SOON = RetrievalOptions(exact_search_below=50)
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    create_tables(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
 def shelf(engine: sa.Engine) -> Shelf:
     shelf = Shelf(engine, FakeEmbedder())
     for source_id in SOURCES:

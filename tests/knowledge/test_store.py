@@ -1,27 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from knowledge.audience import EVERYONE, channel_audience
-from knowledge.database import open_engine
 from knowledge.errors import SourceError
 from knowledge.parse import Parser
 from knowledge.sources import FolderSource
 from knowledge.store import add_source, find_source, list_sources, remove_source, source_statuses, try_source
-from knowledge.tables import create_tables
 from tests.knowledge.ingesting import workplace
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    create_tables(engine)
-    yield engine
-    engine.dispose()
 
 
 def test_an_added_source_is_found_by_id_name_and_location(engine: sa.Engine, tmp_path: Path) -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
 from knowledge.audience import Audience
-from knowledge.database import open_engine
 from knowledge.document import Passage, Question
 from knowledge.library import Library
 from knowledge.retrieve import RetrievalOptions
-from knowledge.tables import create_tables
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.shelf import Shelf
 
@@ -21,14 +16,6 @@ BEFORE = "Ask the desk first. Bring a passport."
 FOUND = "Badges are issued by Maria Lopez."
 AFTER = "Lost ones cost 15 euros. Stolen ones are free."
 LATER = "Contractors pay a deposit."
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    create_tables(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

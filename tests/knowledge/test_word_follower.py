@@ -3,18 +3,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from knowledge.audience import Audience
-from knowledge.database import open_engine, reading
+from knowledge.database import reading
 from knowledge.document import Question
 from knowledge.library import Library
 from knowledge.retrieve import RetrievalOptions
 from knowledge.snapshot import SnapshotReader
-from knowledge.tables import create_tables
 from knowledge.word_follower import WordFollower
 from knowledge.word_index import WordIndex
 from knowledge.word_reader import READ_AT_ONCE
@@ -23,14 +21,6 @@ from tests.knowledge.shelf import Shelf
 
 MANY = READ_AT_ONCE + 50
 WORDS_ALONE = RetrievalOptions(word_weight=1.0)
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path / 'test.db'}")
-    create_tables(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
