@@ -26,7 +26,11 @@ export class MessageList {
     this.node = el("div", { class: "list-holder" }, this.scroller, this.jump);
     this.stick = true; // stay at the newest message until the person scrolls away
     this.lastTop = 0;
-    const keep = new ResizeObserver(() => this.stick && this.toBottom());
+    this.pressed = false; // what moves or is drawn again between press and release would swallow the click
+    this.missed = false;
+    this.scroller.addEventListener("pointerdown", () => { this.pressed = true; });
+    for (const end of ["pointerup", "pointercancel"]) window.addEventListener(end, () => this.released());
+    const keep = new ResizeObserver(() => this.stick && !this.pressed && this.toBottom());
     keep.observe(this.scroller);
     keep.observe(this.list);
     setInterval(() => this.drawStatus(), 1000);
@@ -34,6 +38,7 @@ export class MessageList {
 
   /** Begin again with another channel or thread. */
   show(label) {
+    this.pressed = false;
     this.rows.clear();
     this.days.clear();
     this.list.replaceChildren();
@@ -45,6 +50,10 @@ export class MessageList {
   refresh() {
     const place = this.source();
     if (!place) return;
+    if (this.pressed) {
+      this.missed = true;
+      return;
+    }
     const wasAtBottom = this.stick;
     const count = this.rows.size;
     reorder(this.list, this.nodes(place));
@@ -54,6 +63,17 @@ export class MessageList {
     const added = this.rows.size > count;
     if (wasAtBottom || (added && last?.user === this.app.store.me)) this.toBottom();
     else if (added) this.jump.hidden = false;
+  }
+
+  /** The click comes after the release: only then the list may change again. */
+  released() {
+    if (!this.pressed) return;
+    setTimeout(() => {
+      this.pressed = false;
+      if (!this.missed) return;
+      this.missed = false;
+      this.refresh();
+    });
   }
 
   nodes({ channel, messages, intro, afterFirst, newSince }) {
@@ -94,6 +114,7 @@ export class MessageList {
   }
 
   drawStatus() {
+    if (this.pressed) return;
     const place = this.source();
     const { store } = this.app;
     const last = place?.messages.filter((message) => !message.ephemeral).at(-1);
