@@ -347,6 +347,78 @@ saved_note = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# What people did with an answer without voting, kept apart from votes. `kind`: asked_again | copied | thanked.
+signal = sa.Table(
+    "signal",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    _answer_key(primary_key=False),
+    sa.Column("user", sa.Text, nullable=False, index=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("answer_id", "user", "kind"),
+    sqlite_autoincrement=True,
+)
+
+# What no later export may hold: `subject` is an origin of examples (`answer:12`, `feedback:7`, `document:...`),
+# `reason`: edited | deleted | opted_out | forgotten | withdrawn. It holds no words and no person.
+tombstone = sa.Table(
+    "tombstone",
+    metadata,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+)
+
+# A version of the language model that was made here. `state`: candidate | refused | canary | in_service | retired.
+# `adapter`: its file in the models folder; `examples`: the origins that it learned from; `gate`: the gate's report.
+# `share` and `channels` say who is answered by a canary.
+model_version = sa.Table(
+    "model_version",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("base", sa.Text, nullable=False),
+    sa.Column("adapter", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("run", sa.Text, nullable=False, default=""),
+    sa.Column("examples", sa.JSON, nullable=False, default=list),
+    sa.Column("gate", sa.JSON(none_as_null=True)),
+    sa.Column("share", sa.Float, nullable=False, default=0.0),
+    sa.Column("channels", sa.JSON, nullable=False, default=list),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("state_at", UtcTime, nullable=False),
+)
+
+# Every change of a version's state, with who did it (a person's id, or the name of what decided) and why.
+version_event = sa.Table(
+    "version_event",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("user", sa.Text, nullable=False, default=""),
+    sa.Column("why", sa.Text, nullable=False, default=""),
+    sa.Column("at", UtcTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# What the watch over answers noticed; `told_at`: when it was said in the admins' channel.
+alert = sa.Table(
+    "alert",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("measure", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False, default=dict),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("told_at", UtcTime),
+    sqlite_autoincrement=True,
+)
+
 # Proof of a removal: what went, in numbers, and never what it said.
 receipt = sa.Table(
     "receipt",

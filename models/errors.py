@@ -3,6 +3,8 @@
 ModelError
 ├── ModelFileError            the file is missing, damaged or not a GGUF
 │   └── ModelNotAllowedError  the file is not on the allow-list
+├── DatasetError              a dataset's file is missing, damaged or of another kind
+├── TuningError               a tuning run cannot begin or go on
 ├── ModelMemoryError          it would not fit into this machine's memory
 ├── GenerationError           generation failed; a retry may help
 │   ├── ModelProcessDiedError the child process ended while it worked
@@ -22,6 +24,14 @@ class ModelFileError(ModelError):
 
 class ModelNotAllowedError(ModelFileError):
     """A model file whose SHA-256 nobody recorded."""
+
+
+class DatasetError(ModelError):
+    """A dataset is missing, damaged or of another kind."""
+
+
+class TuningError(ModelError):
+    """A tuning run cannot begin or go on."""
 
 
 class ModelMemoryError(ModelError):
