@@ -55,12 +55,13 @@ class Example:
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
     """Write a file of examples, whole or not at all; returns how many."""
     unfinished = path.with_suffix(".unfinished")
-    count = 0
+    written = 0
     with unfinished.open("w", encoding="utf-8") as file:
-        for count, example in enumerate(examples, 1):
+        for example in examples:
             file.write(json.dumps({"id": example.id, **asdict(example)}, ensure_ascii=False) + "\n")
+            written += 1
     unfinished.replace(path)
-    return count
+    return written
 
 
 def read_examples(path: Path) -> Iterator[Example]:
