@@ -62,6 +62,8 @@ class LedgerTurn:
     user: str
     """Who wrote it; of an answer, who had asked."""
     text: str = field(repr=False)
+    audience: str = ""
+    """Of an answer: the document audiences that it came from, comma-separated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -299,7 +301,9 @@ def _curated() -> sa.Select[Any]:
 
 def _turns(connection: sa.Connection) -> dict[str, list[sa.Row[Any]]]:
     turn = tables.turn
-    query: sa.Select[Any] = sa.select(turn.c.conversation, turn.c.ts, turn.c.role, turn.c.user, turn.c.text)
+    query: sa.Select[Any] = sa.select(
+        turn.c.conversation, turn.c.ts, turn.c.role, turn.c.user, turn.c.text, turn.c.audience
+    )
     # An assistant's turn carries its question's ts, and is read after it.
     query = query.where(turn.c.role.in_(("user", "assistant"))).order_by(turn.c.ts, turn.c.role.desc())
     found: dict[str, list[sa.Row[Any]]] = {}
@@ -336,7 +340,7 @@ def _answer(
     names = [name for name in LedgerAnswer.__dataclass_fields__ if name in row._mapping and name != "passages"]
     return LedgerAnswer(
         **{name: row._mapping[name] for name in names},
-        history=tuple(LedgerTurn(role=turn.role, user=turn.user, text=turn.text) for turn in before),
+        history=tuple(LedgerTurn(role=one.role, user=one.user, text=one.text, audience=one.audience) for one in before),
         audiences=frozenset(filter(None, row.audience.split(","))),
         passages=tuple(_passage(one) for one in row.passages or ()),
         citations=tuple(citations),

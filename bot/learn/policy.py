@@ -65,6 +65,15 @@ REASONS: Final[dict[LeftOut, str]] = {
     "not_found_first": "a question made from a document does not find its own sentence first",
 }
 
+
+class NotUsableError(Exception):
+    """A row that is not learned from; `reason` says why."""
+
+    def __init__(self, reason: LeftOut) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 OWNED_KINDS_NOT = frozenset({"slack"})
 """Kinds of sources whose documents are people's messages."""
 
@@ -99,12 +108,12 @@ class Provenance:
     remembered: bool = True
 
 
-def lane_of(row: Provenance, permissions: Permissions) -> Lane | LeftOut:
-    """Say by which permission a row may train, or why it may not."""
+def lane_of(row: Provenance, permissions: Permissions) -> Lane:
+    """Say by which permission a row may train; raises NotUsableError where it may not."""
     if row.audiences - {EVERYONE}:
-        return "not_public"
+        raise NotUsableError("not_public")
     if not row.owned:
-        return "not_owned"
+        raise NotUsableError("not_owned")
     people = row.asked_by | ({row.answered_by} if row.answered_by else set())
     if not people:
         return "documents"
@@ -112,17 +121,12 @@ def lane_of(row: Provenance, permissions: Permissions) -> Lane | LeftOut:
     if row.answered_by and people <= permissions.operators:
         return "corrections"
     if not permissions.message_text:
-        return "message_text_off"
+        raise NotUsableError("message_text_off")
     if not row.remembered:
-        return "not_remembered"
+        raise NotUsableError("not_remembered")
     if not permissions.is_public(row.channel):
-        return "place_not_public"
-    others = people - (permissions.operators if row.answered_by else frozenset())
-    if any((row.team, person) not in permissions.consenting for person in others):
-        return "no_consent"
+        raise NotUsableError("place_not_public")
+    theirs = people - (permissions.operators if row.answered_by else frozenset())
+    if any((row.team, person) not in permissions.consenting for person in theirs):
+        raise NotUsableError("no_consent")
     return "messages"
-
-
-def is_lane(found: Lane | LeftOut) -> bool:
-    """Tell a lane from a reason."""
-    return found not in REASONS
