@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from bot.cli.ask import ask
+from bot.cli.dataset import dataset
 from bot.cli.doctor import doctor
 from bot.cli.eval import evaluate
 from bot.cli.feedback import feedback
@@ -62,6 +63,7 @@ for _command in (
     sync,
     history,
     feedback,
+    dataset,
     models,
     evaluate,
     doctor,

@@ -50,7 +50,7 @@ class DatasetOptions:
 
     seed: int = 0
     """The same seed puts the same conversations and documents into the same parts."""
-    most_questions: int = 2_000
+    most_questions: int = 1_000
     """The most questions made from documents."""
     generated: int = 200
     """So many of them the language model in service may ask, where one is given."""

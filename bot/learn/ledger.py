@@ -256,7 +256,9 @@ def most_of_one_person(counts: Sequence[int], share: float, others: int = 0) -> 
 
 
 def _answers() -> sa.Select[Any]:
-    answer, turn, person = tables.answer, tables.turn, tables.person
+    answer, turn = tables.answer, tables.turn
+    # Another name: whether somebody is remembered is asked of the same table.
+    person = tables.person.alias("asker")
     asked = (turn.c.conversation == answer.c.conversation) & (turn.c.ts == answer.c.question_ts)
     theirs = (person.c.team == answer.c.team) & (person.c.user == answer.c.user)
     joined = answer.outerjoin(turn, asked & (turn.c.role == "user")).outerjoin(person, theirs)

@@ -19,7 +19,7 @@ from bot.learn.rows import Omitted, Outcome, finished
 from bot.learn.served import Served, Serving, is_owned
 from bot.learn.targets import UNKNOWN, cited
 from bot.learn.tombstones import document_origin
-from bot.sentences import content_words, plain, split_sentences, words
+from bot.sentences import STOP_WORDS, content_words, plain, split_sentences, words
 from knowledge.audience import EVERYONE
 from knowledge.database import reading
 from knowledge.document import Question
@@ -39,7 +39,7 @@ _ACTING = frozenset(
 _DEFINES = re.compile(
     r"^(?:(?P<article>The|A|An) )?(?P<name>[A-Z`\"“]?[\w`\"”.+-]*(?: [\w`\"”.+-]+){0,4}?) "
     r"(?P<verb>is|are|was|were|means|stands for|refers to) "
-    r"(?:an?|the|one|any|every|when|used|our|\w+ed|\w+ing)\b.+"
+    r"(?:an?|the|one of|any|every|used (?:to|for)) .+"
 )
 _SAYS_OF = {"means": "mean", "stands for": "stand for", "refers to": "refer to"}
 _POINTS_AWAY = frozenset("this that these those it they he she there here we you i which what such its their".split())
@@ -103,7 +103,8 @@ def plain_candidates(piece: OwnedChunk) -> Iterator[Candidate]:
     """Questions that headings and definitions ask by themselves."""
     for heading, sentences in _sections(piece):
         usable = [sentence for sentence in sentences if _says_enough(sentence)]
-        if usable and (question := question_of_heading(heading)):
+        # What stands right under a heading answers it; where that says little, the next sentence does not either.
+        if usable and usable[0] == sentences[0] and (question := question_of_heading(heading)):
             yield _candidate(piece, question, usable[0])
         for sentence in usable:
             if question := question_of_definition(sentence):
@@ -152,7 +153,8 @@ def question_of_definition(sentence: str) -> str:
         return ""
     name = match["name"].strip('`"“” ')
     said = words(name)
-    if not said or said[0] in _POINTS_AWAY or said[-1] in ("and", "or", "of") or not content_words(name):
+    # "On first start its file" is no name: a name holds no small words but in its middle.
+    if not said or (set(said) - {"of", "and"}) & STOP_WORDS or {said[0], said[-1]} & {"of", "and"}:
         return ""
     article = f"{match['article'].lower()} " if match["article"] else ""
     verb = match["verb"]
@@ -183,7 +185,7 @@ def unanswerable_row(candidate: Candidate, serving: Serving) -> Outcome:
     without = {candidate.chunk_id}
     try:
         for _ in range(_OTHER_PASSAGES):
-            served = serving.anew(Question(text=candidate.question), without=frozenset(without), more=2)
+            served = serving.anew(Question(text=candidate.question), without=frozenset(without))
             saying = {one.id for one in served.read if _says_the_same(one.text, telling)}
             if not saying:
                 return finished(_example(candidate, served, UNKNOWN), served, order=candidate.document_id)
@@ -201,10 +203,13 @@ def is_asked_unanswerably(candidate: Candidate, share: float) -> bool:
 def _round_trip(candidate: Candidate, serving: Serving) -> Served:
     if problem := question_problem(candidate.question):
         raise NotUsableError(problem)
-    served = serving.anew(Question(text=candidate.question))
+    question = Question(text=candidate.question)
+    found = serving.search(question)
+    if not found.passages or found.passages[0].id != candidate.chunk_id:
+        raise NotUsableError("not_found_first")
+    served = serving.of_passages(question, found.passages, found.query_vector)
     best = served.evidence[0]
-    found_first = served.passages[0].id == candidate.chunk_id and served.read[best.passage].id == candidate.chunk_id
-    if not found_first or best.text != candidate.sentence:
+    if served.read[best.passage].id != candidate.chunk_id or best.text != candidate.sentence:
         raise NotUsableError("not_found_first")
     if not serving.owned(served):
         raise NotUsableError("not_owned")

@@ -31,6 +31,7 @@ from knowledge.document import Passage, Question
 from knowledge.embed import Vectors
 from knowledge.library import Library
 from knowledge.query_side import QuerySide
+from knowledge.retrieve import Retrieved
 from knowledge.surroundings import with_surroundings
 from knowledge.tables import chunk, document, source
 from knowledge.versions import newer_versions_first
@@ -38,6 +39,9 @@ from models.errors import PromptTooLongError
 from models.generator import ChatMessage
 
 _MARK = "["
+
+
+_NORMAL = Style()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +77,19 @@ class Serving:
     context_size: int
     count_tokens: Callable[[str], int]
 
-    def anew(self, question: Question, *, without: frozenset[int] = frozenset(), more: int = 0) -> Served:
+    def search(self, question: Question, more: int = 0) -> Retrieved:
+        """Find what everyone may read, as the bot does; `more`: so many passages on top."""
+        return self.library.retrieve(question, Audience.everyone(), self.options.passages + more)
+
+    def anew(self, question: Question, *, without: frozenset[int] = frozenset()) -> Served:
         """Search for everyone, now; `without` leaves out these chunks.
 
         Raises NotUsableError where nothing is found.
         """
-        found = self.library.retrieve(question, Audience.everyone(), self.options.passages + more + len(without))
+        found = self.search(question, more=len(without))
         passages = [passage for passage in found.passages if passage.id not in without]
         passages = [_without_beside(passage, without) for passage in passages][: self.options.passages]
-        return self.of_passages(question, passages, found.query_vector, Style())
+        return self.of_passages(question, passages, found.query_vector)
 
     def again(self, question: Question, stored: Sequence[LedgerPassage], length: Length, language: str) -> Served:
         """Make the prompt again from the passages that were noted; raises NotUsableError where one is gone."""
@@ -92,7 +100,9 @@ class Serving:
             found = with_surroundings(connection, _found(passages), self.beside_characters)
         return self.of_passages(question, newer_versions_first(found), vector, Style(length=length, language=language))
 
-    def of_passages(self, question: Question, passages: Sequence[Passage], vector: Vectors, style: Style) -> Served:
+    def of_passages(
+        self, question: Question, passages: Sequence[Passage], vector: Vectors, style: Style = _NORMAL
+    ) -> Served:
         """Choose the evidence and build the prompt as ANSWER does."""
         options = styled(self.options, style, self.context_size)
         read = as_read(passages)

@@ -56,6 +56,8 @@ def _last_answer(connection: sa.Connection, incoming: Incoming) -> int | None:
             answer.c.conversation == incoming.conversation,
             answer.c.question_ts < incoming.ts,
             answer.c.outcome.in_(("answered", "abstained")),
+            # Nothing was searched for a greeting.
+            answer.c.support > 0,
         )
         .order_by(answer.c.question_ts.desc())
         .limit(1)
