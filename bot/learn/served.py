@@ -238,9 +238,20 @@ def _restored(connection: sa.Connection, stored: Sequence[LedgerPassage]) -> lis
 
 
 def _found(passages: Sequence[Passage]) -> list[Passage]:
-    """Without those that were noted because an answer cites them from beside another: these have no score."""
-    found = [passage for passage in passages if passage.score or passage.word_score]
-    return found or list(passages)
+    """Without those that were noted because an answer cites them from beside another one.
+
+    These come after what was found, without a score of their own and with the other's cosine.
+    """
+    found: list[Passage] = []
+    for passage in passages:
+        beside = not passage.score and not passage.word_score
+        if not (beside and any(_lent(passage) == _lent(one) for one in found)):
+            found.append(passage)
+    return found
+
+
+def _lent(passage: Passage) -> tuple[object, ...]:
+    return passage.document_id, passage.header, passage.cosine
 
 
 def _without_beside(passage: Passage, without: frozenset[int]) -> Passage:

@@ -15,7 +15,6 @@ from bot.answer import Answering
 from bot.app import answer_options, query_side, retrieval_options
 from bot.conversation import load_history, save_answer, save_user_turn
 from bot.database import open_database
-from bot.evaluate.passages import GivenPassage, PassageSource, index_passages
 from bot.learn.dataset import DatasetOptions, build_dataset
 from bot.learn.export import DatasetReport
 from bot.people import Preferences, save_preferences
@@ -24,10 +23,12 @@ from bot.turn import Done, Incoming
 from knowledge.audience import Audience
 from knowledge.database import reading, writing
 from knowledge.document import Question
+from knowledge.ingest import IngestParts, ingest
 from knowledge.library import Library
 from knowledge.parse import Parser
-from knowledge.store import remove_source
-from knowledge.tables import document, source
+from knowledge.sources import open_source
+from knowledge.store import add_source, find_source, remove_source
+from knowledge.tables import source
 from models.example import Example, read_examples
 from models.generator import ChatMessage
 from tests.fakes import ScriptedGenerator
@@ -55,16 +56,22 @@ class World:
 
     def learn_documents(self, *texts: str, audience: str = "everyone", kind: str = "files", name: str = "docs") -> None:
         """Index one document for each text."""
-        passages = [GivenPassage(uri=f"{name}:{n}", title=f"Page {n}", text=text) for n, text in enumerate(texts)]
-        with Parser() as parser, self._library() as library:
-            index_passages(library, PassageSource(id=name, passages=passages), parser, chunk_tokens=230)
+        folder = self.settings.home / "pages" / name
+        folder.mkdir(parents=True)
+        for number, text in enumerate(texts):
+            (folder / f"{number}.md").write_text(text)
+        stored = add_source(self.engine, kind="files", location=str(folder), audience=audience, name=name)
+        with Parser() as parser:
+            parts = IngestParts(engine=self.engine, parser=parser, embedder=self.embedder)
+            ingest(open_source(stored.kind, stored.id, stored.location, audience), parts)
         with writing(self.engine) as connection:
-            connection.execute(sa.update(source).where(source.c.id == name).values(kind=kind))
-            connection.execute(sa.update(document).where(document.c.source_id == name).values(audience=audience))
+            connection.execute(sa.update(source).where(source.c.id == stored.id).values(kind=kind))
 
     def forget_documents(self, name: str) -> None:
         """Take a source away."""
-        remove_source(self.engine, name)
+        found = find_source(self.engine, name)
+        assert found is not None
+        remove_source(self.engine, found.id)
 
     def ask(
         self,

@@ -126,14 +126,14 @@ def test_what_was_asked_where_not_everyone_reads_stays_out(world: World, tmp_pat
 
 
 def test_an_operators_correction_of_their_own_question_trains_without_any_switch(world: World, tmp_path: Path) -> None:
-    answer_id = world.ask(WHO, says="Lost badges cost 15 euros.", user=ADA)
-    record_reason(world.engine, answer_id, ADA, "wrong", "Maria Lopez issues badges at the front desk.")
+    answer_id = world.ask(WHO, user=ADA)
+    record_reason(world.engine, answer_id, ADA, "unclear", "Maria Lopez issues badges at the front desk.")
     report = world.with_tuning(TuningSettings(), [ADA]).build(tmp_path / "d")
     (better,) = of_people(tmp_path / "d", "supervised")
     (pair,) = of_people(tmp_path / "d", "preference")
     assert better.lane == pair.lane == "corrections"
     assert better.answer == pair.answer == "Maria Lopez issues badges at the front desk. [1]"
-    assert pair.rejected.startswith("Lost badges cost 15 euros. [")
+    assert pair.rejected == "Badges are issued by Maria Lopez at the front desk. [1]"
     assert better.origin in report.origins
 
 
