@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from bot.learn.export import DatasetReport
 
-FOLDER = "datasets"
 _SHOWN_REASONS = 12
 
 
@@ -35,6 +34,7 @@ def dataset() -> None:
 def build(invocation: Invocation, output: Path | None, seed: int, ask_model: bool, as_json: bool) -> None:
     """Write everything that may be learned from into a folder, with where each row comes from."""
     from bot.learn.dataset import DatasetOptions, build_dataset
+    from bot.purge import DATASETS_FOLDER
 
     with invocation.application(with_generator=ask_model) as application, progress_bar() as progress:
         home = application.settings.home
@@ -42,7 +42,7 @@ def build(invocation: Invocation, output: Path | None, seed: int, ask_model: boo
             application.engine,
             application.library.embedder,
             application.settings,
-            output or home / FOLDER / f"{datetime.now(UTC):%Y%m%d-%H%M%S}",
+            output or home / DATASETS_FOLDER / f"{datetime.now(UTC):%Y%m%d-%H%M%S}",
             generator=application.generator,
             options=replace(DatasetOptions(), seed=seed),
             progress=progress,
