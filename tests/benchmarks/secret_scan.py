@@ -117,21 +117,23 @@ def clean_texts(data: Path) -> list[str]:
 
 
 def detect_secrets() -> Finds | None:
-    """The other scan, where it is there; it reads files, line by line."""
+    """The other scan, where it is there; it reads files."""
     if find_spec("detect_secrets") is None:
         return None
     from detect_secrets import SecretsCollection  # type: ignore[import-not-found,unused-ignore]
     from detect_secrets.settings import default_settings  # type: ignore[import-not-found,unused-ignore]
 
     def finds(texts: Sequence[str]) -> list[bool]:
-        with tempfile.TemporaryDirectory() as folder:
+        found = []
+        with tempfile.TemporaryDirectory() as folder, default_settings():
+            # One file each: it names a secret once a file, and all of one maker's may count as the same.
             path = Path(folder) / "chat.txt"
-            path.write_text("\n".join(" ".join(text.splitlines()) for text in texts))
-            secrets = SecretsCollection()
-            with default_settings():
+            for text in texts:
+                path.write_text(text)
+                secrets = SecretsCollection()
                 secrets.scan_file(str(path))
-            lines = {secret.line_number for _, secret in secrets}
-        return [number in lines for number in range(1, len(texts) + 1)]
+                found.append(any(True for _ in secrets))
+        return found
 
     return finds
 
