@@ -99,6 +99,8 @@ def test_an_answer_is_made_again_in_the_same_message(
     assert rows(engine, tables.answer_revision.c.text) == ["the first [1]"]
     assert rows(engine, tables.answer.c.revision) == [1]
     assert sorted(rows(engine, tables.turn.c.text)) == ["how?", "the second [1]"]
+    assert rows(engine, tables.signal.c.kind) == (["asked_again"] if purpose == "regenerate" else [])
+    assert rows(engine, tables.tombstone.c.subject) == []
 
 
 def test_a_vote_ends_with_the_text_that_it_was_about(
@@ -130,6 +132,7 @@ def test_an_edited_question_is_answered_as_it_reads_now(
     assert answering.briefs[1].replaces == ""
     assert sorted(rows(engine, tables.turn.c.text)) == ["You asked: when? [1]", "when?"]
     assert rows(engine, tables.answer_revision.c.question) == ["how?"]
+    assert rows(engine, tables.tombstone.c.reason) == ["edited"]
 
 
 def test_a_shorter_answer_takes_the_further_messages_of_the_long_one_away(

@@ -128,6 +128,7 @@ def test_an_answer_is_kept_in_the_direct_messages_and_goes_with_its_question(
     wait_until(lambda: words.KEPT in workspace.whispers(BEN))
     (kept,) = posts(workspace, BENS_DM)
     assert SAID in repr(kept["blocks"])
+    assert rows(engine, tables.signal.c.kind) == ["copied"]
     press(workspace, BEN, HELP, answer, "answer_keep")
     wait_until(lambda: words.KEPT_ALREADY in workspace.whispers(BEN))
     assert posts(workspace, HELP) == []
