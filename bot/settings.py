@@ -166,6 +166,14 @@ class SlackSettings:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TuningSettings:
+    """How the bot learns from what people think of its answers."""
+
+    alerts_to: Annotated[str, Field(pattern="^([CG][A-Z0-9]+)?$")] = ""
+    """Id of the channel that is told when answers change; empty: admins see it on their page only."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class PlaygroundSettings:
     """Where the local workspace listens."""
 
@@ -182,6 +190,7 @@ class FileSettings:
     answer: AnswerSettings = Field(default_factory=AnswerSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     slack: SlackSettings = Field(default_factory=SlackSettings)
+    tuning: TuningSettings = Field(default_factory=TuningSettings)
     playground: PlaygroundSettings = Field(default_factory=PlaygroundSettings)
 
 

@@ -24,6 +24,7 @@ from bot.cli.search import search
 from bot.cli.setup import setup
 from bot.cli.sources import sources
 from bot.cli.sync import sync
+from bot.cli.watch import watch
 
 # Libraries that tell their life at INFO: with --verbose, too, it is our own work that is to be seen.
 _TALKATIVE = ("alembic", "apscheduler", "httpx", "httpcore", "huggingface_hub", "sentence_transformers", "urllib3")
@@ -64,6 +65,7 @@ for _command in (
     feedback,
     models,
     evaluate,
+    watch,
     doctor,
     manifest,
     forget,

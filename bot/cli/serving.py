@@ -68,6 +68,7 @@ def scheduling(application: Application) -> Iterator[None]:
     from bot.answer_cache import cache_job
     from bot.earlier.recollect import recollect_job
     from bot.jobs import Job, Schedule
+    from bot.learn.watch import watch_job
     from bot.memory import memory_job
     from bot.notes import notes_job
     from bot.sync import sync_jobs
@@ -79,6 +80,7 @@ def scheduling(application: Application) -> Iterator[None]:
             memory_job(application.engine),
             notes_job(application.engine, application.settings.home),
             cache_job(application.engine, application.cache_limits),
+            watch_job(application.engine, application.settings.file.tuning.alerts_to),
         ]
         if application.settings.file.answer.earlier:
             short.append(recollect_job(application.engine, application.library.embedder))
