@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bot.cli.advise import advise
 from bot.cli.ask import ask
 from bot.cli.doctor import doctor
 from bot.cli.eval import evaluate
@@ -66,6 +67,7 @@ for _command in (
     models,
     evaluate,
     watch,
+    advise,
     doctor,
     manifest,
     forget,

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
     from bot.app import Application
     from bot.equipment import Equipment
+    from bot.learn.advise import Advice
     from bot.purge import Removal
     from bot.settings import Secret, Settings
     from bot.slack.gateway import SlackBot, SlackOptions
+
+_MOST_FAILURES = 300
 
 
 @contextmanager
@@ -49,6 +52,7 @@ def equipped(application: Application) -> Iterator[Equipment]:
     """What the surfaces in Slack need beside answers; its parser's child ends with the block."""
     from bot.earlier.search import Earlier, EarlierOptions
     from bot.equipment import Equipment
+    from bot.learn.latest import LatestAdvice
     from bot.sync import sync_now
 
     embedder, most = application.library.embedder, application.settings.file.answer.earlier
@@ -57,9 +61,27 @@ def equipped(application: Application) -> Iterator[Equipment]:
             embedder=embedder,
             parser=parser,
             generator=application.generator,
+            advice=LatestAdvice(lambda: advice_of(application)),
             earlier=Earlier(application.engine, embedder, EarlierOptions(most=most)) if most else None,
             sync=lambda name: sync_now(application, name),
         )
+
+
+def advice_of(application: Application) -> Advice:
+    """Why the answers of the last month failed; the newest few hundred are enough for a page."""
+    from datetime import UTC, datetime
+
+    from bot.learn.advise import advise
+
+    answer = application.settings.file.answer
+    return advise(
+        application.engine,
+        application.library,
+        datetime.now(UTC),
+        passages=answer.passages,
+        minimum_support=application.answering.minimum_support,
+        limit=_MOST_FAILURES,
+    )
 
 
 @contextmanager

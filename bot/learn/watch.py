@@ -27,12 +27,14 @@ from knowledge.database import reading
 Worse = Literal["up", "down", "either"]
 Period = Literal["day", "week"]
 
-WINDOW = timedelta(days=7)
-REFERENCE = timedelta(days=28)
+WINDOWS = ((timedelta(days=7), timedelta(days=28)), (timedelta(days=21), timedelta(days=42)))
+"""The last days, and the days before them: a week shows what is sudden, three weeks what is slow or small."""
+_BACK = max(lately + before for lately, before in WINDOWS)
 # A new version is compared with the one before it as long as it is new.
 _NEW = timedelta(days=28)
-# Windows of a week overlap from day to day; a year holds 52 that do not, and each may mislead: so 5 % a year.
-LEVEL = 0.05 / 52
+# For all measures of one look. What is this unlikely and too small to matter is not told: together with the effects
+# below, sixty made-up teams without a change called nobody in 35 days each (tests/benchmarks/README.md, "Watching").
+LEVEL = 0.005
 LEAST_AFTER, LEAST_BEFORE = 30, 60
 LEAST_VOTES_AFTER, LEAST_VOTES_BEFORE, LEAST_VOTERS = 20, 40, 4
 LEAST_SHARE_EFFECT = 0.3
@@ -92,7 +94,7 @@ def watch(
     engine: sa.Engine, now: datetime, *, team: str | None = None, days: int = 56, period: Period = "week"
 ) -> Watched:
     """Sum answers up by version and period, and name what changed lately."""
-    since = now - max(timedelta(days=days), REFERENCE + WINDOW + _NEW)
+    since = now - max(timedelta(days=days), _BACK)
     observed = read_observed(engine, now, since, team)
     shown = [one for one in observed if one.at >= now - timedelta(days=days)]
     return Watched(rows=tabulate(shown, period), changes=find_changes(observed, now))
@@ -107,7 +109,7 @@ def find_changes(observed: Sequence[Observed], now: datetime) -> tuple[Change, .
     ps = adjusted([look.difference.p for look in looks])
     found = [_change(look, p) for look, p in zip(looks, ps, strict=True) if p <= LEVEL and _matters(look)]
     # The version explains more than the calendar does, where both say the same.
-    found.sort(key=lambda change: change.comparison == "before")
+    found.sort(key=lambda change: (change.comparison == "before", change.p))
     named: dict[tuple[str, str], Change] = {}
     for change in found:
         named.setdefault((change.measure, change.version), change)
@@ -116,7 +118,7 @@ def find_changes(observed: Sequence[Observed], now: datetime) -> tuple[Change, .
 
 def look_for_drift(engine: sa.Engine, now: datetime) -> int:
     """Keep what changed as alerts, for every team; returns how many are new."""
-    since = now - REFERENCE - WINDOW - _NEW
+    since = now - _BACK
     return sum(
         len(note_alerts(engine, team, find_changes(read_observed(engine, now, since, team), now), now))
         for team in _teams(engine, since)
@@ -193,11 +195,12 @@ class _Look:
 
 
 def _with_before(observed: Sequence[Observed], now: datetime) -> Iterable[_Look]:
-    """The last week of each version, with its own weeks before: the world changed, not the model."""
+    """The last days of each version, with its own days before: the world changed, not the model."""
     for version, own in _by_version(observed).items():
-        before = [one for one in own if now - WINDOW - REFERENCE < one.at <= now - WINDOW]
-        after = [one for one in own if now - WINDOW < one.at <= now]
-        yield from _looks("before", version, version, before, after, None)
+        for lately, earlier in WINDOWS:
+            before = [one for one in own if now - lately - earlier < one.at <= now - lately]
+            after = [one for one in own if now - lately < one.at <= now]
+            yield from _looks("before", version, version, before, after, None)
 
 
 def _with_earlier_version(observed: Sequence[Observed], now: datetime) -> Iterable[_Look]:
@@ -207,13 +210,13 @@ def _with_earlier_version(observed: Sequence[Observed], now: datetime) -> Iterab
         first = own[0].at
         if now - first > _NEW:
             continue
-        recent = [one for one in observed if first - REFERENCE <= one.at < first and one.version != version]
+        recent = [one for one in observed if first - _NEW <= one.at < first and one.version != version]
         named = [one.version for one in recent if one.version != NO_VERSION]
         if not named:
             continue
         earlier = Counter(named).most_common(1)[0][0]
         # Also what the earlier one answered since: where both are in service at once, the days are the same.
-        before = [one for one in by_version[earlier] if first - REFERENCE <= one.at]
+        before = [one for one in by_version[earlier] if first - _NEW <= one.at]
         yield from _looks("version", version, earlier, before, own, first.date())
 
 

@@ -69,7 +69,7 @@ def change_details(change: Change) -> str:
     if change.comparison == "version":
         compared = f"Version {change.version} compared with {change.earlier_version}: {counts}."
     else:
-        compared = f"The last week compared with the four before it (version {change.version}): {counts}."
+        compared = f"The last days compared with the weeks before (version {change.version}): {counts}."
     advice = _TO_DO.get((change.measure, change.rose), "")
     return " ".join(filter(None, (compared, advice, _OF_VERSION if change.comparison == "version" else "")))
 
@@ -85,3 +85,72 @@ def measured(measure: str, value: float) -> str:
 
 def _day(change: Change) -> str:
     return f"{change.since.day} {change.since:%B}"
+
+
+# What would help
+
+
+LEVER_NAMES: Mapping[str, str] = {
+    "documents": "Add documents",
+    "tuning": "Tune",
+    "sync": "Read sources again, or mend them",
+    "asking": "Ask back, or ask better",
+}
+LEVER_WHY: Mapping[str, str] = {
+    "documents": "no document that I know answers these",
+    "tuning": "the answer was there, and I did not find it or misread it",
+    "sync": "what I found was old",
+    "asking": "the questions said too little",
+}
+CAUSE_NAMES: Mapping[str, str] = {
+    "missing": "a document is missing",
+    "overlooked": "there, and not found",
+    "misread": "found, and ignored or misread",
+    "outdated": "found, and old",
+    "unclear": "asked unclearly",
+}
+UNKNOWN_CAUSE = "cannot be told"
+NEXT_STEPS: Mapping[str, str] = {
+    "documents": "Write down what the topics below lack, or add the source that says it "
+    "(`lorekeeper sources add`). Tuning cannot help here: a model that learns answers by heart makes them up.",
+    "tuning": "The knowledge is there: let people vote and correct, then tune. More documents would not help these.",
+    "sync": "Read the sources more often (`schedule.sync_minutes`), and look at those that fail to be read "
+    "(`lorekeeper sources list`).",
+    "asking": "Nothing is wrong with documents or model: a line in the channel on how to ask helps.",
+}
+NO_FAILURES = "No answer failed in this time, as far as anybody told me."
+NOT_CLEAR = "No lever is clearly ahead of the others; what helps most comes first."
+TOO_FEW = "Too few answers failed to say what would help most."
+TOPICS_TITLE = "Topics that no document answers"
+ADVICE_TITLE = "What would help most"
+ADVICE_COMING = "I am looking into the answers that failed. Open this page again in a minute."
+
+
+def lever_line(count: float, failed: int, low: float, high: float) -> str:
+    """How many answers a lever would help."""
+    return f"{round(count):,} of {failed:,} answers that failed (between {low:,.0f} and {high:,.0f})"
+
+
+def advice_headline(best: str | None, failed: int, least: int) -> str:
+    """What to do next, in a sentence."""
+    if not failed:
+        return NO_FAILURES
+    if failed < least:
+        return TOO_FEW
+    return NOT_CLEAR if best is None else f"{LEVER_NAMES[best]}: {LEVER_WHY[best]}."
+
+
+def tuning_or_knowledge(ahead: float) -> str:
+    """The question of the field, answered from what was counted."""
+    if 0.1 < ahead < 0.9:
+        return f"Tuning or better documents? Neither is clearly ahead ({ahead:.0%} for documents and syncing)."
+    which = "Better documents and syncing help" if ahead >= 0.9 else "Tuning helps"
+    other = "tuning" if ahead >= 0.9 else "better documents and syncing"
+    return f"Tuning or better documents? {which} more answers than {other} ({max(ahead, 1 - ahead):.0%} sure)."
+
+
+def unexplained(unknown: int, left_out: int) -> str:
+    """What the counts do not hold."""
+    parts = [f"{unknown:,} could not be attributed"] if unknown else []
+    parts += [f"{left_out:,} were left out: their words are not kept, or not to be read"] if left_out else []
+    return f"{'; '.join(parts)}." if parts else ""
