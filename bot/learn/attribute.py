@@ -109,7 +109,9 @@ class Attributor:
 
     def _reasons(self, failure: Failure, looked: Looked, sources: frozenset[str] | None) -> Iterator[Reason]:
         yield from _of_question(failure, looked)
-        yield from _of_search(failure, looked, self.minimum_support)
+        # That little is found for "How do I get it?" says nothing of the documents.
+        if not _is_vague(failure.question):
+            yield from _of_search(failure, looked, self.minimum_support)
         yield from self._of_correction(failure, looked, sources)
         yield from _of_people(failure)
         if failure.outcome == "answered":
@@ -195,12 +197,17 @@ def _of_question(failure: Failure, looked: Looked) -> Iterator[Reason]:
     """Did it say enough?"""
     if failure.outcome == "asked_back":
         yield _reason("it was asked back what was meant, and nobody said", unclear=_SURELY + _LIKELY)
-    if says_too_little(failure.question):
+    if _is_vague(failure.question):
         yield _reason("the question has hardly a telling word", unclear=_SURELY)
         if clarifying_options(failure.question, looked.read, looked.evidence):
             yield _reason("several things that are known fit it about equally well", unclear=_HINT)
     if "reworded" in failure.signs:
         yield _reason("its asker put the question in other words afterwards", unclear=_LIKELY)
+
+
+def _is_vague(question: Question) -> bool:
+    says_nothing = not question.history and not content_words(question.text)
+    return says_nothing or says_too_little(question)
 
 
 def _of_search(failure: Failure, looked: Looked, minimum: float) -> Iterator[Reason]:

@@ -370,10 +370,8 @@ def test_every_change_has_its_words(measure: str, rose: bool) -> None:
     worse = next(one.worse for one in MEASURES if one.name == measure)
     if worse in ("either", "up" if rose else "down"):
         # What to do stands behind what was compared.
-        assert (
-            len(details)
-            > len("The last days compared with the weeks before (version tuned-2): 64 votes against 210.") + 20
-        )
+        compared = "The last days compared with the weeks before (version tuned-2): 64 answers against 210."
+        assert len(details) > len(compared) + 20
 
 
 def test_an_alert_says_what_by_how_much_since_when_and_what_to_do() -> None:
@@ -438,7 +436,8 @@ def test_the_command_prints_the_table_and_what_changed(terminal: Terminal, tmp_p
     assert shown.code == 0
     assert "The share of 👍 among votes fell from" in shown.out
     assert "lorekeeper advise" in shown.out
-    assert Image.open(tmp_path / "watch.png").format == "PNG"
+    with Image.open(tmp_path / "watch.png") as image:
+        assert image.format == "PNG"
     rows = terminal.type("watch", "--by", "day", "--days", "14", "--json").json
     assert {row["version"] for row in rows["rows"]} == {"v1"}
     assert len(rows["rows"]) in (14, 15)
@@ -456,10 +455,12 @@ def test_pictures_show_more_where_there_is_more(tmp_path: Path) -> None:
     full = Panel(points=points, marked=date(2026, 5, 4))
     row = PanelRow(label="length", panels=(full, Panel(points=())), written=str)
     draw_panels("Title", ("v1", "a very long name of a version " * 5), (row,), tmp_path / "panels.png")
-    image = Image.open(tmp_path / "panels.png").convert("RGB")
-    colors = {color for _, color in image.getcolors(1 << 24) or []}
+    with Image.open(tmp_path / "panels.png") as image:
+        pixels = image.convert("RGB")
+    colors = {color for _, color in pixels.getcolors(1 << 24) or []}
     assert {(0x1D, 0x5F, 0x8A), (0xC2, 0x41, 0x0C), (0xCF, 0xE1, 0xEC)} <= colors
     bars = [Bar(label=name, value=n, low=n - 1, high=n + 1, note=f"{n}") for name, n in (("one", 2), ("two", 9))]
     draw_bars("Title", bars, tmp_path / "bars.png")
     draw_bars("Title", (), tmp_path / "none.png")
-    assert Image.open(tmp_path / "bars.png").height > Image.open(tmp_path / "none.png").height
+    with Image.open(tmp_path / "bars.png") as two, Image.open(tmp_path / "none.png") as none:
+        assert two.height > none.height
