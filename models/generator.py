@@ -32,6 +32,8 @@ class GenerationOptions:
     stop: tuple[str, ...] = ()
     seed: int = 0
     timeout_seconds: float = 120.0
+    grammar: str = field(default="", repr=False)
+    """GBNF that the text must follow, from its rule `root`; a generator that has none leaves it out."""
 
 
 class Generator(Protocol):
