@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -68,6 +68,7 @@ def scheduling(application: Application) -> Iterator[None]:
     from bot.answer_cache import cache_job
     from bot.earlier.recollect import recollect_job
     from bot.jobs import Job, Schedule
+    from bot.learn.canary import canary_job
     from bot.memory import memory_job
     from bot.notes import notes_job
     from bot.sync import sync_jobs
@@ -80,10 +81,15 @@ def scheduling(application: Application) -> Iterator[None]:
             notes_job(application.engine, application.settings.home),
             cache_job(application.engine, application.cache_limits),
         ]
+        if application.versions is not None:
+            short.append(canary_job(application.engine, promotes=application.settings.file.tuning.promote))
         if application.settings.file.answer.earlier:
             short.append(recollect_job(application.engine, application.library.embedder))
         application.library.read_ahead()
-        with Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))):
+        with (
+            application.versions or nullcontext(),
+            Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))),
+        ):
             yield
             stopping.set()
     finally:
