@@ -19,7 +19,7 @@ from bot.curated import CuratedAnswers, renew_vectors
 from bot.database import open_database
 from bot.errors import MisuseError
 from bot.learn.follow import VersionFollower
-from bot.learn.versions import BASE, standing
+from bot.learn.versions import BASE, MODELS_FOLDER, standing
 from bot.settings import FileSettings, Settings
 from bot.threshold import LearnedThreshold
 from knowledge.embed import Embedder, load_embedder
@@ -216,7 +216,7 @@ def _say_nothing(_text: str, _done: int, _of: int | None) -> None:
 
 def models_folder(settings: Settings) -> Path:
     """Where converted models and the allow-list are kept."""
-    return settings.home / "models"
+    return settings.home / MODELS_FOLDER
 
 
 def open_parser(file: FileSettings) -> Parser:

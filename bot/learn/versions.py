@@ -7,6 +7,7 @@ model follows what is written here (`bot.learn.follow`).
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,9 +19,11 @@ import sqlalchemy as sa
 from bot import tables
 from bot.errors import VersionError
 from knowledge.database import reading, writing
-from models.tuned import FOLDER, keep_tuned, remove_tuned
+from models.tuned import FOLDER, keep_tuned, list_tuned, remove_tuned
 
 State = Literal["candidate", "refused", "canary", "in_service", "retired"]
+MODELS_FOLDER = "models"
+"""In the data folder."""
 BASE = ""
 """The name that stands for the base model in events."""
 
@@ -188,10 +191,44 @@ def note(engine: sa.Engine, name: str, *, by: str, why: str) -> None:
             _write_event(connection, version.team, name, version.state, by, why)
 
 
+def forget_versions(engine: sa.Engine, team: str, home: Path) -> int:
+    """Remove the files of a workspace's versions from its data folder, with their runs; returns how many had files.
+
+    The rows are the purge's business.
+    """
+    table = tables.model_version
+    with reading(engine) as connection:
+        rows = connection.execute(sa.select(table.c.name, table.c.run).where(table.c.team == team)).all()
+    removed = 0
+    for row in rows:
+        # What lies outside of the data folder is not ours to remove.
+        run = (home / row.run).resolve()
+        if row.run and run.is_relative_to(home.resolve()) and run != home.resolve():
+            shutil.rmtree(run, ignore_errors=True)
+        removed += remove_tuned(home / MODELS_FOLDER, row.name)
+    return removed
+
+
+def files_without_version(engine: sa.Engine, home: Path) -> tuple[str, ...]:
+    """Names of tuned files in the data folder that no row knows."""
+    table = tables.model_version
+    with reading(engine) as connection:
+        known = frozenset(connection.scalars(sa.select(table.c.name)))
+    return tuple(name for name in list_tuned(home / MODELS_FOLDER) if name not in known)
+
+
 def standing(engine: sa.Engine) -> Standing:
     """What is in use now."""
     with reading(engine) as connection:
         return Standing(service=_in_state(connection, "in_service"), canary=_in_state(connection, "canary"))
+
+
+def version_before(engine: sa.Engine) -> str:
+    """What a roll-back of the version in service puts in service again; empty for the base model."""
+    with reading(engine) as connection:
+        service = _in_state(connection, "in_service")
+        before = None if service is None else _before(connection, service.name)
+    return BASE if before is None else before.name
 
 
 def list_versions(engine: sa.Engine) -> tuple[Version, ...]:
