@@ -246,7 +246,7 @@ def _first_votes(votes: Iterable[sa.Row[Any]], most: int) -> list[tuple[str, int
     return counted
 
 
-def _votes(where: list[sa.ColumnElement[bool]]) -> sa.CompoundSelect[Any]:
+def _votes(where: list[sa.ColumnElement[bool]]) -> sa.Select[Any]:
     """Votes that somebody stands by, with the version that wrote what was voted on, the oldest first."""
     feedback, answer, revision = tables.feedback, tables.answer, tables.answer_revision
     columns = (feedback.c.id, feedback.c.user, feedback.c.vote, answer.c.conversation)
@@ -262,7 +262,8 @@ def _votes(where: list[sa.ColumnElement[bool]]) -> sa.CompoundSelect[Any]:
         .select_from(feedback.join(answer).join(revision, same))
         .where(*where, revision.c.version != "")
     )
-    return sa.union_all(live, replaced).order_by("id")
+    both = sa.union_all(live, replaced).subquery()
+    return sa.select(both).order_by(both.c.id)
 
 
 def _share(hits: int, misses: int) -> float:
