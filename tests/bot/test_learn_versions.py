@@ -127,7 +127,7 @@ def test_only_what_was_meant_is_rolled_back(engine: sa.Engine, make: Callable[..
     make("v1", "v2", "v3")
     promote(engine, "v1", by="U1")
     start_canary(engine, "v2", share=0.5, by="U1")
-    with pytest.raises(VersionError, match="not|neither"):
+    with pytest.raises(VersionError, match="neither"):
         roll_back(engine, by="U1", of="v3")
     assert roll_back(engine, by="U1", of="v1").now == ""
     canary = standing(engine).canary
