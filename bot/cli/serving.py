@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from bot.app import Application
     from bot.equipment import Equipment
+    from bot.learn.timing import Learn
     from bot.purge import Removal
     from bot.settings import Secret, Settings
     from bot.slack.gateway import SlackBot, SlackOptions
@@ -63,8 +64,11 @@ def equipped(application: Application) -> Iterator[Equipment]:
 
 
 @contextmanager
-def scheduling(application: Application) -> Iterator[None]:
-    """Read sources again at their intervals while the block runs, and passages ahead of questions."""
+def scheduling(application: Application, learn: Learn | None = None) -> Iterator[None]:
+    """Read sources again at their intervals while the block runs, and passages ahead of questions.
+
+    `learn` makes a better version; the settings say whether and when.
+    """
     from bot.answer_cache import cache_job
     from bot.earlier.recollect import recollect_job
     from bot.jobs import Job, Schedule
@@ -88,12 +92,22 @@ def scheduling(application: Application) -> Iterator[None]:
         application.library.read_ahead()
         with (
             application.versions or nullcontext(),
+            _learning(application, learn),
             Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))),
         ):
             yield
             stopping.set()
     finally:
         stopping.set()
+
+
+def _learning(application: Application, learn: Learn | None) -> AbstractContextManager[None]:
+    from bot.learn.timing import LearnTimes, learning
+
+    tuning = application.settings.file.tuning
+    if learn is None or application.versions is None or not tuning.scheduled:
+        return nullcontext()
+    return learning(application.engine, LearnTimes(hour=tuning.hour, new_rows=tuning.new_rows), learn)
 
 
 def slack_options(settings: Settings, bot_token: Secret, app_token: Secret, api_url: str) -> SlackOptions:

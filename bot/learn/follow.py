@@ -65,6 +65,13 @@ class VersionFollower:
         is_canarys = canary is not None and answers_with_canary(canary, brief.channel, brief.conversation)
         return self._switching.hold(canary=is_canarys, cancel=cancel)
 
+    def put_base_in_service(self) -> None:
+        """Leave whatever version was loaded at the start; raises ModelError where the base model cannot be loaded."""
+        with self._looking:
+            if self._service != BASE:
+                self._put_in_service(BASE)
+                self._service = BASE
+
     def look(self) -> SwapReport | None:
         """Read the rows once and do what they ask for; returns how a swap went, where there was one."""
         with self._looking:

@@ -6,14 +6,15 @@ Decides; what is then done is handed in. A row of `job_run` is the memory, as fo
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
 from bot import tables
-from bot.jobs import Job
+from bot.jobs import TICK_SECONDS, Job, Schedule
 from knowledge.database import reading
 
 JOB = "learn"
@@ -54,6 +55,28 @@ def learn_jobs(
     if not is_due(engine, times, now()).is_due:
         return ()
     return (Job(name=JOB, interval=INTERVAL, work=lambda: learn(stopping)),)
+
+
+@contextmanager
+def learning(
+    engine: sa.Engine,
+    times: LearnTimes,
+    learn: Learn,
+    *,
+    tick_seconds: float = TICK_SECONDS,
+    now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+) -> Iterator[None]:
+    """Learn when it is time while the block runs, beside the other jobs: reading goes on while a model is tuned."""
+    stopping = threading.Event()
+
+    def jobs() -> Sequence[Job]:
+        return learn_jobs(engine, times, learn, stopping, now=now)
+
+    with Schedule(engine, jobs, tick_seconds=tick_seconds, now=lambda: now().astimezone(UTC)):
+        try:
+            yield
+        finally:
+            stopping.set()
 
 
 def is_due(engine: sa.Engine, times: LearnTimes, now: datetime) -> Due:

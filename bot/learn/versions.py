@@ -162,9 +162,8 @@ def roll_back(engine: sa.Engine, *, by: str, why: str = "", of: str | None = Non
     `of` names what is to be left: raises VersionError where that is not so any more. `to`: what becomes of it.
     """
     with writing(engine) as connection:
-        version = _in_state(connection, "canary") or _in_state(connection, "in_service")
-        if of is not None and (version is None or version.name != of):
-            version = next((one for one in (_in_state(connection, "in_service"),) if one and one.name == of), None)
+        running = (_in_state(connection, "canary"), _in_state(connection, "in_service"))
+        version = next((one for one in running if one is not None and of in (None, one.name)), None)
         if version is None:
             raise VersionError(
                 f"{of!r} is neither the canary nor in service any more."

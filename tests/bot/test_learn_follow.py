@@ -236,6 +236,15 @@ def test_a_version_of_another_model_is_left_alone(engine: sa.Engine, make: Calla
     assert service.name == "v1"
 
 
+def test_a_model_that_all_workspaces_share_is_the_base_model(engine: sa.Engine, make: Callable[..., None]) -> None:
+    make("v1")
+    promote(engine, "v1", by="U1")
+    bot = Bot(engine)
+    bot.follower.look()
+    bot.follower.put_base_in_service()
+    assert bot.answer().version == "base@abc"
+
+
 def test_an_answer_is_given_again_only_while_the_same_version_answers(
     engine: sa.Engine, make: Callable[..., None]
 ) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.jobs import Job, run_due
-from bot.learn.timing import LearnTimes, is_due, learn_jobs
+from bot.learn.timing import LearnTimes, is_due, learn_jobs, learning
 from knowledge.database import writing
 from tests.bot.versions_shelf import make_version, write_answer
 
@@ -88,6 +88,22 @@ def test_it_waits_for_enough_new_votes_since_the_last_time(engine: sa.Engine) ->
     vote(engine, 1, THREE + timedelta(days=1, hours=1))
     learned.tick(THREE + timedelta(days=2))
     assert len(learned.times) == 2
+
+
+def test_it_runs_beside_the_other_jobs_and_is_told_when_the_bot_stops(engine: sa.Engine) -> None:
+    vote(engine, 4, THREE - timedelta(hours=1))
+    begun, told = threading.Event(), threading.Event()
+
+    def learn(stopping: threading.Event) -> str:
+        begun.set()
+        if stopping.wait(10):
+            told.set()
+        return "stopped in between"
+
+    with learning(engine, TIMES, learn, tick_seconds=0.02, now=lambda: THREE):
+        assert begun.wait(10)
+        assert not told.is_set()
+    assert told.is_set()
 
 
 def test_votes_that_were_taken_back_are_not_new_rows(engine: sa.Engine) -> None:
