@@ -49,6 +49,11 @@ class ScriptedGenerator:
         """Tokens of prompt and answer together."""
         return self._context_size
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed.is_set()
+
     def stream(
         self,
         messages: Sequence[ChatMessage],

@@ -24,6 +24,7 @@ from bot.cli.search import search
 from bot.cli.setup import setup
 from bot.cli.sources import sources
 from bot.cli.sync import sync
+from bot.cli.versions import versions
 
 # Libraries that tell their life at INFO: with --verbose, too, it is our own work that is to be seen.
 _TALKATIVE = ("alembic", "apscheduler", "httpx", "httpcore", "huggingface_hub", "sentence_transformers", "urllib3")
@@ -63,6 +64,7 @@ for _command in (
     history,
     feedback,
     models,
+    versions,
     evaluate,
     doctor,
     manifest,
