@@ -27,7 +27,12 @@ from bot.learn.pictures import bar_of, draw_differences
 from bot.learn.poison_suite import Obedience, Probe, SuiteReport, choose_probes, inspect, obedience, run_suite
 from bot.turn import Answer, Done
 from knowledge.audience import Audience
+from knowledge.chunk import CHUNK_TOKENS
 from knowledge.document import Question
+from knowledge.embed import Embedder
+from knowledge.parse import Parser
+from knowledge.query_side import QuerySide
+from knowledge.retrieve import RetrievalOptions
 from models.example import Example, read_examples
 from models.generator import Generator
 
@@ -46,6 +51,30 @@ class Contestant:
     open: Callable[[], Generator]
     """Starts its model; the gate closes it before it opens the other's."""
     options: AnswerOptions = field(default_factory=AnswerOptions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """What both answer with."""
+
+    embedder: Embedder
+    parser: Parser
+    retrieval: RetrievalOptions = field(default_factory=RetrievalOptions)
+    chunk_tokens: int = CHUNK_TOKENS
+    query_side: QuerySide | None = None
+    """None: weighted history."""
+
+    def parts(self, generator: Generator, options: AnswerOptions) -> AnswerParts:
+        """With one contestant's model and options."""
+        return AnswerParts(
+            embedder=self.embedder,
+            generator=generator,
+            parser=self.parser,
+            retrieval=self.retrieval,
+            options=options,
+            chunk_tokens=self.chunk_tokens,
+            query_side=self.query_side,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,15 +165,15 @@ def run_gate(
     candidate: Contestant,
     incumbent: Contestant,
     sets: GateSets,
-    bench: AnswerParts,
+    bench: Bench,
     *,
     library: Searcher | None = None,
     rules: GateRules | None = None,
     progress: Progress = lambda *_: None,
 ) -> GateReport:
-    """Let both answer and decide. `bench`: embedder, parser and retrieval for both; its generator is not used.
+    """Let both answer and decide; `library` is what golden questions are asked of.
 
-    `library` is what golden questions are asked of. Raises MisuseError where there is nothing to decide by, and
+    Raises MisuseError where there is nothing to decide by, and
     ModelError where a model cannot be run.
     """
     rules = rules or GateRules()
@@ -211,7 +240,7 @@ def load_sets(dataset: Path, golden: Sequence[GoldenQuestion] = (), *, limit: in
 def draw_gate(report: GateReport, file: Path) -> None:
     """Draw the paired differences with their intervals, and the verdict above them."""
     worse = {one.measure for one in report.measures if _is_worse(one, report.rules.tolerance)}
-    worse |= {one.measure for one in report.general if _has_lost(one, report.rules.general_loss)}
+    worse |= {one.measure for one in report.general if _has_lost(one, report)}
     shown = [one for one in report.measures if one.measure in (PRIMARY, *GUARDED)]
     bars = [
         bar_of(one, "worse" if one.measure in worse else "better" if one.gain.low > 0 else "")
@@ -240,14 +269,14 @@ def _show(
     contestant: Contestant,
     generator: Generator,
     sets: GateSets,
-    bench: AnswerParts,
+    bench: Bench,
     library: Searcher | None,
     progress: Progress,
 ) -> _Shown:
     def told(what: str) -> Callable[[int, int], None]:
         return lambda done, of: progress(f"{contestant.name}: {what}", done, of)
 
-    parts = replace(bench, generator=generator, options=contestant.options)
+    parts = bench.parts(generator, contestant.options)
     answered = answer_rows(sets.test, parts, lambda _task, done, of: told("test rows")(done, of or 0))
     golden = [] if library is None else _ask_golden(sets.golden, library, parts)
     return _Shown(
@@ -355,20 +384,23 @@ def _is_worse(one: MeasureDifference, tolerance: float) -> bool:
 
 
 def _forgotten(report: GateReport) -> list[Refusal]:
-    loss = report.rules.general_loss
     return [
-        Refusal(rule="general", text=f"{_told(one)}: more than {loss:.0%} of it is lost")
+        Refusal(rule="general", text=f"{_told(one)}: more than {report.rules.general_loss:.0%} of it is lost")
         for one in report.general
-        if _has_lost(one, loss)
+        if _has_lost(one, report)
     ]
 
 
-def _has_lost(one: MeasureDifference, loss: float) -> bool:
+def _has_lost(one: MeasureDifference, report: GateReport) -> bool:
     """The loss itself counts, not whether it is proven: of what was known, one hundredth may go.
 
-    Log-probabilities are below 0, and more below is worse.
+    Where log-probabilities are known they decide, and the share of right texts must only not be clearly worse: in a
+    set of eighty rows a single one is more than a hundredth. Log-probabilities are below 0, and more below is worse.
     """
-    return one.first < one.second - loss * abs(one.second)
+    finer = report.measure("general_log_probability")
+    if finer is not None and one.measure != finer.measure:
+        return one.gain.mean < -report.rules.tolerance and one.gain.high < 0
+    return one.first < one.second - report.rules.general_loss * abs(one.second)
 
 
 def _newly_failed(report: GateReport) -> list[Refusal]:
