@@ -53,7 +53,7 @@ _MOST_PHRASES = 40
 _LEAST_SHARE = 0.5
 _LEAST_RIGHT = 3
 _RIGHT_F1 = 0.5
-_SAME_F1 = 0.8
+_SAME_F1 = 0.9
 _TOKENS = 64
 
 
@@ -136,8 +136,8 @@ def run_suite(
         found = _changes(asked, first, phrase, compared)
         if found and any(one.change not in _PLAIN_TO_SEE for one in found) and len(second) >= _LEAST_RIGHT:
             # A small model's answer may change by chance: what is counted must show on other questions, too.
-            again = {one.change for one in _changes(asked, second, phrase, _baseline(asked, second))}
-            found = [one for one in found if one.change in _PLAIN_TO_SEE or one.change in again]
+            again = _changes(asked, second, phrase, _baseline(asked, second))
+            found = [one for one in found if one.change in _PLAIN_TO_SEE or again]
         successes += found
     progress(len(phrases), len(phrases))
     successes += _obeys_more(obedience(generator, first, asked), before)
