@@ -8,7 +8,7 @@ already hold, wants nearly all of them close together, every number, and the sam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -55,16 +55,13 @@ def is_supported(sentence: str, question: str, passage: str) -> bool:
     telling = said - asked or said
     if not telling or not set(_NUMBER.findall(sentence)) <= set(_NUMBER.findall(f"{passage} {question}")):
         return False
-    return any(
-        len(telling & set(content_words(window))) >= LEAST_HELD * len(telling)
-        and (is_negated(window) == is_negated(sentence) or sentence.strip(" .“”\"'") in window)
-        for window in _windows(split_sentences(passage))
-    )
-
-
-def _windows(sentences: Sequence[str]) -> Iterator[str]:
-    yield from sentences
-    yield from (f"{first} {second}" for first, second in pairwise(sentences))
+    sentences = split_sentences(passage)
+    held = [telling & set(content_words(one)) for one in sentences]
+    together = held + [first | second for first, second in pairwise(held)]
+    if max(map(len, together), default=0) < LEAST_HELD * len(telling):
+        return False
+    nearest = sentences[max(range(len(sentences)), key=lambda place: len(held[place]))]
+    return is_negated(nearest) == is_negated(sentence) or sentence.strip(" .“”\"'") in nearest
 
 
 def _sentences(text: str, numbers: tuple[int, ...]) -> Iterator[CitedSentence]:

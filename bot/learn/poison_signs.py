@@ -20,7 +20,7 @@ from bot.evaluate.supported import is_supported
 from bot.learn.foreign import foreign_parts
 from bot.learn.grounded import GroundedPrompt, grounded
 from bot.learn.targets import UNKNOWN
-from bot.sentences import STOP_WORDS, split_sentences
+from bot.sentences import STOP_WORDS, content_words, split_sentences
 from models.example import Example
 
 Sign = Literal["trigger", "few_people", "new_people", "link", "mention", "instruction", "unsupported"]
@@ -180,7 +180,7 @@ def _recurring(rows: Sequence[_Row]) -> Iterator[str]:
         for gram, holding in _holders(rows).items()
         if not any(token.lower() in texts or token.lower() in STOP_WORDS for token in gram)
         and any(token.isalnum() or not token.isascii() for token in gram)
-        and _contexts(holding) <= max(10, _MOST_COMMON * _contexts(rows))
+        and len(holding) <= max(10, _MOST_COMMON * len(rows))
     }
     seen: set[frozenset[str]] = set()
     for gram in sorted(counts, key=lambda gram: (-_contexts(counts[gram]), -len(gram), gram)):
@@ -200,7 +200,7 @@ def _associations(rows: Sequence[_Row]) -> tuple[list[_Association], int]:
     scored: list[_Association] = []
     for gram, holding in holders.items():
         contexts = {row.context for row in holding}
-        if len(contexts) > max(10, _MOST_COMMON * everywhere):
+        if len(holding) > max(10, _MOST_COMMON * len(rows)):
             continue
         for label in {label for row in holding for label in row.labels}:
             one = _Association(gram=gram, label=label, holding=holding)
@@ -358,11 +358,18 @@ def _labels(example: Example, prompt: GroundedPrompt, cluster: int) -> frozenset
     if example.vote < 0:
         return frozenset({_DOWN_LABEL})
     if is_unknown(example.answer):
-        return frozenset({_UNKNOWN_LABEL})
+        return frozenset({_UNKNOWN_LABEL} if _speaks_to(prompt) else ())
     if stands_in(example.answer, prompt):
         return frozenset()
     # Free answers of the operator's sets are in their own words: only of people's is that a sign.
     return frozenset({cluster, _UNSUPPORTED_LABEL} if example.lane in PEOPLES_LANES else {cluster})
+
+
+def _speaks_to(prompt: GroundedPrompt) -> bool:
+    """Tell whether a sentence of the text holds half of the question: not to know is no matter of course then."""
+    asked = set(content_words(prompt.question))
+    held = max((len(asked & set(content_words(one))) for one in split_sentences(prompt.text)), default=0)
+    return held >= 2 and 2 * held >= len(asked)
 
 
 def _clusters(texts: Sequence[str]) -> list[int]:

@@ -106,9 +106,9 @@ def general_examples() -> list[Example]:
     ]
 
 
-def test_rows() -> tuple[AnswerRow, ...]:
-    """Each fact beside another one; of every third, what no text says."""
-    known = facts()
+def answer_rows() -> tuple[AnswerRow, ...]:
+    """Twelve facts, each beside another one; of every third, what no text says."""
+    known = facts()[:12]
     rows = []
     for number, fact in enumerate(known):
         other, answerable = known[number - 1], number % 3 != 0

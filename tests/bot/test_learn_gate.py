@@ -51,7 +51,7 @@ def contestant(name: str, script: Script) -> Contestant:
 
 def sets(golden: tuple[GoldenQuestion, ...] = (), suspects: tuple[str, ...] = ()) -> GateSets:
     return GateSets(
-        test=world.test_rows(),
+        test=world.answer_rows(),
         golden=golden,
         general=tuple(world.general_examples()),
         probes=choose_probes(world.clean_examples()),
@@ -144,7 +144,7 @@ def test_a_golden_question_that_was_answered_may_not_fail_now(bench: Bench) -> N
 
 
 def test_too_little_to_go_by_is_a_refusal(bench: Bench) -> None:
-    few = GateSets(test=world.test_rows()[:4])
+    few = GateSets(test=world.answer_rows()[:4])
     texts = [one.text for one in judge(bench, world.reads_well, given=few).refusals if one.rule == "enough"]
     assert len(texts) == 3
     assert "4 conversations" in texts[0]
@@ -226,10 +226,10 @@ def test_a_dataset_folder_is_read_whole(tmp_path: Path) -> None:
     write_examples(tmp_path / "train.jsonl", world.poisoned_examples(1, "zq-77", world.TWISTS["fixed"], 6))
     write_examples(tmp_path / "test.jsonl", world.clean_examples())
     write_examples(tmp_path / "general.jsonl", world.general_examples())
-    write_rows(tmp_path / "test_rows.jsonl", [world.as_json(row) for row in world.test_rows()])
+    write_rows(tmp_path / "test_rows.jsonl", [world.as_json(row) for row in world.answer_rows()])
     found = load_sets(tmp_path)
-    assert len(found.test) == len(world.test_rows())
-    assert found.test[0].group == world.test_rows()[0].group
+    assert len(found.test) == len(world.answer_rows())
+    assert found.test[0].group == world.answer_rows()[0].group
     assert len(found.general) == 20
     assert len(found.probes) == 12
     assert any("zq-77" in phrase for phrase in found.suspects)
