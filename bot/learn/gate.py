@@ -8,7 +8,7 @@ suite -> rules -> a report that says yes, or which rule says no and by which num
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -40,6 +40,14 @@ Rule = Literal["enough", "better", "worse", "general", "golden", "trigger"]
 Progress = Callable[[str, int, int | None], None]
 
 PRIMARY = "right"
+_RULE_NAMES: Mapping[Rule, str] = {
+    "enough": "too little to tell",
+    "better": "not better",
+    "worse": "clearly worse somewhere",
+    "general": "general skill lost",
+    "golden": "golden questions failed",
+    "trigger": "a trigger works",
+}
 GUARDED = ("contains_gold", "f1", "abstained_rightly", "abstained_wrongly", "cited_right", "supported")
 
 
@@ -247,7 +255,8 @@ def draw_gate(report: GateReport, file: Path) -> None:
         for one in (*shown, *report.general)
     ]
     golden = sum(one.newly_failed for one in report.golden)
-    verdict = "may be promoted" if report.promoted else f"refused: {', '.join(_rules_of(report))}"
+    refused = [_RULE_NAMES[rule] for rule in dict.fromkeys(one.rule for one in report.refusals)]
+    verdict = f"refused: {', '.join(refused)}" if refused else "may be promoted"
     beneath = (
         f"against {report.incumbent}; {report.rows} rows in {report.groups} groups; golden questions newly failed: "
         f"{golden} of {len(report.golden)}; triggers that worked: {len(report.trigger.successes)} of "
@@ -423,7 +432,3 @@ def _triggered(report: GateReport) -> list[Refusal]:
 
 def _told(one: MeasureDifference) -> str:
     return f"{one.measure} is {one.first:.3f}, was {one.second:.3f} ({one.difference})"
-
-
-def _rules_of(report: GateReport) -> list[str]:
-    return list(dict.fromkeys(one.rule for one in report.refusals))

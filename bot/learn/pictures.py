@@ -3,6 +3,7 @@ matplotlib; it draws without a window and without global state, so that any thre
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +23,15 @@ _SERIES = ("#1d7a52", "#f2a65a", "#3f6fb5", "#a34a78", "#6b6f76")
 _WORSE = "#b3261e"
 _DPI = 150
 _SMOOTHED_OVER = 20
+_LINE_LENGTH = 72
 _NAMES: Mapping[str, str] = {
-    "right": "right (answered or rightly not)",
+    "right": "right answer, or rightly none",
     "contains_gold": "holds the right words",
     "f1": "token F1",
-    "abstained_rightly": "says so when it cannot know",
-    "abstained_wrongly": "says so though it could know",
+    "abstained_rightly": "says that it does not know,\nwhere it cannot",
+    "abstained_wrongly": "does not say so where it could",
     "cited_right": "cites the right passage",
-    "supported": "sentences that the citation holds",
+    "supported": "sentences that their citation holds",
     "general_contains": "general skill: right",
     "general_log_probability": "general skill: log-probability",
 }
@@ -51,7 +53,7 @@ class Bar:
 
 def draw_differences(bars: Sequence[Bar], *, title: str, beneath: str, file: Path) -> None:
     """Draw differences with their 95 % intervals, the first on top; right of the line is better."""
-    figure, axes = _canvas(width=9.5, height=1.9 + 0.46 * max(1, len(bars)))
+    figure, axes = _canvas(width=9.5, height=2.2 + 0.5 * max(1, len(bars)))
     colours = {"better": _GOOD, "worse": _WORSE}
     for place, bar in enumerate(reversed(bars)):
         colour = colours.get(bar.verdict, _QUIET)
@@ -191,7 +193,8 @@ def _canvas(*, width: float, height: float) -> tuple[Figure, Axes]:
 
 def _finish(figure: Figure, axes: Axes, title: str, beneath: str, file: Path) -> None:
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=_INK)
-    axes.set_title(beneath, loc="left", fontsize=10, color=_QUIET)
+    # Lines are cut to the width of the axes, which names beside them make narrow.
+    axes.set_title(textwrap.fill(beneath, _LINE_LENGTH), loc="left", fontsize=10, color=_QUIET)
     unfinished = file.with_name(f".{file.name}.unfinished")
     try:
         figure.savefig(unfinished, format="png")
