@@ -13,11 +13,7 @@ from bot.cli.invocation import Invocation
 from bot.cli.output import json_option, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from bot.cli.output import Report
     from bot.learn.compare import Comparison, MeasureDifference
-    from bot.settings import Settings
 
 _run_option = click.option(
     "--run", "run_file", type=click.Path(path_type=Path, dir_okay=False), help="Write each single result to this file."
@@ -44,10 +40,13 @@ def retrieval(invocation: Invocation, folder: Path, run_file: Path | None, limit
     """
     from bot.evaluate.retrieval import evaluate_retrieval
 
-    def measure(settings: Settings, progress: Report) -> Any:
-        return evaluate_retrieval(folder, settings, run_file=run_file, limit=limit, progress=progress)
-
-    _measure(invocation, measure, as_json)
+    settings = invocation.settings()
+    with progress_bar() as progress:
+        report = asdict(evaluate_retrieval(folder, settings, run_file=run_file, limit=limit, progress=progress))
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report)
 
 
 @evaluate.command()
@@ -66,15 +65,17 @@ def answers(
     """
     from bot.evaluate.answers import evaluate_answers
 
-    def measure(settings: Settings, progress: Report) -> Any:
-        return evaluate_answers(file, settings, run_file=run_file, limit=limit, progress=progress)
-
-    if against is None:
-        _measure(invocation, measure, as_json)
+    with tempfile.TemporaryDirectory() as folder, invocation.application(with_generator=True) as application:
+        kept = run_file or Path(folder) / "this.jsonl"
+        with progress_bar() as progress:
+            report = asdict(evaluate_answers(file, application, run_file=kept, limit=limit, progress=progress))
+        comparison = None if against is None else _compared(kept, against)
+    if as_json:
+        print_json(report if comparison is None else {**report, "compared": asdict(comparison)})
         return
-    with tempfile.TemporaryDirectory() as folder:
-        run_file = run_file or Path(folder) / "this.jsonl"
-        _measure(invocation, measure, as_json, lambda: _compared(run_file, against))
+    _print_report(report)
+    if comparison is not None:
+        print_comparison(comparison)
 
 
 @evaluate.command()
@@ -125,22 +126,8 @@ def _compared(run_file: Path, against: Path) -> Comparison:
     return compare_files(run_file, against)
 
 
-def _measure(
-    invocation: Invocation,
-    measure: Callable[[Settings, Report], Any],
-    as_json: bool,
-    compared: Callable[[], Comparison] | None = None,
-) -> None:
-    settings = invocation.settings()
-    with progress_bar() as progress:
-        report = asdict(measure(settings, progress))
-    comparison = compared() if compared else None
-    if as_json:
-        print_json(report if comparison is None else {**report, "compared": asdict(comparison)})
-        return
+def _print_report(report: dict[str, Any]) -> None:
     print_table(("measure", "value"), list(_flat(report)))
-    if comparison is not None:
-        print_comparison(comparison)
 
 
 def _flat(report: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:

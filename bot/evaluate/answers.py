@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.answer import Answering, AnswerOptions
-from bot.app import Progress, build, query_side, retrieval_options
+from bot.app import Application, Progress, query_side, retrieval_options
 from bot.errors import MisuseError
 from bot.evaluate.files import read_rows, write_rows
 from bot.evaluate.outcome import Judged, Outcome, as_row, outcome_of
 from bot.evaluate.passages import GivenPassage, PassageSource, index_passages
 from bot.evaluate.scores import contains_answer, precision_recall, token_f1
-from bot.settings import Settings
 from bot.turn import Answer, Done
 from knowledge.audience import Audience
 from knowledge.document import HistoryTurn, Question
@@ -133,15 +132,15 @@ class AnswerParts:
 
 def evaluate_answers(
     file: Path,
-    settings: Settings,
+    application: Application,
     *,
     run_file: Path | None = None,
     limit: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> AnswersReport:
-    """Measure with the models and options of the settings; see `measure_answers`."""
-    with build(settings, progress=progress) as application, application.parser() as parser:
-        answering = application.answering
+    """Measure with the models and options of an application; see `measure_answers`."""
+    answering, settings = application.answering, application.settings
+    with application.parser() as parser:
         parts = AnswerParts(
             embedder=answering.library.embedder,
             generator=answering.generator,
