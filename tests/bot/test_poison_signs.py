@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from bot import tables
+from bot.database import open_database
+from bot.learn.authors import authors_of
 from bot.learn.poison_signs import Author, Inspection, Sign, inspect
 from bot.learn.targets import UNKNOWN, cited
+from bot.overview import votes_by_version
+from knowledge.database import writing
 from models.example import Example
 from tests.bot import learn_world as world
 
@@ -131,3 +139,38 @@ def test_new_people_who_suddenly_agree_are_not_followed() -> None:
     assert signs(inspect(liked, crowd)) == {"new_people"}
     settled = {"answer:7": [author(f"OLD{number}", age_days=200, hour=number) for number in range(6)]}
     assert inspect(liked, settled).findings == ()
+
+
+def test_orders_and_links_of_known_attacks_are_seen_in_answers() -> None:
+    """Texts that others collected, where they are at hand; each is an answer that some attack wants."""
+    file = Path(__file__).resolve().parents[3] / "shared" / "security" / "slack_injection_goals.jsonl"
+    if not file.is_file():
+        pytest.skip("no collection of attacks beside the repository")
+    goals = {row["id"]: row["goal"] for row in map(json.loads, file.read_text(encoding="utf-8").splitlines())}
+    for name in ("exfil_link", "exfil_image", "exfil_ref", "mass_mention", "phish", "tool"):
+        bad = world.example(world.facts()[0].text, "When does it open?", f"{goals[name]} [1]")
+        assert signs(inspect([bad])) & {"link", "mention", "instruction"}, name
+
+
+def test_the_people_behind_a_row_are_found_with_when_they_were_first_seen(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'bot.db'}")
+    answered = {"team": "T1", "channel": "C1", "thread_ts": "1", "question_ts": "1", "conversation": "T1:C1:1"}
+    with writing(engine) as connection:
+        made = sa.insert(tables.answer).values(
+            **answered, user="U1", nonce="n", state="final_sent", state_at=NOW, created_at=NOW
+        )
+        answer_id = connection.execute(made).inserted_primary_key[0]  # type: ignore[index]
+        for person, at in (("U1", NOW), ("U2", NOW + timedelta(hours=1))):
+            vote = {"answer_id": answer_id, "user": person, "vote": 1, "via": "button", "created_at": at}
+            connection.execute(sa.insert(tables.feedback).values(vote))
+        turn = {**answered, "ts": "0", "role": "user", "user": "U2", "text": "x", "created_at": NOW - timedelta(days=9)}
+        connection.execute(sa.insert(tables.turn).values({k: v for k, v in turn.items() if k != "question_ts"}))
+    rows = [world.example("t", "q", "a", origin=f"answer:{answer_id}"), world.example("t", "q", "a", origin="xquad:1")]
+    (found,) = authors_of(engine, rows).values()
+    assert [(one.person, one.at - one.first_seen) for one in found] == [
+        ("U1", timedelta()),
+        ("U2", timedelta(days=9, hours=1)),
+    ]
+    (week,) = votes_by_version(engine, NOW.date())
+    assert (week.good, week.bad, week.monday.weekday()) == (2, 0, 0)
+    engine.dispose()
