@@ -12,6 +12,8 @@ from bot.cli.ask import ask
 from bot.cli.doctor import doctor
 from bot.cli.eval import evaluate
 from bot.cli.feedback import feedback
+from bot.cli.gate import gate
+from bot.cli.golden import golden
 from bot.cli.history import history
 from bot.cli.invocation import Invocation
 from bot.cli.manifest import manifest
@@ -66,6 +68,8 @@ for _command in (
     models,
     versions,
     evaluate,
+    golden,
+    gate,
     doctor,
     manifest,
     forget,
