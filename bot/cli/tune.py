@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--folds", type=click.IntRange(min=2), help="Cross-validate with so many folds instead.")
 @json_option
 @click.pass_obj
-def tune(  # noqa: PLR0913  the options of one command
+def tune(
     invocation: Invocation,
     dataset: Path,
     output: Path,
