@@ -32,8 +32,8 @@ class Plan:
     rank: int = 16
     alpha: int = 32
     dropout: float = 0.05
-    frozen_layers: float = 0.25
-    """Share of the layers, from below, that stay as they are: a quarter saves a sixth of the time."""
+    frozen_layers: float = 0.3
+    """Share of the layers, from below, that stay as they are: a third saves a fifth of the time."""
     learning_rate: float = 4e-4
     epochs: float = 1.0
     most_steps: int = -1

@@ -12,7 +12,6 @@ from bot.cli.invocation import Invocation
 from bot.cli.output import json_option, print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from bot.settings import Settings
     from models.plan import Plan
     from models.tune import TunedRun
 
@@ -57,8 +56,7 @@ def tune(
     """
     from models.tune import cross_validate, tune
 
-    settings = invocation.settings()
-    plan = _plan(settings, dataset, method, base, from_scratch=from_scratch or full, full=full, numbers=numbers)
+    plan = _plan(invocation, dataset, method, base, from_scratch=from_scratch or full, full=full, numbers=numbers)
     with progress_bar() as progress:
         if folds:
             runs, mean, deviation = cross_validate(plan, output, folds, progress)
@@ -76,7 +74,7 @@ def tune(
 
 
 def _plan(
-    settings: Settings,
+    invocation: Invocation,
     dataset: Path,
     method: str,
     base: str | None,
@@ -85,10 +83,23 @@ def _plan(
     full: bool,
     numbers: dict[str, float | None],
 ) -> Plan:
+    settings = invocation.settings()
+    from bot.learn.contestants import in_service
     from bot.learn.tuning_plan import plan_for
 
+    with invocation.database() as engine:
+        _, adapter = in_service(engine, settings)
     given = {key: value for key, value in numbers.items() if value is not None}
-    return plan_for(settings, dataset, method, base=base, from_scratch=from_scratch, full=full, numbers=given)
+    return plan_for(
+        settings,
+        dataset,
+        method,
+        base=base,
+        in_service=adapter,
+        from_scratch=from_scratch,
+        full=full,
+        numbers=given,
+    )
 
 
 def _draw(done: TunedRun) -> None:
