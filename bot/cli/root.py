@@ -10,6 +10,7 @@ import click
 
 from bot.cli.advise import advise
 from bot.cli.ask import ask
+from bot.cli.dataset import dataset
 from bot.cli.doctor import doctor
 from bot.cli.eval import evaluate
 from bot.cli.feedback import feedback
@@ -67,6 +68,7 @@ for _command in (
     sync,
     history,
     feedback,
+    dataset,
     models,
     versions,
     evaluate,
