@@ -18,6 +18,7 @@ from bot.cli.gate import gate
 from bot.cli.golden import golden
 from bot.cli.history import history
 from bot.cli.invocation import Invocation
+from bot.cli.learn import learn
 from bot.cli.manifest import manifest
 from bot.cli.model_files import models
 from bot.cli.playground import playground
@@ -28,6 +29,7 @@ from bot.cli.search import search
 from bot.cli.setup import setup
 from bot.cli.sources import sources
 from bot.cli.sync import sync
+from bot.cli.tune import tune
 from bot.cli.versions import versions
 from bot.cli.watch import watch
 
@@ -70,6 +72,8 @@ for _command in (
     feedback,
     dataset,
     models,
+    learn,
+    tune,
     versions,
     evaluate,
     golden,
