@@ -20,12 +20,7 @@ _folder = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 @click.command()
-@click.option(
-    "--dataset",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-    help="What to learn from.",
-)
+@click.option("--dataset", type=_folder, required=True, help="What to learn from.")
 @click.option("--run", "output", type=click.Path(path_type=Path), required=True, help="The run's folder.")
 @click.option(
     "--method",

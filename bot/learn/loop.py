@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import sqlalchemy as sa
+
+from bot import tables
 from bot.app import Application, models_folder
 from bot.errors import BotError
 from bot.learn.contestants import OpenVersion, bench_of, contestant, in_service
@@ -23,6 +26,7 @@ from bot.learn.golden import load_golden
 from bot.learn.pictures import draw_curves
 from bot.learn.tuning_plan import plan_for
 from bot.learn.versions import Candidate, record_candidate, refuse, start_canary
+from knowledge.database import reading
 from knowledge.parse import Parser
 from models.tune import TunedRun, tune
 
@@ -60,7 +64,7 @@ def learn_once(
     parser: Parser,
     open_version: OpenVersion,
     *,
-    team: str,
+    team: str = "",
     name: str | None = None,
     method: str = "supervised",
     limit: int | None = None,
@@ -107,7 +111,7 @@ def _settle(
     gate = report_json(verdict)
     candidate = Candidate(
         name=name,
-        team=team,
+        team=team or _team_of(engine),
         base=settings.file.model.name,
         run=str(done.run.relative_to(settings.home)),
         examples=tuple(report.origins),
@@ -123,6 +127,13 @@ def _settle(
         start_canary(engine, name, share=tuning.canary_share, by=BY, why="the gate let it pass")
         return "canary"
     return "candidate"
+
+
+def _team_of(engine: sa.Engine) -> str:
+    """The workspace whose feedback this database holds; it holds one."""
+    newest = sa.select(tables.answer.c.team).order_by(tables.answer.c.id.desc()).limit(1)
+    with reading(engine) as connection:
+        return connection.scalar(newest) or ""
 
 
 def learn_in_process(home: Path, stopping: threading.Event) -> str:
