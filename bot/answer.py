@@ -317,10 +317,14 @@ def _writer(draft: Draft, parts: Answering, options: AnswerOptions, style: Style
     # A model answers in the language of what it reads: it is told only where that may not be the one that is wanted.
     named = wanted != _ENGLISH or held not in ("", _ENGLISH)
     manner = Manner(
+        tuned=parts.generator.tuned,
         length=style.length,
         language=NAMES.get(wanted, "") if named else "",
         house_rules=options.house_rules,
     )
+    if parts.generator.tuned:
+        # It repeats its sources word for word, where the same word may come twice; and it does not loop.
+        options = replace(options, generation=replace(options.generation, repeat_penalty=1.0))
     return Writer(
         generator=parts.generator,
         embedder=parts.library.embedder,

@@ -154,6 +154,8 @@ class TuningSettings:
     """Share of new conversations that such a canary answers."""
     promote: bool = False
     """Whether a canary whose votes are better is put in service by itself; a worse one is always taken back."""
+    alerts_to: Annotated[str, Field(pattern="^([CG][A-Z0-9]+)?$")] = ""
+    """Id of the channel that is told when answers change; empty: admins see it on their page only."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)

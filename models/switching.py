@@ -64,7 +64,7 @@ class SwitchingGenerator:
         self._paused = False
         self._closed = False
         self._waited = 0
-        self._version, self._context_size = first.version, first.context_size
+        self._version, self._context_size, self._tuned = first.version, first.context_size, first.tuned
 
     @property
     def version(self) -> str:
@@ -75,6 +75,11 @@ class SwitchingGenerator:
     def context_size(self) -> int:
         """Tokens of prompt and answer together."""
         return self._context_size
+
+    @property
+    def tuned(self) -> bool:
+        """Whether it learned the form of our prompts; see Generator."""
+        return self._tuned
 
     @property
     def canary_version(self) -> str:
@@ -221,6 +226,7 @@ class SwitchingGenerator:
             before, replaced = self._version, self._service
             self._service = slot
             self._version, self._context_size = slot.generator.version, slot.generator.context_size
+            self._tuned = slot.generator.tuned
             done = self._leave(replaced)
             self._changed.notify_all()
         _close(done)

@@ -29,7 +29,9 @@ class ScriptedGenerator:
         context_size: int = 4096,
         seconds_per_token: float = 0.0,
         first_token_seconds: float = 0.0,
+        tuned: bool = False,
     ) -> None:
+        self._tuned = tuned
         self._script: Script = reply if callable(reply) else lambda _messages: reply
         self._version = version
         self._context_size = context_size
@@ -53,6 +55,11 @@ class ScriptedGenerator:
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed.is_set()
+
+    @property
+    def tuned(self) -> bool:
+        """Whether it learned the form of our prompts; see Generator."""
+        return self._tuned
 
     def stream(
         self,

@@ -21,7 +21,7 @@ from bot.curated import Curated, list_curated
 from bot.equipment import Equipment
 from bot.feedback import record_vote
 from bot.jobs import Job, run_due
-from bot.learn import words as version_words
+from bot.learn import version_words
 from bot.learn.board import Board, VersionFigures
 from bot.learn.canary import Figures, judge
 from bot.learn.versions import Version, history, promote, standing, start_canary
