@@ -56,6 +56,8 @@ class Runtime:
     chat_format: str = "chatml"
     adapter: Path | None = None
     """A LoRA adapter's GGUF file, made for this very model."""
+    tuned: bool | None = None
+    """Whether it learned the form of our prompts; None: where it has an adapter."""
     silence_seconds: float = SILENCE_SECONDS
     """Without a sign of life for so long, the process hangs and is ended."""
     memory_bytes: int | None = None
@@ -102,6 +104,11 @@ class ChildGenerator:
     def context_size(self) -> int:
         """Tokens of prompt and answer together; no more than the model was trained for."""
         return self._context_size
+
+    @property
+    def tuned(self) -> bool:
+        """Whether it learned the form of our prompts; see Generator."""
+        return self._runtime.adapter is not None if self._runtime.tuned is None else self._runtime.tuned
 
     @property
     def closed(self) -> bool:

@@ -47,6 +47,13 @@ class Generator(Protocol):
     def context_size(self) -> int:
         """Tokens of prompt and answer together."""
 
+    @property
+    def tuned(self) -> bool:
+        """Whether it learned our prompts: numbered passages, citations, and how to say that it is not known.
+
+        Such a model needs no example, and its word that the text does not answer is worth more.
+        """
+
     def stream(
         self,
         messages: Sequence[ChatMessage],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bot.cli.advise import advise
 from bot.cli.ask import ask
 from bot.cli.doctor import doctor
 from bot.cli.eval import evaluate
@@ -26,6 +27,8 @@ from bot.cli.search import search
 from bot.cli.setup import setup
 from bot.cli.sources import sources
 from bot.cli.sync import sync
+from bot.cli.versions import versions
+from bot.cli.watch import watch
 
 # Libraries that tell their life at INFO: with --verbose, too, it is our own work that is to be seen.
 _TALKATIVE = ("alembic", "apscheduler", "httpx", "httpcore", "huggingface_hub", "sentence_transformers", "urllib3")
@@ -65,9 +68,12 @@ for _command in (
     history,
     feedback,
     models,
+    versions,
     evaluate,
     golden,
     gate,
+    watch,
+    advise,
     doctor,
     manifest,
     forget,
