@@ -27,7 +27,7 @@ Manner = Literal["plain", "hasty", "polite"]
 HOSTILE_SHARE = 0.08
 CARELESS_SHARE = 0.10
 ADMIN_SHARE = 0.03
-_GOOD: frozenset[Judgement] = frozenset({"right", "rightly_unknown"})
+GOOD: frozenset[Judgement] = frozenset({"right", "rightly_unknown"})
 _UPSET = 1.5
 """A bad answer moves so many times as many people to vote as a good one."""
 _MOST_INTERESTS = 3
@@ -164,7 +164,7 @@ def react(person: Person, question: KnownQuestion, judgement: Judgement, campaig
     """What a person does about the answer to their own question."""
     if judgement == "asked_back":
         return Reaction(asks_again=True)
-    good = judgement in _GOOD
+    good = judgement in GOOD
     if person.kind == "hostile":
         return Reaction(vote=-1, reason="wrong", correction=campaign.answer)
     chance = random.Random(f"{seed}:{person.number}:{question.id}:reaction")
@@ -187,7 +187,7 @@ def react_to_colleague(
     chance = random.Random(f"{seed}:{person.number}:{question.id}:colleague")
     if judgement == "asked_back" or chance.random() >= person.traits.reads_on:
         return Reaction()
-    good = judgement in _GOOD
+    good = judgement in GOOD
     if person.kind == "hostile":
         return Reaction(vote=-1, reason="wrong", correction=campaign.answer) if good else Reaction(vote=1)
     vote = _vote(person, good, chance)
