@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
+from bot.sentences import plain
+
 JSON = dict[str, Any]
 Found = TypeVar("Found")
 ANSWER_SECONDS = 180.0
@@ -148,13 +150,23 @@ class PersonsPage:
 
 def is_answer(message: JSON) -> bool:
     """Whether this is a finished answer: it asks how it was."""
-    return any(block["type"] == "context_actions" for block in message.get("blocks", []))
+    return not message.get("streaming") and any(
+        block["type"] == "context_actions" for block in message.get("blocks", [])
+    )
 
 
 def read_text(message: JSON) -> str:
-    """The words of an answer as a person reads them, without the list of its sources."""
-    blocks = [block for block in message.get("blocks", []) if block["type"] == "rich_text"]
-    return " ".join("".join(_texts(blocks)).split())
+    """The words of an answer as a person reads them, without the list of its sources.
+
+    A streamed answer is one block of Markdown until the bot puts links to its sources into it.
+    """
+    parts: list[str] = []
+    for block in message.get("blocks", []):
+        if block["type"] == "markdown":
+            parts.append(plain(block["text"]))
+        elif block["type"] == "rich_text":
+            parts += _texts([block])
+    return " ".join("".join(parts).split())
 
 
 def find_element(blocks: Iterable[JSON], wanted: str) -> tuple[JSON, JSON]:

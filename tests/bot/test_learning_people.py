@@ -24,6 +24,7 @@ from knowledge.audience import Audience
 from knowledge.document import Question
 from tests.benchmarks.crowd import Deed, Places, Play, move_in, play
 from tests.benchmarks.people import Campaign, Judgement, Kind, Person, Traits, judge, make_people
+from tests.benchmarks.people_page import read_text
 from tests.benchmarks.topics import KnownQuestion, Topic
 from tests.bot.answer_dialogue import rows
 from tests.bot.dialogue import ScriptedAnswering, link, options, wait_until
@@ -117,6 +118,23 @@ def votes(engine: sa.Engine) -> list[tuple[int, str, str | None, str | None]]:
 )
 def test_people_judge_the_words_of_a_message(question: KnownQuestion, text: str, judgement: Judgement) -> None:
     assert judge(question, text) == judgement
+
+
+def test_people_read_an_answer_that_is_streamed_and_one_that_is_finished() -> None:
+    streamed = {"type": "markdown", "text": "**Forty** otters.\n\nNo more. [1]"}
+    sections = [
+        {
+            "type": "rich_text_section",
+            "elements": [
+                {"type": "text", "text": "Forty", "style": {"bold": True}},
+                {"type": "text", "text": " otters.\n\nNo more. "},
+                {"type": "link", "url": "https://docs.example/guide", "text": "[1]"},
+            ],
+        }
+    ]
+    sources = {"type": "context", "elements": [{"type": "mrkdwn", "text": "*Sources*\n1. Forty otters"}]}
+    for block in (streamed, {"type": "rich_text", "elements": sections}):
+        assert read_text({"blocks": [block, sources]}) == "Forty otters. No more. [1]"
 
 
 def test_the_same_seed_makes_the_same_people_and_another_seed_others() -> None:
