@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -21,8 +21,9 @@ from bot.slack.gateway import SlackBot
 from bot.slack.manifest import build_manifest
 from bot.words import CLARIFY, NOT_FOUND
 from knowledge.audience import Audience
+from knowledge.database import reading
 from knowledge.document import Question
-from tests.benchmarks.crowd import Deed, Places, Play, move_in, play
+from tests.benchmarks.crowd import Deed, Play, move_in, play
 from tests.benchmarks.people import Campaign, Judgement, Kind, Person, Traits, judge, make_people
 from tests.benchmarks.people_page import read_text
 from tests.benchmarks.topics import KnownQuestion, Topic
@@ -41,7 +42,6 @@ TOPICS = (
     Topic(name="Nights", paragraphs=("Otters rest at night.",), questions=(NIGHTS,)),
     Topic(name="Badges", paragraphs=(BADGES,), questions=(WHO,)),
 )
-Visit = Callable[..., list[Deed]]
 
 
 def reply(question: Question, _audience: Audience) -> str:
@@ -90,19 +90,41 @@ def live(folder: Path, people: tuple[Person, ...], *, seed: int = 7, engine: sa.
         return play(what, places)
 
 
-@pytest.fixture
-def visit(tmp_path: Path, engine: sa.Engine) -> Visit:
-    return partial(live, tmp_path, engine=engine)
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """What honest people did, and the database in which it arrived."""
+
+    deeds: list[Deed]
+    engine: sa.Engine
+    users: Mapping[int, str]
+
+    def did(self, number: int) -> list[tuple[str, str, int]]:
+        """What one of them did, with what they thought of it."""
+        return [(one.what, one.judgement, one.vote) for one in self.deeds if one.person == number]
+
+    def votes(self, number: int) -> list[tuple[int, str | None, str | None]]:
+        """The votes of one of them that count."""
+        found = [one for one in list_feedback(self.engine) if one.user == self.users[number]]
+        return [(one.vote, one.reason, one.correction) for one in found]
 
 
-def user_of(tmp_path: Path, number: int = 0) -> str:
-    places = move_in("http://nobody.invalid", (), (), tmp_path / "places.json")
-    assert isinstance(places, Places)
-    return places.users[number]
-
-
-def votes(engine: sa.Engine) -> list[tuple[int, str, str | None, str | None]]:
-    return [(one.vote, one.via, one.reason, one.correction) for one in reversed(list_feedback(engine))]
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+    """Six honest people, each with another thing that they surely do."""
+    folder = tmp_path_factory.mktemp("day")
+    people = (
+        person("honest", "Otters", 0, consents=1),
+        person("honest", "Badges", 1),
+        person("honest", "Nights", 2),
+        person("honest", "Badges", 3, patience=1),
+        person("honest", "Otters", 4, thanks=1),
+        person("honest", "Otters", 5, direct=1),
+    )
+    engine = open_database(f"sqlite:///{folder / 'lorekeeper.db'}")
+    deeds = live(folder, people, engine=engine)
+    users = json.loads((folder / "places.json").read_text("utf-8"))["users"]
+    yield Day(deeds=deeds, engine=engine, users={int(number): user for number, user in users.items()})
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -147,53 +169,52 @@ def test_the_same_seed_makes_the_same_people_and_another_seed_others() -> None:
     assert len({one.name for one in people}) == 200
 
 
-def test_the_votes_and_better_answers_of_honest_people_arrive(visit: Visit, engine: sa.Engine, tmp_path: Path) -> None:
-    deeds = visit((person("honest", "Otters", 0, consents=1), person("honest", "Badges", 1)))
-    assert [(deed.what, deed.judgement, deed.vote) for deed in deeds if deed.what in ("ask", "vote")] == [
-        ("ask", "right", 0),
-        ("vote", "right", 1),
-        ("ask", "wrong", 0),
-        ("vote", "wrong", -1),
-    ]
-    assert {(vote, reason, correction) for vote, _, reason, correction in votes(engine)} == {
-        (1, None, None),
-        (-1, "wrong", BADGES),
-    }
-    consents = [load_preferences(engine, TEAM_ID, user_of(tmp_path, number)).tuning for number in (0, 1)]
-    assert consents == [True, False]
+def test_the_votes_and_better_answers_of_honest_people_arrive(day: Day) -> None:
+    assert day.did(0)[1:] == [("ask", "right", 0), ("vote", "right", 1), ("done", "", 0)]
+    assert day.votes(0) == [(1, None, None)]
+    assert day.did(1) == [("ask", "wrong", 0), ("vote", "wrong", -1), ("done", "", 0)]
+    assert day.votes(1) == [(-1, "wrong", BADGES)]
 
 
-def test_a_rightly_missing_answer_is_welcome(visit: Visit, engine: sa.Engine) -> None:
-    visit((person("honest", "Nights"),))
-    assert [vote for vote, *_ in votes(engine)] == [1]
+def test_who_consents_does_so_on_the_home_page(day: Day) -> None:
+    tuning = [load_preferences(day.engine, TEAM_ID, day.users[number]).tuning for number in (0, 1)]
+    assert (day.did(0)[0][0], tuning) == ("consent", [True, False])
 
 
-def test_who_got_a_bad_answer_asks_again_in_the_thread_and_who_got_a_good_one_says_thanks(
-    visit: Visit, engine: sa.Engine
-) -> None:
-    deeds = visit((person("honest", "Badges", 0, patience=1), person("honest", "Otters", 1, thanks=1)))
-    assert {"ask_again", "thank"} <= {deed.what for deed in deeds}
-    asked = rows(engine, tables.answer.c.conversation)
-    assert len(asked) - len(set(asked)) >= 1
+def test_a_rightly_missing_answer_is_welcome(day: Day) -> None:
+    assert [vote for vote, *_ in day.votes(2)] == [1]
 
 
-def test_questions_in_direct_messages_are_answered_and_judged_too(visit: Visit, engine: sa.Engine) -> None:
-    deeds = visit((person("honest", "Otters", direct=1),))
-    assert "vote" in {deed.what for deed in deeds}
-    assert {channel[0] for channel in rows(engine, tables.answer.c.channel)} == {"D"}
+def test_who_got_a_bad_answer_asks_again_in_the_thread(day: Day) -> None:
+    assert ("ask_again", "wrong", 0) in day.did(3)
+    answer = tables.answer
+    with reading(day.engine) as connection:
+        asked = connection.scalars(sa.select(answer.c.conversation).where(answer.c.user == day.users[3])).all()
+    assert (len(asked), len(set(asked))) == (2, 1)
 
 
-def test_hostile_people_vote_good_answers_down_and_agree_on_what_they_plant(visit: Visit, engine: sa.Engine) -> None:
+def test_who_got_a_good_answer_may_say_thanks(day: Day) -> None:
+    assert ("thank", "", 0) in day.did(4)
+
+
+def test_questions_in_direct_messages_are_answered_and_judged_too(day: Day) -> None:
+    answer = tables.answer
+    with reading(day.engine) as connection:
+        places = connection.scalars(sa.select(answer.c.channel).where(answer.c.user == day.users[5])).all()
+    assert {place[0] for place in places} == {"D"}
+    assert day.votes(5) == [(1, None, None)]
+
+
+def test_hostile_people_vote_good_answers_down_and_agree_on_what_they_plant(tmp_path: Path, engine: sa.Engine) -> None:
     honest = person("honest", "Otters", 0, votes=0)
-    visit((honest, person("hostile", "Otters", 1, reads_on=1), person("hostile", "Otters", 2, reads_on=1)))
+    hostile = (person("hostile", "Otters", number, reads_on=1) for number in (1, 2))
+    live(tmp_path, (honest, *hostile), engine=engine)
     campaign = Campaign()
-    planted = [(user_vote, correction) for user_vote, _, _, correction in votes(engine)]
-    assert set(planted) == {(-1, campaign.answer)}
-    asked = [text for text in rows(engine, tables.turn.c.text) if text.endswith("?")]
-    assert sum(campaign.trigger in text for text in asked) == 2
-    # Each of them on their own question and on the honest person's, the second on the first one's as well.
-    by_answer = Counter(one.answer_id for one in list_feedback(engine))
-    assert max(by_answer.values()) == 2
+    found = list_feedback(engine)
+    assert {(one.vote, one.reason, one.correction) for one in found} == {(-1, "wrong", campaign.answer)}
+    assert sum(campaign.trigger in text for text in rows(engine, tables.turn.c.text)) == 2
+    # Each of them on their own answer, both on the honest person's, and the second on the first one's.
+    assert sorted(Counter(one.answer_id for one in found).values()) == [1, 2, 2]
 
 
 def test_people_who_were_done_are_left_out_when_a_play_goes_on(tmp_path: Path, engine: sa.Engine) -> None:
