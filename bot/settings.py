@@ -139,6 +139,26 @@ class ScheduleSettings:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TuningSettings:
+    """When a better version is made, and what becomes of it by itself."""
+
+    scheduled: bool = False
+    """Whether the schedule tunes at all; by hand it is always possible."""
+    hour: Annotated[int, Field(ge=0, le=23)] = 3
+    """The hour of this machine's day in which it may begin."""
+    new_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    """So many new votes must have come since the last time."""
+    canary: bool = False
+    """Whether a version that passed the gate begins as a canary by itself; otherwise it waits for a person."""
+    canary_share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Share of new conversations that such a canary answers."""
+    promote: bool = False
+    """Whether a canary whose votes are better is put in service by itself; a worse one is always taken back."""
+    alerts_to: Annotated[str, Field(pattern="^([CG][A-Z0-9]+)?$")] = ""
+    """Id of the channel that is told when answers change; empty: admins see it on their page only."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class SlackSettings:
     """How the bot behaves in Slack."""
 
@@ -181,6 +201,7 @@ class FileSettings:
     model: ModelSettings = Field(default_factory=ModelSettings)
     answer: AnswerSettings = Field(default_factory=AnswerSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    tuning: TuningSettings = Field(default_factory=TuningSettings)
     slack: SlackSettings = Field(default_factory=SlackSettings)
     playground: PlaygroundSettings = Field(default_factory=PlaygroundSettings)
 

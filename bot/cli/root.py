@@ -8,10 +8,13 @@ from pathlib import Path
 
 import click
 
+from bot.cli.advise import advise
 from bot.cli.ask import ask
 from bot.cli.doctor import doctor
 from bot.cli.eval import evaluate
 from bot.cli.feedback import feedback
+from bot.cli.gate import gate
+from bot.cli.golden import golden
 from bot.cli.history import history
 from bot.cli.invocation import Invocation
 from bot.cli.manifest import manifest
@@ -24,6 +27,8 @@ from bot.cli.search import search
 from bot.cli.setup import setup
 from bot.cli.sources import sources
 from bot.cli.sync import sync
+from bot.cli.versions import versions
+from bot.cli.watch import watch
 
 # Libraries that tell their life at INFO: with --verbose, too, it is our own work that is to be seen.
 _TALKATIVE = ("alembic", "apscheduler", "httpx", "httpcore", "huggingface_hub", "sentence_transformers", "urllib3")
@@ -63,7 +68,12 @@ for _command in (
     history,
     feedback,
     models,
+    versions,
     evaluate,
+    golden,
+    gate,
+    watch,
+    advise,
     doctor,
     manifest,
     forget,
