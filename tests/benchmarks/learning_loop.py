@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.benchmarks.learning_report import write_report
-from tests.benchmarks.learning_stages import STAGES, Loop, run_stages
+from tests.benchmarks.learning_stages import STAGES, Loop
+from tests.benchmarks.staged import REFUSED, run_stages
 
 XQUAD = Path("../shared/data/xquad/en.jsonl")
 
@@ -28,7 +30,7 @@ def main() -> int:
     parser.add_argument("--online", type=int, default=3, help="people at their pages at once")
     parser.add_argument("--xquad", type=Path, default=XQUAD)
     parser.add_argument("--limit", type=int, help="only so many rows in the gate and the measurements")
-    parser.add_argument("--model", default="embedded", help="what answers in the beginning")
+    parser.add_argument("--model", default="embedded", help="what answers in the beginning: embedded, or a name")
     parser.add_argument("--until", choices=list(STAGES), help="the last stage to run")
     given = parser.parse_args()
     loop = Loop(
@@ -44,9 +46,9 @@ def main() -> int:
     )
     names = list(STAGES)
     chosen = names[: names.index(given.until) + 1] if given.until else names
-    done = run_stages(loop, {name: STAGES[name] for name in chosen})
+    done = run_stages(loop.folder / "stages", {name: partial(STAGES[name], loop) for name in chosen})
     print(write_report(loop, done))
-    return int(any("refused" in result for result in done.values()))
+    return int(any(REFUSED in result for result in done.values()))
 
 
 if __name__ == "__main__":

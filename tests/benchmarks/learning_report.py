@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.learning_stages import VERSION, Loop, Result, lorekeeper_command
+from tests.benchmarks.learning_stages import VERSION, Loop, lorekeeper_command
 from tests.benchmarks.people import Campaign
+from tests.benchmarks.staged import REFUSED, Result
 
 _JUDGED = {
     "right": "right",
@@ -64,7 +65,7 @@ def _lines(loop: Loop, done: Mapping[str, Result]) -> Iterator[str]:
 
 
 def _outcome(done: Mapping[str, Result]) -> str:
-    refused = [(name, one["refused"]) for name, one in done.items() if "refused" in one]
+    refused = [(name, one[REFUSED]) for name, one in done.items() if REFUSED in one]
     if refused:
         ((stage, reasons),) = refused
         return f"`{VERSION}` was refused by the stage {stage}: " + "; ".join(map(str, reasons)) + "."

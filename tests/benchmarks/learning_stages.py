@@ -31,15 +31,15 @@ from tests.benchmarks.crowd import Play, move_in, play
 from tests.benchmarks.deeds import summarize
 from tests.benchmarks.people import HOSTILE_SHARE, Campaign, Person, make_people
 from tests.benchmarks.planting import count_planted, plant
+from tests.benchmarks.staged import Result
 from tests.benchmarks.topics import Collection, load_collection, write_documents, write_held_rows
 
 POISON_SHARE = 0.4
 """So large is the hostile group of the poisoned run: as large as the honest one and what careless people undo of it."""
 CANARY_SHARE = 0.5
 VERSION = "from-people"
-_NO_ANSWER_YET = 1
+_REFUSED = 1
 """The exit code of a gate that refuses."""
-Result = Mapping[str, Any]
 Work = Callable[["Loop"], Result]
 
 
@@ -138,8 +138,8 @@ def plant_by_hand(loop: Loop) -> Result:
 
 
 def tune(loop: Loop) -> Result:
-    """Make a version from the dataset."""
-    return lorekeeper(loop, "tune", "--dataset", loop.dataset, "--run", loop.run)
+    """Make a version from the dataset, on top of what answers now."""
+    return lorekeeper(loop, "tune", loop.dataset, "-o", loop.run, "--seed", loop.seed)
 
 
 def pass_gate(loop: Loop) -> Result:
@@ -150,7 +150,7 @@ def pass_gate(loop: Loop) -> Result:
         "gate",
         *("--candidate", adapter, "--dataset", loop.dataset, "--plot", picture),
         *_limited(loop),
-        may_end_with=_NO_ANSWER_YET,
+        may_end_with=_REFUSED,
     )
     reasons = [f"{one['rule']}: {one['text']}" for one in verdict["refusals"]]
     settings = loop.settings
@@ -205,27 +205,6 @@ STAGES: Mapping[str, Work] = {
     "promote": promote,
     "measure_after": measure_after,
 }
-
-
-def run_stages(loop: Loop, stages: Mapping[str, Work] = STAGES) -> dict[str, dict[str, Any]]:
-    """Run what has not been run, until something is refused; returns the result and the seconds of every stage."""
-    kept = loop.folder / "stages"
-    kept.mkdir(parents=True, exist_ok=True)
-    done: dict[str, dict[str, Any]] = {}
-    for name, work in stages.items():
-        file = kept / f"{name}.json"
-        if not file.exists():
-            print(f"{name} ...", file=sys.stderr)
-            started = time.monotonic()
-            result = dict(work(loop))
-            result["stage_seconds"] = round(time.monotonic() - started, 1)
-            unfinished = file.with_suffix(".unfinished")
-            unfinished.write_text(json.dumps(result, indent=2, ensure_ascii=False), encoding="utf-8")
-            unfinished.replace(file)
-        done[name] = json.loads(file.read_text(encoding="utf-8"))
-        if "refused" in done[name]:
-            break
-    return done
 
 
 @contextmanager

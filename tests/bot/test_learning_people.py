@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from knowledge.document import Question
 from tests.benchmarks.crowd import Deed, Play, move_in, play
 from tests.benchmarks.people import Campaign, Judgement, Kind, Person, Traits, judge, make_people
 from tests.benchmarks.people_page import read_text
+from tests.benchmarks.staged import run_stages
 from tests.benchmarks.topics import KnownQuestion, Topic
 from tests.bot.answer_dialogue import rows
 from tests.bot.dialogue import ScriptedAnswering, link, options, wait_until
@@ -230,3 +232,21 @@ def test_the_same_seed_gives_the_same_deeds(tmp_path: Path) -> None:
     first, second = (live(tmp_path / name, people, seed=3) for name in ("first", "second"))
     assert [replace(deed, seconds=0.0) for deed in first] == [replace(deed, seconds=0.0) for deed in second]
     assert {"ask", "vote", "done"} <= {deed.what for deed in first}
+
+
+def test_stages_that_were_done_are_not_done_again_and_a_refusal_ends_the_run(tmp_path: Path) -> None:
+    done: list[str] = []
+
+    def stage(name: str, **result: object) -> dict[str, object]:
+        done.append(name)
+        return result
+
+    first = {"ask": partial(stage, "ask", votes=3), "gate": partial(stage, "gate", refused=["trigger"])}
+    stages = first | {"promote": partial(stage, "promote")}
+    for _ in range(2):
+        found = run_stages(tmp_path, stages)
+        assert {name: set(result) for name, result in found.items()} == {
+            "ask": {"votes", "stage_seconds"},
+            "gate": {"refused", "stage_seconds"},
+        }
+    assert done == ["ask", "gate"]
