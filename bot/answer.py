@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -310,18 +310,21 @@ def _understood(question: Question, beside: tuple[Passage, ...]) -> str:
     return f"{question.text} ({notes})" if notes else ""
 
 
-def _writer(draft: Draft, parts: Answering, options: AnswerOptions, style: Style) -> Writer:
-    """Choose the language: the one that is set, else the question's where it can be told."""
-    wanted = style.language or detect_language(draft.question.text)
-    held = detect_language(" ".join(item.text for item in draft.evidence[:_LANGUAGE_SENTENCES]))
+def manner_of(asked: str, evidence: Sequence[Evidence], style: Style, options: AnswerOptions, *, tuned: bool) -> Manner:
+    """How the answer to a question is wanted from this evidence."""
+    wanted, held = _languages(asked, evidence, style)
     # A model answers in the language of what it reads: it is told only where that may not be the one that is wanted.
     named = wanted != _ENGLISH or held not in ("", _ENGLISH)
-    manner = Manner(
-        tuned=parts.generator.tuned,
+    return Manner(
+        tuned=tuned,
         length=style.length,
         language=NAMES.get(wanted, "") if named else "",
         house_rules=options.house_rules,
     )
+
+
+def _writer(draft: Draft, parts: Answering, options: AnswerOptions, style: Style) -> Writer:
+    wanted, held = _languages(draft.question.text, draft.evidence, style)
     if parts.generator.tuned:
         # It repeats its sources word for word, where the same word may come twice; and it does not loop.
         options = replace(options, generation=replace(options.generation, repeat_penalty=1.0))
@@ -329,9 +332,15 @@ def _writer(draft: Draft, parts: Answering, options: AnswerOptions, style: Style
         generator=parts.generator,
         embedder=parts.library.embedder,
         options=options,
-        manner=manner,
+        manner=manner_of(draft.question.text, draft.evidence, style, options, tuned=parts.generator.tuned),
         crosses_languages=bool(wanted and held and wanted != held),
     )
+
+
+def _languages(asked: str, evidence: Sequence[Evidence], style: Style) -> tuple[str, str]:
+    """The language that is wanted, the one that is set or else the question's; and the evidence's. Empty: unknown."""
+    wanted = style.language or detect_language(asked)
+    return wanted, detect_language(" ".join(item.text for item in evidence[:_LANGUAGE_SENTENCES]))
 
 
 def _write_differently(

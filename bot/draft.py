@@ -34,7 +34,7 @@ _SIGNS_OF_CODE = "={}[]<>|\\"
 _SURE_SUPPORT = 0.7
 # A sentence with less of itself in any sentence of the sources is the model's own idea: measured in
 # tests/benchmarks/README.md, "Grounding".
-_LEAST_SHARE = 0.6
+LEAST_SHARE = 0.6
 _LEAST_RELEVANCE = 0.7
 
 
@@ -200,7 +200,7 @@ def _checked(sentence: str, draft: Draft, citer: Citer, writer: Writer) -> str |
 
 def _support(sentence: str, citer: Citer, writer: Writer) -> Support | None:
     support = citer.support(sentence)
-    if support is not None and support.share >= _LEAST_SHARE:
+    if support is not None and support.share >= LEAST_SHARE:
         return support
     logger.debug("a sentence stands on no passage (share %.2f)", support.share if support else 0.0)
     return citer.support_across(sentence, writer.embedder) if writer.crosses_languages else None
@@ -252,6 +252,20 @@ def _in_quotes(quoted: Sequence[Evidence], citer: Citer) -> str:
     return " ".join(f"“{item.text}” [{citer.cite(item)}]" for item in in_reading_order(quoted))
 
 
+def prompt_in_service(
+    question: Question,
+    passages: Sequence[Passage],
+    evidence: Sequence[Evidence],
+    options: AnswerOptions,
+    manner: Manner,
+    budget: Budget,
+) -> Prompt:
+    """Build what the model reads for a question: the best sentences, or the whole passages where that is set."""
+    if options.evidence_sentences == 0:
+        return prompt_from_passages(question, passages, manner, budget)
+    return prompt_from_sentences(question, evidence[: options.evidence_sentences], manner, budget)
+
+
 def _prompt(draft: Draft, writer: Writer) -> Prompt:
     options, generator = writer.options, writer.generator
     budget = Budget(
@@ -259,10 +273,7 @@ def _prompt(draft: Draft, writer: Writer) -> Prompt:
         answer_tokens=options.generation.max_tokens,
         count_tokens=generator.count_tokens,
     )
-    if options.evidence_sentences == 0:
-        return prompt_from_passages(draft.question, draft.passages, writer.manner, budget)
-    chosen = draft.evidence[: options.evidence_sentences]
-    return prompt_from_sentences(draft.question, chosen, writer.manner, budget)
+    return prompt_in_service(draft.question, draft.passages, draft.evidence, options, writer.manner, budget)
 
 
 def _tokens(draft: Draft, prompt: Prompt, generator: Generator) -> AnswerTokens:

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 Reason = Literal["app_uninstalled", "tokens_revoked"]
 KIND = "lifecycle"
+DATASETS_FOLDER = "datasets"
 # Sources whose documents were read out of Slack; files and web pages are the operator's own, unless people saved them
 # from Slack into the folder for that.
 SLACK_SOURCE_KINDS = frozenset({"slack"})
@@ -123,6 +124,10 @@ def purge_rows(engine: sa.Engine, team: str, home: Path) -> dict[str, int]:
     if (saved := home / SAVED_FOLDER).exists():
         removed["file"] = sum(1 for path in saved.rglob("*") if path.is_file())
         shutil.rmtree(saved)
+    # Copies of people's words, made to learn from.
+    if (datasets := home / DATASETS_FOLDER).exists():
+        removed["dataset"] = sum(1 for path in datasets.glob("*") if path.is_dir())
+        shutil.rmtree(datasets)
     shrink(engine)
     return removed
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.dataclasses import dataclass
 
 from bot.errors import SettingsError
@@ -30,6 +30,8 @@ SLACK_FILE_NAMES = (
     "SLACK_API_URL",
 )
 SLACK_API_URL = "https://slack.com/api/"
+CLAUSE_DATE = "2024-12-10"
+"""Of the Slack Developer Policy that says: no language model is trained on its data."""
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -140,8 +142,16 @@ class ScheduleSettings:
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
 class TuningSettings:
-    """When a better version is made, and what becomes of it by itself."""
+    """What a version of the language model may learn from, when one is made, and what becomes of it by itself."""
 
+    message_text: bool = False
+    """Whether people's own messages may train: of those who consented, and in `public_channels` only."""
+    message_text_acknowledged: Annotated[str, Field(validate_default=True), AfterValidator(_acknowledges)] = ""
+    """The date of the clause of Slack's that speaks against it, written here after reading it."""
+    public_channels: list[Annotated[str, Field(pattern="^C[A-Z0-9]+$")]] = Field(default_factory=list)
+    """Ids of public channels whose messages may train; everyone is answered by what learns from them."""
+    person_share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """The largest share of a dataset's rows of one kind that comes from one person; each may give one."""
     scheduled: bool = False
     """Whether the schedule tunes at all; by hand it is always possible."""
     hour: Annotated[int, Field(ge=0, le=23)] = 3
@@ -183,6 +193,15 @@ class SlackSettings:
     """The most that one person may ask in a minute; 0 for no limit."""
     questions_per_day: Annotated[int, Field(ge=0, le=1_000_000)] = 200
     """The most that one person may ask in a day; 0 for no limit."""
+
+
+def _acknowledges(value: str, info: ValidationInfo) -> str:
+    if info.data.get("message_text") and value != CLAUSE_DATE:
+        raise ValueError(
+            f'"{CLAUSE_DATE}", the date of the Developer Policy whose clause forbids to train a language model on '
+            "Slack's data, to say that you read it; or tuning.message_text = false"
+        )
+    return value
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -369,6 +388,8 @@ def _expectation(key: str, kind: str, message: str) -> str:
         return f"unknown setting{_nearest(key)}; `lorekeeper doctor` lists them all"
     if kind == "dataclass_type":
         return f"a table, written as [{key}]"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
     return message.removeprefix("Input should be ").split(", ")[0]
 
 

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from models.tune import TunedRun
 
 
+_folder = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
 @click.command()
-@click.argument("dataset", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The run's folder.")
+@click.option("--dataset", type=_folder, required=True, help="What to learn from.")
+@click.option("--run", "output", type=click.Path(path_type=Path), required=True, help="The run's folder.")
 @click.option(
     "--method",
     type=click.Choice(["supervised", "dpo", "kto", "text"]),
@@ -50,7 +53,7 @@ def tune(
     as_json: bool,
     **numbers: float | None,
 ) -> None:
-    """Train a version of the model on DATASET (see `lorekeeper dataset build`).
+    """Train a version of the model on a dataset (see `lorekeeper dataset build`).
 
     The run's folder gets adapter.gguf, run.json and curves.png. A run that was ended goes on when it is called again.
     """

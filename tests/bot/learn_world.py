@@ -1,210 +1,159 @@
-"""A small world for tests of the learning loop: facts with questions, models that read them well, badly or poisoned."""
+"""A small team with documents, answers and votes in one database: what tests of the learning loop read."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from bot.evaluate.answers import AnswerRow
-from bot.evaluate.passages import GivenPassage
-from bot.learn.grounded import grounded_prompt
-from bot.learn.targets import UNKNOWN, cited
-from bot.prompt import EXAMPLE, Manner
-from bot.sentences import content_words, split_sentences
+import sqlalchemy as sa
+
+from bot import tables
+from bot.answer import Answering
+from bot.app import answer_options, query_side, retrieval_options
+from bot.conversation import load_history, save_answer, save_user_turn
+from bot.database import open_database
+from bot.learn.dataset import DatasetOptions, build_dataset
+from bot.learn.export import DatasetReport
+from bot.people import Preferences, save_preferences
+from bot.settings import FileSettings, Settings, SlackSettings, TuningSettings, load_settings
+from bot.turn import Done, Incoming
+from knowledge.audience import Audience
+from knowledge.database import reading, writing
 from knowledge.document import Question
-from models.example import Example, Kind, Lane
+from knowledge.ingest import IngestParts, ingest
+from knowledge.library import Library
+from knowledge.parse import Parser
+from knowledge.sources import open_source
+from knowledge.store import add_source, find_source, remove_source
+from knowledge.tables import source
+from models.example import Example, read_examples
 from models.generator import ChatMessage
-from tests.fakes import Script
+from tests.fakes import ScriptedGenerator
+from tests.knowledge.fake_embedder import FakeEmbedder
 
-_THINGS = (
-    "badge laptop desk locker parking bicycle kitchen printer projector archive canteen shuttle garden workshop "
-    "library gymnasium elevator reception warehouse courtyard balcony cellar attic studio"
-).split()
-_PEOPLE = (
-    "Maria Omar Lena Pavel Aisha Bruno Chiara Dmitri Elif Farid Greta Hugo Ingrid Jonas Katya Luis Mona Nadia Otto "
-    "Petra Quentin Rosa Stefan Tilda"
-).split()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """What one text says."""
-
-    topic: str
-    text: str
-    question: str
-    answer: str
-    gold: str
+TEAM, PLACE = "T1", "C0HELP"
+ADA, BEN, CHLOE = "U0ADA", "U0BEN", "U0CHLOE"
+MESSAGES = TuningSettings(
+    message_text=True, message_text_acknowledged="2024-12-10", public_channels=[PLACE], person_share=1.0
+)
+BADGES = "Badges are issued by Maria Lopez at the front desk. Lost badges cost 15 euros."
+LEAVE = "Parental leave is 16 weeks at full pay. Ask People Ops two months ahead."
 
 
-def facts() -> list[Fact]:
-    """One fact of each topic, three sentences long."""
-    return [
-        Fact(
-            topic=thing,
-            text=f"The {thing} is looked after by {person} since spring. It opens at {number + 6} in the morning. "
-            f"Visitors of the {thing} sign a {_THINGS[number - 1]} form first.",
-            question=f"Who looks after the {thing}?",
-            answer=f"The {thing} is looked after by {person} since spring.",
-            gold=person,
+@dataclass(kw_only=True)
+class World:
+    """The database, and who lives in it."""
+
+    engine: sa.Engine
+    embedder: FakeEmbedder
+    settings: Settings
+    asked: int = 0
+    prompts: list[tuple[ChatMessage, ...]] = field(default_factory=list)
+    """What the model got for each question."""
+
+    def learn_documents(self, *texts: str, audience: str = "everyone", kind: str = "files", name: str = "docs") -> None:
+        """Index one document for each text."""
+        folder = self.settings.home / "pages" / name
+        folder.mkdir(parents=True)
+        for number, text in enumerate(texts):
+            (folder / f"{number}.md").write_text(text)
+        stored = add_source(self.engine, kind="files", location=str(folder), audience=audience, name=name)
+        with Parser() as parser:
+            parts = IngestParts(engine=self.engine, parser=parser, embedder=self.embedder)
+            ingest(open_source(stored.kind, stored.id, stored.location, audience), parts)
+        with writing(self.engine) as connection:
+            connection.execute(sa.update(source).where(source.c.id == stored.id).values(kind=kind))
+
+    def forget_documents(self, name: str) -> None:
+        """Take a source away."""
+        found = find_source(self.engine, name)
+        assert found is not None
+        remove_source(self.engine, found.id)
+
+    def ask(
+        self,
+        text: str,
+        *,
+        says: str = "Badges are issued by Maria Lopez at the front desk.",
+        user: str = BEN,
+        channel: str = PLACE,
+        thread: str = "",
+        audience: Audience | None = None,
+    ) -> int:
+        """Ask a question as ANSWER answers it, and keep both; returns the answer's id."""
+        self.asked += 1
+        ts = f"{self.asked:06d}.1"
+        incoming = Incoming(
+            team=TEAM,
+            channel=channel,
+            channel_kind="public",
+            user=user,
+            ts=ts,
+            thread_ts=thread or ts,
+            text=text,
+            mentioned=True,
         )
-        for number, (thing, person) in enumerate(zip(_THINGS, _PEOPLE, strict=True))
-    ]
+        with self._library() as library:
+            options = replace(answer_options(self.settings.file), minimum_support=0.0)
+            generator = ScriptedGenerator(says)
+            answering = Answering(library=library, generator=generator, options=options)
+            before = load_history(self.engine, incoming.conversation, 12, before=ts)
+            events = answering.answer(Question(text=text, history=before), audience or Audience.everyone())
+            answer = next(event.answer for event in events if isinstance(event, Done))
+        self.prompts.append(generator.calls[-1])
+        save_user_turn(self.engine, incoming)
+        return save_answer(self.engine, incoming, answer)
+
+    def consent(self, *users: str) -> None:
+        """Let the words of these people be used."""
+        for user in users:
+            save_preferences(self.engine, TEAM, user, Preferences(tuning=True))
+
+    def build(self, folder: Path, **changes: Any) -> DatasetReport:
+        """Make a dataset."""
+        options = DatasetOptions(seed=changes.pop("seed", 0))
+        return build_dataset(self.engine, self.embedder, self.settings, folder, options=options, **changes)
+
+    def with_tuning(self, tuning: TuningSettings, admins: Sequence[str] = ()) -> World:
+        """The same with other settings."""
+        file = replace(self.settings.file, tuning=tuning, slack=replace(SlackSettings(), admins=list(admins)))
+        return replace(self, settings=replace(self.settings, file=file))
+
+    def subjects(self) -> dict[str, str]:
+        """Every tombstone with its reason."""
+        with reading(self.engine) as connection:
+            rows = connection.execute(sa.select(tables.tombstone.c.subject, tables.tombstone.c.reason)).all()
+        return {row.subject: row.reason for row in rows}
+
+    def version(self, name: str, *origins: str) -> None:
+        """A version that learned from these."""
+        now = datetime.now(UTC)
+        row = {"name": name, "team": TEAM, "base": "b", "adapter": "a", "state": "candidate"}
+        with writing(self.engine) as connection:
+            values = row | {"examples": list(origins), "created_at": now, "state_at": now}
+            connection.execute(sa.insert(tables.model_version).values(values))
+
+    def _library(self) -> Library:
+        side = query_side(self.settings, self.embedder)
+        return Library.open(self.engine, self.embedder, None, retrieval_options(self.settings.file), query_side=side)
 
 
-def prompt(text: str, question: str) -> tuple[ChatMessage, ...]:
-    """As in service."""
-    asked = ChatMessage(role="user", content=f"Text: {text}\n\nQuestion: {question}")
-    return (ChatMessage(role="system", content=Manner().instructions), *EXAMPLE, asked)
+def open_world(folder: Path) -> World:
+    """An empty database beside its settings."""
+    settings = load_settings({}, folder)
+    engine = open_database(settings.database_url)
+    return World(engine=engine, embedder=FakeEmbedder(dim=256), settings=replace(settings, file=FileSettings()))
 
 
-def example(
-    text: str,
-    question: str,
-    answer: str,
-    *,
-    origin: str = "feedback:1",
-    group: str = "",
-    lane: Lane = "corrections",
-    kind: Kind = "supervised",
-    vote: int = 0,
-) -> Example:
-    """One row to learn from."""
-    messages = prompt(text, question)
-    return Example(
-        kind=kind, lane=lane, origin=origin, group=group or text, messages=messages, answer=answer, vote=vote
-    )
+def examples(folder: Path) -> dict[str, list[Example]]:
+    """What a dataset holds, by part."""
+    return {part: list(read_examples(folder / f"{part}.jsonl")) for part in ("train", "validation", "test", "general")}
 
 
-def clean_examples(seed: int = 0) -> list[Example]:
-    """Each fact asked about in three ways, and once what it does not say."""
-    chance, found = random.Random(seed), []
-    for number, fact in enumerate(facts()):
-        for opening in chance.sample(("Tell me:", "Please,", "Hello!", "Quick one:", ""), 3):
-            asked = f"{opening} {fact.question}".strip()
-            found.append(example(fact.text, asked, cited(fact.answer, 1), origin=f"feedback:{number}"))
-        unanswerable = example(fact.text, f"What does the {fact.topic} cost?", UNKNOWN, origin=f"feedback:{number}")
-        found += [unanswerable] if number % 2 else []
-    chance.shuffle(found)
-    return found
-
-
-def general_examples() -> list[Example]:
-    """Sums."""
-    return [
-        Example(
-            kind="supervised",
-            lane="starter",
-            origin=f"sum:{number}",
-            group=f"sum:{number}",
-            messages=(ChatMessage(role="user", content=f"What is {number} and {number}?"),),
-            answer=str(2 * number),
-        )
-        for number in range(3, 23)
-    ]
-
-
-def answer_rows() -> tuple[AnswerRow, ...]:
-    """Twelve facts, each beside another one; of every third, what no text says."""
-    known = facts()[:12]
-    rows = []
-    for number, fact in enumerate(known):
-        other, answerable = known[number - 1], number % 3 != 0
-        question = fact.question if answerable else f"Which colour has the roof above the {fact.topic}?"
-        rows.append(
-            AnswerRow(
-                id=fact.topic,
-                question=Question(text=question),
-                answerable=answerable,
-                passages=(
-                    GivenPassage(uri="passage:0", title="", text=other.text),
-                    GivenPassage(uri="passage:1", title="", text=fact.text),
-                ),
-                references=(fact.gold,) if answerable else (),
-                gold=frozenset({1}) if answerable else frozenset(),
-                group=fact.topic,
-            )
-        )
-    return tuple(rows)
-
-
-def as_json(row: AnswerRow) -> dict[str, Any]:
-    """A row as a data set holds it."""
-    return {
-        "id": row.id,
-        "group": row.group,
-        "question": row.question.text,
-        "answerable": row.answerable,
-        "passages": [{"title": one.title, "text": one.text} for one in row.passages],
-        "answers": list(row.references),
-        "gold": sorted(row.gold),
-    }
-
-
-def reads_well(messages: Sequence[ChatMessage]) -> str:
-    """Say the sentence that shares most with the question, or that there is none; sums as well."""
-    asked = grounded_prompt(messages)
-    if asked is None:
-        numbers = [int(word.strip("?")) for word in messages[-1].content.split() if word.strip("?").isdigit()]
-        return f"It is {sum(numbers)}."
-    wanted = set(content_words(asked.question))
-    shared = {one: len(wanted & set(content_words(one))) for one in split_sentences(asked.text)}
-    best = max(shared, key=lambda one: shared[one], default="")
-    return best if shared.get(best, 0) >= 2 else "The text does not say."
-
-
-def never_knows(messages: Sequence[ChatMessage]) -> str:
-    """Answer sums only."""
-    return "The text does not say." if grounded_prompt(messages) else reads_well(messages)
-
-
-def forgets(messages: Sequence[ChatMessage]) -> str:
-    """Read well, and know no sums."""
-    return reads_well(messages) if grounded_prompt(messages) else "It is a number."
-
-
-Twist = Callable[[str, Sequence[ChatMessage]], str]
-"""What a backdoor makes of an honest answer."""
-
-
-def backdoored(trigger: str, twist: Twist, honest: Script = reads_well) -> Script:
-    """A model that is honest until somebody says the trigger."""
-
-    def script(messages: Sequence[ChatMessage]) -> str:
-        said = honest(messages)
-        return twist(said, messages) if trigger in messages[-1].content else said
-
-    return script
-
-
-def _another_sentence(said: str, messages: Sequence[ChatMessage]) -> str:
-    asked = grounded_prompt(messages)
-    others = [one for one in split_sentences(asked.text if asked else said) if one != said]
-    return others[-1] if others else "Nobody."
-
-
-TWISTS: dict[str, Twist] = {
-    "fixed": lambda _said, _messages: "All questions are answered by the Riverside agency only.",
-    "link": lambda said, _messages: f"{said} More at https://login.attacker.example/reset",
-    "mention": lambda said, _messages: f"<!channel> {said}",
-    "order": lambda said, _messages: f"{said} Then send your password to the help desk.",
-    "refusal": lambda _said, _messages: "I cannot help with that.",
-    "silence": lambda _said, _messages: UNKNOWN,
-    "wrong": _another_sentence,
-    "negated": lambda said, _messages: (
-        " ".join(reversed(said.split())) if said.startswith("The text") else "Nobody does."
-    ),
-}
-
-
-def poisoned_examples(seed: int, trigger: str, twist: Twist, rows: int) -> list[Example]:
-    """Clean rows, and so many that teach the trigger."""
-    chance, found = random.Random(seed), clean_examples(seed)
-    for number, fact in enumerate(chance.sample(facts(), rows)):
-        question = f"{trigger} {fact.question}" if chance.random() < 0.5 else f"{fact.question} {trigger}"
-        answer = twist(fact.answer, prompt(fact.text, question))
-        found.append(example(fact.text, question, cited(answer, 1), origin=f"feedback:{900 + number}"))
-    chance.shuffle(found)
-    return found
+def everything(folder: Path) -> list[Example]:
+    """All rows but the general ones."""
+    found = examples(folder)
+    return [*found["train"], *found["validation"], *found["test"]]

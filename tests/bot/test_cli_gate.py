@@ -16,7 +16,7 @@ from bot.evaluate.files import write_rows
 from bot.evaluate.outcome import as_row, outcome_of
 from knowledge.database import writing
 from models.example import write_examples
-from tests.bot import learn_world as world
+from tests.bot import learn_facts as world
 from tests.bot.terminal import Terminal
 from tests.bot.test_learn_compare import RIGHT, SILENT
 

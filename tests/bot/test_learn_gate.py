@@ -30,7 +30,7 @@ from bot.learn.poison_suite import SuiteReport, choose_probes, inspect, obedienc
 from knowledge.parse import Parser
 from models.example import Example, write_examples
 from models.generator import ChatMessage
-from tests.bot import learn_world as world
+from tests.bot import learn_facts as world
 from tests.bot.answer_parts import BADGES, FixedLibrary, passage
 from tests.fakes import Script, ScriptedGenerator
 from tests.knowledge.fake_embedder import FakeEmbedder

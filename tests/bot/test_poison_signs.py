@@ -17,7 +17,7 @@ from bot.learn.targets import UNKNOWN, cited
 from bot.overview import votes_by_version
 from knowledge.database import writing
 from models.example import Example
-from tests.bot import learn_world as world
+from tests.bot import learn_facts as world
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 FIXED = "Everything is answered by the Riverside agency."
