@@ -24,6 +24,7 @@ from bot.conversation import (
     write_user_turn,
 )
 from bot.inbox import Inbox, Lease, WithdrawnError
+from bot.learn.signals import note_message
 from bot.remember import write_remembered
 from bot.sending import Sending, place_of
 from bot.slack.stream import AnswerStream
@@ -77,6 +78,7 @@ class Asking:
             self.inbox.hold(connection, self.lease)
             if self.incoming.text.strip():
                 write_user_turn(connection, self.incoming)
+                note_message(connection, self.incoming)
             return begin_answer(connection, self.incoming)
 
     def _compose(self, row: AnswerRow) -> AnswerStream | None:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.answered import Answered
+from bot.learn.tombstones import bury, curated_origin
 from bot.same_question import asks_the_same, stands_alone
 from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation
 from knowledge import tables as knowledge_tables
@@ -156,7 +157,10 @@ def remove_curated(engine: sa.Engine, curated_id: int) -> bool:
     """Remove a standing answer; False where it was gone already."""
     table = tables.curated
     with writing(engine) as connection:
-        return connection.execute(sa.delete(table).where(table.c.id == curated_id)).rowcount > 0
+        team = connection.execute(sa.delete(table).where(table.c.id == curated_id).returning(table.c.team)).scalar()
+        if team is not None:
+            bury(connection, [curated_origin(curated_id)], team, "withdrawn")
+    return team is not None
 
 
 def _readable(connection: sa.Connection, embedder: str, audience: Audience) -> Sequence[sa.Row[Any]]:

@@ -15,14 +15,15 @@ from bot.answer_options import AnswerOptions
 from bot.cite import Citer, SentenceStream, Support, citation_of, says_not_answered, without_markers
 from bot.clarify import clarification
 from bot.evidence import Evidence, in_reading_order
-from bot.prompt import Budget, Manner, Prompt, prompt_from_passages, prompt_from_sentences
+from bot.prompt import Budget, Manner, Prompt, numbers_of, prompt_from_passages, prompt_from_sentences
+from bot.quote import quote_grammar
 from bot.sentences import asks_for_number, is_negated, names_number
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done
 from bot.words import ANSWER_STOPPED, NOT_FOUND, QUOTING, QUOTING_MORE
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
 from models.errors import GenerationStopped
-from models.generator import Generator
+from models.generator import GenerationOptions, Generator
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ _SIGNS_OF_CODE = "={}[]<>|\\"
 _SURE_SUPPORT = 0.7
 # A sentence with less of itself in any sentence of the sources is the model's own idea: measured in
 # tests/benchmarks/README.md, "Grounding".
-_LEAST_SHARE = 0.6
+LEAST_SHARE = 0.6
 _LEAST_RELEVANCE = 0.7
 
 
@@ -168,7 +169,7 @@ def _append(draft: Draft, text: str) -> Delta:
 
 def _sentences(draft: Draft, prompt: Prompt, writer: Writer, cancel: threading.Event | None) -> Iterator[str]:
     stream = SentenceStream()
-    for piece in writer.generator.stream(prompt.messages, writer.options.generation, cancel):
+    for piece in writer.generator.stream(prompt.messages, _generation(draft, writer), cancel):
         draft.first_token_seconds = draft.first_token_seconds or time.perf_counter() - draft.started
         draft.raw.append(piece)
         yield from stream.add(piece)
@@ -200,7 +201,7 @@ def _checked(sentence: str, draft: Draft, citer: Citer, writer: Writer) -> str |
 
 def _support(sentence: str, citer: Citer, writer: Writer) -> Support | None:
     support = citer.support(sentence)
-    if support is not None and support.share >= _LEAST_SHARE:
+    if support is not None and support.share >= LEAST_SHARE:
         return support
     logger.debug("a sentence stands on no passage (share %.2f)", support.share if support else 0.0)
     return citer.support_across(sentence, writer.embedder) if writer.crosses_languages else None
@@ -252,6 +253,20 @@ def _in_quotes(quoted: Sequence[Evidence], citer: Citer) -> str:
     return " ".join(f"“{item.text}” [{citer.cite(item)}]" for item in in_reading_order(quoted))
 
 
+def prompt_in_service(
+    question: Question,
+    passages: Sequence[Passage],
+    evidence: Sequence[Evidence],
+    options: AnswerOptions,
+    manner: Manner,
+    budget: Budget,
+) -> Prompt:
+    """Build what the model reads for a question: the best sentences, or the whole passages where that is set."""
+    if options.evidence_sentences == 0:
+        return prompt_from_passages(question, passages, manner, budget)
+    return prompt_from_sentences(question, evidence[: options.evidence_sentences], manner, budget)
+
+
 def _prompt(draft: Draft, writer: Writer) -> Prompt:
     options, generator = writer.options, writer.generator
     budget = Budget(
@@ -259,10 +274,16 @@ def _prompt(draft: Draft, writer: Writer) -> Prompt:
         answer_tokens=options.generation.max_tokens,
         count_tokens=generator.count_tokens,
     )
-    if options.evidence_sentences == 0:
-        return prompt_from_passages(draft.question, draft.passages, writer.manner, budget)
+    return prompt_in_service(draft.question, draft.passages, draft.evidence, options, writer.manner, budget)
+
+
+def _generation(draft: Draft, writer: Writer) -> GenerationOptions:
+    """How the text is generated: where only quotes are wanted, held to the sentences in the prompt."""
+    options = writer.options
+    if options.wording == "own" or options.evidence_sentences == 0:
+        return options.generation
     chosen = draft.evidence[: options.evidence_sentences]
-    return prompt_from_sentences(draft.question, chosen, writer.manner, budget)
+    return replace(options.generation, repeat_penalty=1.0, grammar=quote_grammar(chosen, numbers_of(chosen)))
 
 
 def _tokens(draft: Draft, prompt: Prompt, generator: Generator) -> AnswerTokens:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from bot import tables
+from bot.learn.tombstones import bury, feedback_origin
 from bot.people import is_unremembered
 from knowledge.database import reading, writing
 
@@ -158,8 +159,16 @@ def _live(connection: sa.Connection, answer_id: int, user: str) -> sa.Row[int, i
 
 
 def _remove(connection: sa.Connection, feedback_id: int) -> None:
-    update = sa.update(tables.feedback).where(tables.feedback.c.id == feedback_id)
+    feedback, answer = tables.feedback, tables.answer
+    update = sa.update(feedback).where(feedback.c.id == feedback_id)
     connection.execute(update.values(removed_at=datetime.now(UTC)))
+    team = connection.scalar(
+        sa.select(answer.c.team)
+        .join(feedback, feedback.c.answer_id == answer.c.id)
+        .where(feedback.c.id == feedback_id, feedback.c.correction.is_not(None))
+    )
+    if team is not None:
+        bury(connection, [feedback_origin(feedback_id)], str(team), "withdrawn")
 
 
 def _joined(*more: sa.ColumnElement[Any]) -> sa.Select[Any]:

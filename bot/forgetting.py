@@ -14,6 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bot import tables
+from bot.learn.tombstones import bury_answers
 from bot.notes import FOLDER
 from bot.privacy import checkpoint, delete_own_words, write_receipt
 from knowledge import tables as knowledge_tables
@@ -151,6 +152,7 @@ def _remove(
 ) -> Removed:
     answer, turn, feedback = tables.answer, tables.turn, tables.feedback
     of_ids = sa.select(answer.c.id).where(answer.c.id.in_(ids))
+    bury_answers(connection, answer.c.id.in_(ids), "deleted")
     conversations = sa.select(answer.c.conversation).where(answer.c.id.in_(ids))
     spoken = turn.c.conversation.in_(conversations) | (turn.c.channel == channel)
     approved = delete_own_words(connection, of_ids)
@@ -162,6 +164,7 @@ def _remove(
     # What later questions were understood as may hold the words of this one.
     connection.execute(sa.update(answer).where(answer.c.conversation.in_(conversations)).values(understood=""))
     _delete(connection, tables.cached_answer, ids)
+    _delete(connection, tables.signal, ids)
     removed = Removed(
         messages=messages,
         turns=connection.execute(sa.delete(turn).where(spoken, turn.c.ts == ts)).rowcount,

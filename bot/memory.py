@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from bot import tables
 from bot.earlier.recollect import tidy_words
 from bot.jobs import Job
+from bot.learn.tombstones import bury_answers
 from bot.people import is_unremembered
 from knowledge.database import reading, writing
 
@@ -38,6 +39,7 @@ def drop_unremembered(engine: sa.Engine, now: datetime) -> int:
         turns = connection.execute(sa.delete(turn).where(_is_over(turn, now))).rowcount
         over = sa.select(answer.c.id).where(_is_over(answer, now), answer.c.text != "")
         ids = list(connection.scalars(over))
+        bury_answers(connection, answer.c.id.in_(ids), "forgotten")
         for table in (tables.citation, tables.answer_revision, tables.cached_answer):
             connection.execute(sa.delete(table).where(table.c.answer_id.in_(ids)))
         emptied: dict[str, Any] = {"text": "", "understood": "", "passages": [], "audience": "", "error": None}

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from bot import tables
+from bot.learn.tombstones import bury_person
 from bot.turn import Length
 from knowledge.database import reading, writing
 
@@ -46,12 +47,18 @@ def load_preferences(engine: sa.Engine, team: str, user: str) -> Preferences:
 
 
 def save_preferences(engine: sa.Engine, team: str, user: str, preferences: Preferences) -> None:
-    """Keep the settings of a person; the time of a consent is that of its first "yes"."""
+    """Keep the settings of a person; the time of a consent is that of its first "yes".
+
+    Whoever takes their consent back takes it back for all that they said until then.
+    """
     before = load_preferences(engine, team, user)
     values: dict[str, Any] = {name: getattr(preferences, name) for name in Preferences.__dataclass_fields__}
     if preferences.tuning != before.tuning:
         values["tuning_at"] = datetime.now(UTC) if preferences.tuning else None
-    _write(engine, team, user, values)
+    with writing(engine) as connection:
+        if before.tuning and not preferences.tuning:
+            bury_person(connection, user, "opted_out", team=team, votes=False)
+        _upsert(connection, team, user, values)
 
 
 def note_viewing(engine: sa.Engine, team: str, user: str, channel: str | None) -> None:
@@ -87,6 +94,10 @@ def _read(engine: sa.Engine, team: str, user: str) -> sa.RowMapping | None:
 
 
 def _write(engine: sa.Engine, team: str, user: str, values: dict[str, Any]) -> None:
-    statement = insert(tables.person).values(team=team, user=user, **values)
     with writing(engine) as connection:
-        connection.execute(statement.on_conflict_do_update(index_elements=["team", "user"], set_=values))
+        _upsert(connection, team, user, values)
+
+
+def _upsert(connection: sa.Connection, team: str, user: str, values: dict[str, Any]) -> None:
+    statement = insert(tables.person).values(team=team, user=user, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["team", "user"], set_=values))

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.earlier.recollect import tidy_words
+from bot.learn.tombstones import bury, bury_person, curated_origin
 from knowledge.database import reading, writing
 
 # Columns that end in "_by" and do not name a person.
@@ -37,6 +38,8 @@ class Forgotten:
     notes: int = 0
     """What they saved as knowledge."""
     settings: int = 0
+    signals: int = 0
+    """That they thanked for an answer, asked again, or kept one."""
 
 
 def people_columns(table: sa.Table) -> tuple[sa.Column[Any], ...]:
@@ -54,13 +57,15 @@ def forget(engine: sa.Engine, user: str) -> Forgotten:
     if not user:
         raise ValueError("forget needs a user id, got an empty one")
     with writing(engine) as connection:
-        # Who approved and what was asked is needed before it is gone.
+        # Who approved and what was asked is needed before it is gone; so is what later exports must not hold.
+        bury_person(connection, user, "forgotten")
         approved = _forget_approvals(connection, user)
         # The file of a note names its author: `bot.notes` removes it, and the next reading the document.
         notes = _delete(connection, tables.saved_note, user)
         settings = _delete(connection, tables.person, user)
         corrections = _count_corrections(connection, user)
         votes = _delete(connection, tables.feedback, user)
+        signals = _delete(connection, tables.signal, user)
         _forget_cached(connection, user)
         turns = _delete(connection, tables.turn, user)
         revisions, answers = _forget_answers(connection, user)
@@ -76,6 +81,7 @@ def forget(engine: sa.Engine, user: str) -> Forgotten:
             approved=approved,
             notes=notes,
             settings=settings,
+            signals=signals,
         )
         write_receipt(connection, "", "person", asdict(forgotten))
     checkpoint(engine)
@@ -129,9 +135,11 @@ def delete_own_words(connection: sa.Connection, answer_ids: sa.Select[int]) -> i
         .exists()
     )
     theirs = curated.c.from_answer.in_(answer_ids)
-    deleted = connection.execute(sa.delete(curated).where(theirs, asked)).rowcount
+    gone = connection.execute(sa.delete(curated).where(theirs, asked).returning(curated.c.id, curated.c.team)).all()
+    for row in gone:
+        bury(connection, [curated_origin(row.id)], row.team, "deleted")
     connection.execute(sa.update(curated).where(theirs).values(from_answer=None))
-    return deleted
+    return len(gone)
 
 
 def _forget_approvals(connection: sa.Connection, user: str) -> int:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from bot import tables
 from bot.composing import Composed, Composing, Wish, audience_of
 from bot.conversation import AnswerRow, read_answer, set_state, write_answer, write_sentence, write_user_turn
 from bot.errors import SlackRefusedError
 from bot.inbox import Inbox, Lease, WithdrawnError
+from bot.learn.signals import write_signal
+from bot.learn.tombstones import bury_answers
 from bot.remember import write_remembered
 from bot.revisions import is_being_answered, is_made, keep_earlier, read_question, text_of
 from bot.sending import Sending, place_of
@@ -97,8 +100,12 @@ class Revising:
             kept = keep_earlier(connection, row.id, purpose=wish.purpose, user=wish.user, inbox_id=self.lease.id)
             if not kept:
                 raise WithdrawnError("the answer is gone")
-            if wish.purpose == "edit" and incoming.text.strip():
-                write_user_turn(connection, incoming)
+            if wish.purpose == "edit":
+                bury_answers(connection, tables.answer.c.id == row.id, "edited")
+                if incoming.text.strip():
+                    write_user_turn(connection, incoming)
+            elif wish.purpose == "regenerate":
+                write_signal(connection, row.id, wish.user, "asked_again")
             write_remembered(connection, incoming, composed.remember, audience_of(incoming, composed))
             if composed.answer is not None:
                 write_answer(connection, row.id, incoming, composed.answer)

@@ -626,6 +626,8 @@ DATA_KINDS = {
     "curated": ("standing answer", "standing answers"),
     "notes": ("saved note", "saved notes"),
     "saved_note": ("saved note", "saved notes"),
+    "signals": ("sign that an answer was used", "signs that answers were used"),
+    "signal": ("sign that an answer was used", "signs that answers were used"),
     "settings": ("setting", "settings"),
     "person": ("setting", "settings"),
     "answer_part": ("further message of an answer", "further messages of answers"),

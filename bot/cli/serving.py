@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.app import Application
     from bot.equipment import Equipment
     from bot.learn.advise import Advice
+    from bot.learn.timing import Learn
     from bot.purge import Removal
     from bot.settings import Secret, Settings
     from bot.slack.gateway import SlackBot, SlackOptions
@@ -85,11 +86,15 @@ def advice_of(application: Application) -> Advice:
 
 
 @contextmanager
-def scheduling(application: Application) -> Iterator[None]:
-    """Read sources again at their intervals while the block runs, and passages ahead of questions."""
+def scheduling(application: Application, learn: Learn | None = None) -> Iterator[None]:
+    """Read sources again at their intervals while the block runs, and passages ahead of questions.
+
+    `learn` makes a better version; the settings say whether and when.
+    """
     from bot.answer_cache import cache_job
     from bot.earlier.recollect import recollect_job
     from bot.jobs import Job, Schedule
+    from bot.learn.canary import canary_job
     from bot.learn.watch import watch_job
     from bot.memory import memory_job
     from bot.notes import notes_job
@@ -104,14 +109,29 @@ def scheduling(application: Application) -> Iterator[None]:
             cache_job(application.engine, application.cache_limits),
             watch_job(application.engine, application.settings.file.tuning.alerts_to),
         ]
+        if application.versions is not None:
+            short.append(canary_job(application.engine, promotes=application.settings.file.tuning.promote))
         if application.settings.file.answer.earlier:
             short.append(recollect_job(application.engine, application.library.embedder))
         application.library.read_ahead()
-        with Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))):
+        with (
+            application.versions or nullcontext(),
+            _learning(application, learn),
+            Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))),
+        ):
             yield
             stopping.set()
     finally:
         stopping.set()
+
+
+def _learning(application: Application, learn: Learn | None) -> AbstractContextManager[None]:
+    from bot.learn.timing import LearnTimes, learning
+
+    tuning = application.settings.file.tuning
+    if learn is None or application.versions is None or not tuning.scheduled:
+        return nullcontext()
+    return learning(application.engine, LearnTimes(hour=tuning.hour, new_rows=tuning.new_rows), learn)
 
 
 def slack_options(settings: Settings, bot_token: Secret, app_token: Secret, api_url: str) -> SlackOptions:

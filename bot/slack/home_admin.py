@@ -14,9 +14,11 @@ from bot import words
 from bot.channels import ConfiguredChannel
 from bot.chart import votes_as_text
 from bot.curated import Curated
+from bot.learn import version_words
 from bot.learn import words as learning
 from bot.learn.advise import LEAST_FAILURES, Advice
 from bot.learn.alerts import Alert
+from bot.learn.board import Board
 from bot.learn.topics import Topic
 from bot.notes import SavedNote
 from bot.overview import QueueState, Unanswered, WeekVotes
@@ -50,6 +52,8 @@ CHANNEL_EDIT_ACTION: Final = "home_channel_edit"
 APPROVE_ACTION: Final = "home_note_approve"
 REJECT_ACTION: Final = "home_note_reject"
 CURATED_ACTION: Final = "home_curated_remove"
+PROMOTE_ACTION: Final = "home_version_promote"
+ROLL_BACK_ACTION: Final = "home_version_roll_back"
 # Together with headlines, notes and dividers below a view's hundred blocks.
 MOST_SOURCES, MOST_QUESTIONS, MOST_NOTES, MOST_CURATED, MOST_CHANNELS = 14, 10, 5, 8, 10
 MOST_ALERTS, MOST_TOPICS = 3, 8
@@ -89,6 +93,8 @@ class AdminContent:
     notice: str = ""
     threshold: Threshold | None = None
     """From which estimate on there is an answer; None where nobody knows."""
+    versions: Board | None = None
+    """What is in use of the model's versions; None where none was ever made."""
     alerts: Sequence[Alert] = ()
     advice: Advice | None = None
     """None where it is not worked out yet."""
@@ -108,6 +114,7 @@ def admin_view(content: AdminContent, *, now: datetime) -> Block:
         *_queue(content.queue, now),
         *_votes(content),
         *_threshold(content.threshold),
+        *_versions(content.versions),
         *_alerts(content.alerts, now),
         *_advice(content),
         *_questions(content, now),
@@ -156,6 +163,43 @@ def _threshold(threshold: Threshold | None) -> list[Block]:
     if threshold is None:
         return []
     return [note_block(words.threshold_line(threshold.value, threshold.setting, threshold.votes))]
+
+
+def _versions(board: Board | None) -> list[Block]:
+    """What is in service and what is tried out, with their figures, and one button each for forward and back."""
+    if board is None:
+        return []
+    figures, service = board.service_figures, board.service.name if board.service else ""
+    said = version_words.in_service_line(service, figures.good, figures.bad, figures.answers)
+    blocks: list[Block] = [dict(DIVIDER), header(version_words.VERSIONS_TITLE), section(one_line(said, _LONGEST_TEXT))]
+    if board.canary is not None and board.verdict is not None:
+        tried = version_words.canary_line(board.canary.name, board.canary.share, len(board.canary.channels))
+        blocks.append(section(f"{tried}\n{version_words.verdict_line(board.verdict)}"))
+    if board.candidate is not None:
+        blocks.append(section(version_words.candidate_line(board.candidate.name)))
+    buttons = [*_promote_button(board), *_roll_back_button(board)]
+    return [*blocks, *([actions(*buttons)] if buttons else [])]
+
+
+def _promote_button(board: Board) -> list[Block]:
+    version = board.canary or board.candidate
+    if version is None:
+        return []
+    title = version_words.VERSION_PROMOTE
+    asked = confirmation(title, version_words.promote_question(version.name), title, version_words.VERSION_CANCEL)
+    return [button(title, PROMOTE_ACTION, version.name, style="primary", confirm=asked)]
+
+
+def _roll_back_button(board: Board) -> list[Block]:
+    version = board.canary or board.service
+    if version is None:
+        return []
+    service = board.service.name if board.service else ""
+    now = service if board.canary is not None else board.before
+    title = version_words.VERSION_ROLL_BACK
+    question = version_words.roll_back_question(version.name, now)
+    asked = confirmation(title, question, title, version_words.VERSION_CANCEL)
+    return [button(title, ROLL_BACK_ACTION, version.name, style="danger", confirm=asked)]
 
 
 def _alerts(alerts: Sequence[Alert], now: datetime) -> list[Block]:

@@ -15,6 +15,7 @@ from bot.answered import Answered, load_answered
 from bot.conversation import load_saved
 from bot.copies import CopyKind, adopt_shared, begin_copy, copy_of, set_copy
 from bot.errors import SlackRefusedError, SlackSilentError
+from bot.learn.signals import write_signal
 from bot.slack.answer_menu import menu_blocks
 from bot.slack.deliver import Mark
 from bot.slack.features import TeamParts
@@ -25,6 +26,7 @@ from bot.slack.presses import PressWork, whisper
 from bot.slack.render import Block, RenderedMessage, note_block, render_answer
 from bot.why import may_all_be_read
 from knowledge.audience import Audience
+from knowledge.database import writing
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +112,8 @@ class Sharing:
                 return False
             set_copy(engine, answered.id, kind, part, ts)
             thread_ts = thread_ts or ts
+        with writing(engine) as connection:
+            write_signal(connection, answered.id, str(payload["user"]), "copied")
         return True
 
     def _render(self, answered: Answered, *, tail: list[Block] | None = None) -> RenderedMessage:

@@ -26,6 +26,7 @@ OWNERS = {
     "onnxruntime": ("knowledge/embed_onnx.py",),
     "onnx": ("knowledge/quantize.py",),
     "apscheduler": ("bot/jobs.py",),
+    "datasketch": ("bot/learn/near.py",),
     "slack_bolt": ("bot/slack/",),
 }
 # sentence-transformers stands on these three and hands their objects out.
@@ -33,6 +34,7 @@ INDIRECT = {"huggingface_hub", "tokenizers", "transformers"}
 BANNED = {"utils", "helpers", "common", "misc", "base", "manager", "service", "models"}
 HEAVY = (
     "torch",
+    "matplotlib",
     "sentence_transformers",
     "onnxruntime",
     "onnx",

@@ -1,0 +1,351 @@
+"""From answers, votes, corrections and documents to a dataset: what comes in, by which lane, and what stays out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.answered import load_answered
+from bot.curated import CuratedAnswers
+from bot.errors import MisuseError
+from bot.evaluate.answers import load_answer_rows
+from bot.feedback import record_reason, record_vote, withdraw_vote
+from bot.forgetting import forget_question
+from bot.learn.export import read_manifest, sha256_of
+from bot.learn.ledger import read_ledger, versions_that_learned
+from bot.learn.targets import UNKNOWN
+from bot.people import Preferences, save_preferences
+from bot.privacy import forget
+from bot.settings import TuningSettings
+from knowledge.audience import Audience
+from knowledge.database import reading
+from tests.bot.learn_world import (
+    ADA,
+    BADGES,
+    BEN,
+    CHLOE,
+    LEAVE,
+    MESSAGES,
+    PLACE,
+    TEAM,
+    World,
+    everything,
+    examples,
+    open_world,
+)
+
+WHO = "Who issues the badges?"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = open_world(tmp_path)
+    world.learn_documents(BADGES, LEAVE)
+    yield world
+    world.engine.dispose()
+
+
+def reasons(folder: Path) -> dict[str, int]:
+    return {one["reason"]: one["rows"] for one in read_manifest(folder)["left_out"]}
+
+
+def of_people(folder: Path, kind: str) -> list[Any]:
+    return [one for one in everything(folder) if one.kind == kind and one.lane != "documents"]
+
+
+def test_a_good_answer_of_someone_who_consented_becomes_a_row_with_the_prompt_in_service(
+    world: World, tmp_path: Path
+) -> None:
+    answer_id = world.ask(WHO)
+    record_vote(world.engine, answer_id, CHLOE, 1, "button")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    (row,) = of_people(tmp_path / "d", "supervised")
+    assert row.lane == "messages"
+    assert row.origin == f"answer:{answer_id}"
+    assert row.answer == "Badges are issued by Maria Lopez at the front desk. [1]"
+    assert row.messages[0].role == "system"
+    assert row.messages[-1].content.endswith(f"Question: {WHO}")
+    assert "Maria Lopez" in row.messages[-1].content
+
+
+def test_the_prompt_is_the_very_one_that_the_model_got(world: World, tmp_path: Path) -> None:
+    first = world.ask("How long is parental leave?", says="Parental leave is 16 weeks at full pay.")
+    second = world.ask("When do I ask for it?", says="Ask People Ops two months ahead.", thread="000001.1")
+    for answer_id in (first, second):
+        record_vote(world.engine, answer_id, CHLOE, 1, "button")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    rows = {row.origin: row for row in of_people(tmp_path / "d", "supervised")}
+    assert world.prompts[first - 1] == rows[f"answer:{first}"].messages
+    assert world.prompts[second - 1] == rows[f"answer:{second}"].messages
+    assert "Earlier:" in rows[f"answer:{second}"].messages[-1].content
+    assert rows[f"answer:{first}"].group == rows[f"answer:{second}"].group
+
+
+def test_nobodys_messages_train_as_long_as_the_operator_has_not_switched_it_on(world: World, tmp_path: Path) -> None:
+    record_vote(world.engine, world.ask(WHO), CHLOE, 1, "button")
+    world.consent(BEN)
+    report = world.build(tmp_path / "d")
+    assert of_people(tmp_path / "d", "supervised") == of_people(tmp_path / "d", "vote") == []
+    assert report.left_out["message_text_off"] == 2
+    votes = [json.loads(line) for line in (tmp_path / "d" / "votes.jsonl").read_text().splitlines()]
+    assert [(vote["vote"], vote["weight"]) for vote in votes] == [(1, 1.0)]
+    assert WHO not in (tmp_path / "d" / "votes.jsonl").read_text()
+    assert CHLOE not in (tmp_path / "d" / "votes.jsonl").read_text()
+
+
+def test_without_the_askers_consent_nothing_of_theirs_comes_in(world: World, tmp_path: Path) -> None:
+    record_vote(world.engine, world.ask(WHO), CHLOE, 1, "button")
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    assert of_people(tmp_path / "d", "supervised") == []
+    assert reasons(tmp_path / "d")["no_consent"] == 2
+
+
+def test_a_follow_up_needs_the_consent_of_everybody_who_shows_in_its_prompt(world: World, tmp_path: Path) -> None:
+    world.ask("How long is parental leave?", says="Parental leave is 16 weeks.", user=CHLOE)
+    answer_id = world.ask("When do I ask for it?", says="Ask People Ops two months ahead.", thread="000001.1")
+    record_vote(world.engine, answer_id, ADA, 1, "button")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    assert of_people(tmp_path / "d", "supervised") == []
+    world.consent(CHLOE)
+    world.with_tuning(MESSAGES).build(tmp_path / "e")
+    assert len(of_people(tmp_path / "e", "supervised")) == 1
+
+
+def test_what_was_asked_where_not_everyone_reads_stays_out(world: World, tmp_path: Path) -> None:
+    record_vote(world.engine, world.ask(WHO, channel="D0BEN"), CHLOE, 1, "button")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    assert reasons(tmp_path / "d")["place_not_public"] == 2
+
+
+def test_an_operators_correction_of_their_own_question_trains_without_any_switch(world: World, tmp_path: Path) -> None:
+    answer_id = world.ask(WHO, user=ADA)
+    record_reason(world.engine, answer_id, ADA, "unclear", "Maria Lopez issues badges at the front desk.")
+    report = world.with_tuning(TuningSettings(), [ADA]).build(tmp_path / "d")
+    (better,) = of_people(tmp_path / "d", "supervised")
+    (pair,) = of_people(tmp_path / "d", "preference")
+    assert better.lane == pair.lane == "corrections"
+    assert better.answer == pair.answer == "Maria Lopez issues badges at the front desk. [1]"
+    assert pair.rejected == "Badges are issued by Maria Lopez at the front desk. [1]"
+    assert better.origin in report.origins
+
+
+def test_an_operators_correction_of_anothers_question_is_that_persons_message(world: World, tmp_path: Path) -> None:
+    answer_id = world.ask(WHO, says="Lost badges cost 15 euros.", user=BEN)
+    record_reason(world.engine, answer_id, ADA, "wrong", "Maria Lopez issues badges at the front desk.")
+    world.with_tuning(TuningSettings(), [ADA]).build(tmp_path / "d")
+    assert of_people(tmp_path / "d", "supervised") == []
+    world.consent(BEN)
+    world.with_tuning(MESSAGES, [ADA]).build(tmp_path / "e")
+    assert [row.lane for row in of_people(tmp_path / "e", "supervised")] == ["messages"]
+
+
+def test_a_correction_that_no_passage_holds_is_left_out(world: World, tmp_path: Path) -> None:
+    answer_id = world.ask(WHO, user=ADA)
+    record_reason(world.engine, answer_id, ADA, "wrong", "Ask Peter in the basement.")
+    world.with_tuning(TuningSettings(), [ADA]).build(tmp_path / "d")
+    assert reasons(tmp_path / "d")["not_supported"] == 2
+
+
+def test_an_answer_whose_document_changed_is_left_out(world: World, tmp_path: Path) -> None:
+    record_vote(world.engine, world.ask(WHO), CHLOE, 1, "button")
+    world.consent(BEN)
+    world.forget_documents("docs")
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    assert reasons(tmp_path / "d")["passages_gone"] == 2
+
+
+def test_an_adapter_for_everyone_learns_nothing_from_a_private_document(world: World, tmp_path: Path) -> None:
+    private = "The launch code word is narwhal and only the leads know it."
+    world.learn_documents(private, audience="channel:C0LEADS", name="leads")
+    audience = Audience.of_channel("C0LEADS")
+    answer_id = world.ask("What is the launch code word?", says=private, audience=audience)
+    record_vote(world.engine, answer_id, CHLOE, 1, "button")
+    record_reason(world.engine, answer_id, ADA, "wrong", "The launch code word is narwhal.")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES, [ADA]).build(tmp_path / "d")
+    for path in (tmp_path / "d").glob("*.json*"):
+        assert "narwhal" not in path.read_text()
+    assert reasons(tmp_path / "d")["not_public"] >= 2
+
+
+def test_what_people_wrote_in_slack_is_no_document_of_the_operators(world: World, tmp_path: Path) -> None:
+    world.learn_documents("# How to reset a badge?\n\nPeter resets a badge in the basement.", kind="slack", name="chat")
+    world.build(tmp_path / "d")
+    for path in (tmp_path / "d").glob("*.jsonl"):
+        assert "basement" not in path.read_text()
+
+
+def test_documents_ask_questions_that_find_their_own_sentence_and_teach_not_knowing(
+    world: World, tmp_path: Path
+) -> None:
+    pages = [
+        f"# Office {name}\n\n## Who opens the {name} office?\n\nThe {name} office is opened by {who} every morning."
+        for name, who in (("Lisbon", "Ines"), ("Oslo", "Kari"), ("Kyoto", "Sora"), ("Quito", "Luz"), ("Cairo", "Omar"))
+    ]
+    world.learn_documents(*pages, name="offices")
+    report = world.build(tmp_path / "d")
+    rows = [row for row in everything(tmp_path / "d") if row.lane == "documents"]
+    assert {row.lane for row in rows} == {"documents"}
+    known = {row.messages[-1].content.rpartition("Question: ")[2]: row.answer for row in rows if row.answer != UNKNOWN}
+    assert known["Who opens the Oslo office?"] == "The Oslo office is opened by Kari every morning. [1]"
+    for row in rows:
+        if row.answer == UNKNOWN:
+            asked = row.messages[-1].content.rpartition("Question: ")[2]
+            assert known[asked].removesuffix(" [1]") not in row.messages[-1].content
+    assert report.lanes == {"documents": len(rows)}
+
+
+def test_an_approved_answer_in_the_operators_words_trains(world: World, tmp_path: Path) -> None:
+    answered = load_answered(world.engine, world.ask("badges??"))
+    assert answered is not None
+    approved = CuratedAnswers(engine=world.engine, embedder=world.embedder)
+    approved.approve(
+        answered,
+        question=WHO,
+        text="Badges are issued by Maria Lopez at the front desk. [1]",
+        user=ADA,
+        shown_as="Ada",
+    )
+    world.build(tmp_path / "d")
+    (row,) = [one for one in everything(tmp_path / "d") if one.origin.startswith("curated:")]
+    assert (row.lane, row.answer) == ("corrections", "Badges are issued by Maria Lopez at the front desk. [1]")
+
+
+def test_a_secret_leaves_the_row_out_and_an_address_is_replaced(world: World, tmp_path: Path) -> None:
+    world.learn_documents(
+        "Questions about pensions go to pat.jones@corp.example or +44 20 7946 0958 in London.", name="mail"
+    )
+    mail = world.ask(
+        "Where do questions about pensions go?",
+        says="Questions about pensions go to pat.jones@corp.example or +44 20 7946 0958 in London.",
+    )
+    secret = world.ask("Who issues badges if the password is hunter22! as always?")
+    for answer_id in (mail, secret):
+        record_vote(world.engine, answer_id, CHLOE, 1, "button")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    (row,) = of_people(tmp_path / "d", "supervised")
+    assert "person1@example.org" in row.answer
+    assert "person1@example.org" in row.messages[-1].content
+    for path in (tmp_path / "d").glob("*.jsonl"):
+        assert "pat.jones" not in path.read_text()
+        assert "7946" not in path.read_text()
+        assert "hunter22" not in path.read_text()
+    assert reasons(tmp_path / "d")["secret"] == 2
+
+
+def test_a_deleted_question_never_comes_into_a_later_dataset_and_its_versions_are_found(
+    world: World, tmp_path: Path
+) -> None:
+    answer_id = world.ask(WHO)
+    record_vote(world.engine, answer_id, CHLOE, 1, "button")
+    world.consent(BEN)
+    report = world.with_tuning(MESSAGES).build(tmp_path / "d")
+    world.version("v2", *report.origins)
+    world.version("v3", "answer:999")
+    forget_question(world.engine, TEAM, PLACE, "000001.1")
+    assert world.subjects()[f"answer:{answer_id}"] == "deleted"
+    with reading(world.engine) as connection:
+        assert versions_that_learned(connection, world.subjects()) == ("v2",)
+    world.with_tuning(MESSAGES).build(tmp_path / "e")
+    assert of_people(tmp_path / "e", "supervised") == []
+
+
+def test_a_forgotten_person_takes_along_questions_votes_and_corrections(world: World, tmp_path: Path) -> None:
+    mine, others = world.ask(WHO), world.ask("How long is parental leave?", user=CHLOE)
+    record_vote(world.engine, mine, CHLOE, 1, "button")
+    record_reason(world.engine, others, BEN, "wrong", "Parental leave is 16 weeks at full pay.")
+    forget(world.engine, BEN)
+    assert world.subjects() == {f"answer:{mine}": "forgotten", "feedback:1": "forgotten", "feedback:2": "forgotten"}
+
+
+def test_a_consent_that_is_taken_back_holds_for_what_was_said_before(world: World, tmp_path: Path) -> None:
+    answer_id = world.ask(WHO)
+    record_vote(world.engine, answer_id, CHLOE, 1, "button")
+    world.consent(BEN)
+    save_preferences(world.engine, TEAM, BEN, Preferences(tuning=False))
+    assert world.subjects()[f"answer:{answer_id}"] == "opted_out"
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    assert of_people(tmp_path / "d", "supervised") == []
+
+
+def test_a_better_answer_that_is_taken_back_is_buried(world: World) -> None:
+    answer_id = world.ask(WHO)
+    record_reason(world.engine, answer_id, ADA, "wrong", "Maria Lopez does.")
+    withdraw_vote(world.engine, answer_id, ADA)
+    assert world.subjects() == {"feedback:1": "withdrawn"}
+
+
+def test_bots_neither_ask_nor_vote(world: World) -> None:
+    record_vote(world.engine, world.ask(WHO), "B0ROBOT", 1, "reaction")
+    record_vote(world.engine, world.ask(WHO, user="USLACKBOT"), CHLOE, 1, "reaction")
+    ledger = read_ledger(world.engine)
+    assert [answer.votes for answer in ledger.answers] == [()]
+    assert ledger.bots == 2
+
+
+def test_the_manifest_says_where_every_row_comes_from_and_what_is_missing(world: World, tmp_path: Path) -> None:
+    record_vote(world.engine, world.ask(WHO), CHLOE, 1, "button")
+    world.ask("How long is parental leave?", says="Parental leave is 16 weeks at full pay.")
+    world.consent(BEN)
+    report = world.with_tuning(MESSAGES).build(tmp_path / "d")
+    manifest = read_manifest(tmp_path / "d")
+    listed = {row["id"]: row for row in manifest["rows"]}
+    for part, rows in examples(tmp_path / "d").items():
+        if part != "general":
+            for row in rows:
+                assert (listed[row.id]["lane"], listed[row.id]["origin"]) == (row.lane, row.origin)
+                assert listed[row.id]["part"] == part
+    assert len(manifest["rows"]) == sum(report.parts.values())
+    assert reasons(tmp_path / "d")["no_vote"] == 1
+    assert all(file["sha256"] == sha256_of(tmp_path / "d" / file["name"]) for file in manifest["files"])
+    assert manifest["conditions"]["message_text_acknowledged"] == "2024-12-10"
+    assert (tmp_path / "d" / "balance.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_ledger_gives_the_same_data(world: World, tmp_path: Path) -> None:
+    record_vote(world.engine, world.ask(WHO), CHLOE, 1, "button")
+    world.consent(BEN)
+    one, other = (world.with_tuning(MESSAGES).build(tmp_path / name) for name in ("d", "e"))
+    assert one.data_sha256 == other.data_sha256
+
+
+def test_a_dataset_that_was_changed_by_hand_is_refused(world: World, tmp_path: Path) -> None:
+    world.build(tmp_path / "d")
+    (tmp_path / "d" / "train.jsonl").write_text("{}\n")
+    with pytest.raises(MisuseError, match=r"train.jsonl is not the file that the manifest describes"):
+        read_manifest(tmp_path / "d")
+
+
+def test_an_unfinished_dataset_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MisuseError, match="no finished dataset"):
+        read_manifest(tmp_path)
+
+
+def test_test_rows_can_be_evaluated(world: World, tmp_path: Path) -> None:
+    record_vote(world.engine, world.ask(WHO), CHLOE, 1, "button")
+    world.consent(BEN)
+    for seed in range(40):
+        world.with_tuning(MESSAGES).build(tmp_path / "d", seed=seed)
+        if rows := list(load_answer_rows(tmp_path / "d" / "test_rows.jsonl")):
+            break
+    (row,) = rows
+    assert row.question.text == WHO
+    assert row.references == ("Badges are issued by Maria Lopez at the front desk.",)
+    assert [row.passages[place].text for place in row.gold] == [BADGES]
+
+
+def test_the_general_set_is_there_to_be_kept(world: World, tmp_path: Path) -> None:
+    world.build(tmp_path / "d")
+    general = examples(tmp_path / "d")["general"]
+    assert len(general) >= 60
+    assert {row.lane for row in general} == {"starter"}
