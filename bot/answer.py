@@ -12,6 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -92,6 +93,13 @@ class AnswerThreshold(Protocol):
         """The threshold that holds now."""
 
 
+class VersionChoice(Protocol):
+    """Says which version of the model writes an answer."""
+
+    def hold(self, brief: Brief, cancel: threading.Event | None = None) -> AbstractContextManager[Generator]:
+        """Give the generator for one answer, which stays as it is until the answer has ended."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answering:
     """ANSWER with everything it needs; safe to use from several threads."""
@@ -103,6 +111,8 @@ class Answering:
     earlier: EarlierAnswers | None = None
     threshold: AnswerThreshold | None = None
     """Where the votes move it; the options' own holds where there is none."""
+    versions: VersionChoice | None = None
+    """Which generator writes each answer; `generator` writes them all where there is none."""
 
     @property
     def minimum_support(self) -> float:
@@ -121,7 +131,23 @@ class Answering:
 
         Raises QuestionError for a question that is empty or too long, KnowledgeError and ModelError.
         """
-        return answer(question, audience, self, brief or Brief(), cancel)
+        brief = brief or Brief()
+        if self.versions is None:
+            return answer(question, audience, self, brief, cancel)
+        return _answer_held(question, audience, self, self.versions.hold(brief, cancel), brief, cancel)
+
+
+def _answer_held(
+    question: Question,
+    audience: Audience,
+    parts: Answering,
+    holding: AbstractContextManager[Generator],
+    brief: Brief,
+    cancel: threading.Event | None,
+) -> Iterator[AnswerEvent]:
+    """Answer with one generator from the first step to the last, whatever is put in service meanwhile."""
+    with holding as generator:
+        yield from answer(question, audience, replace(parts, generator=generator, versions=None), brief, cancel)
 
 
 def answer(
@@ -284,12 +310,13 @@ def _understood(question: Question, beside: tuple[Passage, ...]) -> str:
     return f"{question.text} ({notes})" if notes else ""
 
 
-def manner_of(asked: str, evidence: Sequence[Evidence], style: Style, options: AnswerOptions) -> Manner:
+def manner_of(asked: str, evidence: Sequence[Evidence], style: Style, options: AnswerOptions, *, tuned: bool) -> Manner:
     """How the answer to a question is wanted from this evidence."""
     wanted, held = _languages(asked, evidence, style)
     # A model answers in the language of what it reads: it is told only where that may not be the one that is wanted.
     named = wanted != _ENGLISH or held not in ("", _ENGLISH)
     return Manner(
+        tuned=tuned,
         length=style.length,
         language=NAMES.get(wanted, "") if named else "",
         house_rules=options.house_rules,
@@ -298,11 +325,14 @@ def manner_of(asked: str, evidence: Sequence[Evidence], style: Style, options: A
 
 def _writer(draft: Draft, parts: Answering, options: AnswerOptions, style: Style) -> Writer:
     wanted, held = _languages(draft.question.text, draft.evidence, style)
+    if parts.generator.tuned:
+        # It repeats its sources word for word, where the same word may come twice; and it does not loop.
+        options = replace(options, generation=replace(options.generation, repeat_penalty=1.0))
     return Writer(
         generator=parts.generator,
         embedder=parts.library.embedder,
         options=options,
-        manner=manner_of(draft.question.text, draft.evidence, style, options),
+        manner=manner_of(draft.question.text, draft.evidence, style, options, tuned=parts.generator.tuned),
         crosses_languages=bool(wanted and held and wanted != held),
     )
 

@@ -18,6 +18,8 @@ from bot.answer_cache import AnswerCache, CacheLimits
 from bot.curated import CuratedAnswers, renew_vectors
 from bot.database import open_database
 from bot.errors import MisuseError
+from bot.learn.follow import VersionFollower
+from bot.learn.versions import BASE, MODELS_FOLDER, standing
 from bot.settings import FileSettings, Settings
 from bot.threshold import LearnedThreshold
 from knowledge.embed import Embedder, load_embedder
@@ -27,9 +29,12 @@ from knowledge.priors import PriorWeights
 from knowledge.query import HistoryWeights
 from knowledge.query_side import QuerySide, open_query_side, weighted_query_side
 from knowledge.retrieve import RetrievalOptions
+from models.errors import ModelError
 from models.generator import GenerationOptions, Generator
-from models.load import ModelOptions, load_generator
+from models.load import ModelOptions, load_generator, load_ready
 from models.registry import ModelRegistry
+from models.switching import SwitchingGenerator
+from models.tuned import open_tuned
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +52,8 @@ class Application:
     registry: ModelRegistry
     generator: Generator | None
     resources: ExitStack
+    versions: VersionFollower | None = None
+    """Puts tuned versions in service; None where the model is not this application's own."""
 
     @property
     def answering(self) -> Answering:
@@ -56,6 +63,7 @@ class Application:
         return Answering(
             library=self.library,
             generator=self.generator,
+            versions=self.versions,
             options=answer_options(self.settings.file),
             approved=CuratedAnswers(engine=self.engine, embedder=self.library.embedder),
             earlier=AnswerCache(engine=self.engine, limits=self.cache_limits) if self.is_caching else None,
@@ -122,10 +130,9 @@ def build(
         # The embedder loads in this process and the model in its child: side by side they take the longer time only.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="load") as pool:
             embedding = pool.submit(open_embedder, settings, engine, progress=say) if embedder is None else None
+            versions = None
             if with_generator and generator is None:
-                generator = load_generator(
-                    model_options(settings.file), models_folder(settings), lambda text: say(text, 0, None)
-                )
+                generator, versions = open_versions(settings, engine, say)
             if generator is not None:
                 opened.callback(generator.close)
             embedder = embedder if embedding is None else embedding.result()
@@ -145,8 +152,33 @@ def build(
             library=library,
             registry=registry,
             generator=generator,
+            versions=versions,
             resources=opened.pop_all(),
         )
+
+
+def open_versions(
+    settings: Settings, engine: sa.Engine, progress: Progress
+) -> tuple[SwitchingGenerator, VersionFollower]:
+    """Load the version in service, or the base model where there is none or it cannot be loaded."""
+    options, folder = model_options(settings.file), models_folder(settings)
+
+    def load(name: str) -> Generator:
+        return load_ready(options, folder, tuned=open_tuned(folder, name) if name else None)
+
+    service = standing(engine).service
+    name = BASE if service is None or service.base != options.name or options.server_url else service.name
+    try:
+        first = load(name) if name else None
+    except ModelError as error:
+        # A bot that answers with the base model is better than none; the follower deals with the version.
+        logger.error("version %s is not in service: %s", name, error)
+        name, first = BASE, None
+    if first is None:
+        first = load_generator(options, folder, lambda text: progress(text, 0, None))
+    switching = SwitchingGenerator(first, lambda: load(name))
+    base = "" if options.server_url else options.name
+    return switching, VersionFollower(engine, switching, load, base=base, loaded=name)
 
 
 def open_embedder(
@@ -184,7 +216,7 @@ def _say_nothing(_text: str, _done: int, _of: int | None) -> None:
 
 def models_folder(settings: Settings) -> Path:
     """Where converted models and the allow-list are kept."""
-    return settings.home / "models"
+    return settings.home / MODELS_FOLDER
 
 
 def open_parser(file: FileSettings) -> Parser:
@@ -228,6 +260,7 @@ def answer_options(file: FileSettings) -> AnswerOptions:
         passages=file.answer.passages,
         evidence_sentences=file.answer.evidence_sentences,
         minimum_support=file.answer.minimum_support,
+        wording=file.answer.wording,
         unsupported=file.answer.unsupported,
         house_rules=file.answer.instructions,
         max_question_characters=file.slack.max_question_characters,

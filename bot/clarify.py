@@ -56,7 +56,7 @@ def clarifying_options(
     The caller asks only where it is not sure of an answer.
     """
     asked = set(content_words(question.text))
-    if not asked or not _says_too_little(question, asked) or any(map(is_clarification, question.history)):
+    if not says_too_little(question) or any(map(is_clarification, question.history)):
         return ()
     topics = _topics(asked, passages, evidence)
     good = [topic for topic in topics if topic.score >= _NEARLY_AS_GOOD * topics[0].score]
@@ -96,7 +96,11 @@ def choices_of(answer: Answer) -> tuple[str, ...]:
     return tuple(label for _, label in _OPTION_LINE.findall(answer.text)) if answer.asks_back else ()
 
 
-def _says_too_little(question: Question, asked: set[str]) -> bool:
+def says_too_little(question: Question) -> bool:
+    """Tell whether a request has so few telling words that it may mean many things; none at all is no request."""
+    asked = set(content_words(question.text))
+    if not asked:
+        return False
     if len(asked) <= _FEW_WORDS:
         # What was talked about before may complete it.
         return not question.history

@@ -25,6 +25,7 @@ from bot.answer_cache import cache_use
 from bot.app import models_folder, open_embedder
 from bot.database import open_database
 from bot.errors import BotError, SettingsError
+from bot.learn.versions import standing
 from bot.settings import Settings, SettingValue, list_settings, load_settings, prepare_home
 from bot.threshold import LearnedThreshold
 from bot.words import threshold_line
@@ -35,6 +36,7 @@ from knowledge.errors import KnowledgeError
 from knowledge.library import check_embedder, stored_embedders
 from models.errors import ModelError
 from models.registry import ModelRegistry
+from models.tuned import open_tuned
 
 CORE_PACKAGES = (
     "slack-bolt",
@@ -95,6 +97,7 @@ def examine(
         ("memory", _memory),
         ("embedder", lambda settings: _embedder(settings, load_embedder)),
         ("model", _model),
+        ("version", _model_version),
     )
     checks.extend(_checked(name, look, settings) for name, look in looks)
     checks.extend(_slack(settings))
@@ -257,6 +260,24 @@ def _model(settings: Settings) -> Check:
     file = ModelRegistry(models_folder(settings)).open_model(model.name)
     detail = f"{file.version}, {file.quantization}, {file.size / 1e6:.0f} MB, allowed as {file.name!r}"
     return Check(name="model", ok=True, detail=detail)
+
+
+def _model_version(settings: Settings) -> Check:
+    """Say which version answers on top of the model, and whether its file is still the one that was made."""
+    with _opened(settings) as engine:
+        now = standing(engine)
+    base = settings.file.model.name
+    if now.service is not None and now.service.base != base:
+        detail = f"{now.service.name} was made from the model {now.service.base!r}; with {base!r} it is not used"
+        return Check(name="version", ok=True, detail=detail)
+    said = []
+    for version in filter(None, (now.service, now.canary)):
+        file = open_tuned(models_folder(settings), version.name)
+        part = "in service" if version.state == "in_service" else f"canary, {version.share:.0%} of new conversations"
+        said.append(f"{file.version} ({part})")
+    if now.service is None:
+        said.insert(0, f"the model {base!r} itself is in service")
+    return Check(name="version", ok=True, detail="; ".join(said))
 
 
 def _memory(settings: Settings) -> Check:  # noqa: ARG001  the machine's, whatever the settings

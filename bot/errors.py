@@ -3,6 +3,7 @@
 BotError
 ├── SettingsError       a key, value or environment variable is wrong: said at start
 ├── MisuseError         a command was called in a way that cannot work (exit code 2)
+│   └── VersionError    a version is not there, or cannot be what it is to be
 ├── SlackSetupError     Slack refuses a token or a scope is missing
 ├── SlackSilentError    Slack did not reply: the call may have happened or not
 │   └── SlackBusyError  Slack limits the rate for longer than we wait: the call has not happened
@@ -22,6 +23,10 @@ class SettingsError(BotError):
 
 class MisuseError(BotError):
     """A command was called in a way that cannot work."""
+
+
+class VersionError(MisuseError):
+    """A version of the model is not there, or is in a state that this cannot be done in."""
 
 
 class SlackSetupError(BotError):

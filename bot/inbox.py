@@ -20,10 +20,20 @@ from bot.tables import inbox
 from knowledge.database import reading, writing
 
 Kind = Literal[
-    "question", "revision", "deletion", "reaction", "home", "greeting", "command", "shortcut", "press", "lifecycle"
+    "question",
+    "revision",
+    "deletion",
+    "reaction",
+    "home",
+    "greeting",
+    "command",
+    "shortcut",
+    "press",
+    "lifecycle",
+    "alert",
 ]
 """What a row asks for: an answer, an answer again, forgetting, a vote, a visit, and what people do with commands,
-shortcuts, buttons; `lifecycle` is the app's own (uninstalled, tokens revoked)."""
+shortcuts, buttons; `lifecycle` is the app's own (uninstalled, tokens revoked); `alert` is ours: a word to admins."""
 FinalState = Literal["done", "dropped", "failed"]
 
 LEASE_SECONDS = 15.0

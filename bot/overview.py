@@ -44,6 +44,16 @@ class WeekVotes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VersionWeek:
+    """The votes of one week on the answers of one version."""
+
+    monday: date
+    version: str
+    good: int
+    bad: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Unanswered:
     """A question whose answer was none, or not good enough."""
 
@@ -98,6 +108,31 @@ def votes_by_week(engine: sa.Engine, team: str, today: date) -> tuple[WeekVotes,
             if week is not None:
                 week[row.vote < 0] += 1
     return tuple(WeekVotes(monday=monday, good=good, bad=bad) for monday, (good, bad) in counts.items())
+
+
+def votes_by_version(engine: sa.Engine, today: date, *, weeks: int = WEEKS) -> tuple[VersionWeek, ...]:
+    """Count the votes of the last weeks by the version that answered; the oldest first, weeks without votes left out.
+
+    Answers that no model wrote (approved ones) are there under the name that stands in a version's place.
+    """
+    feedback, answer = tables.feedback, tables.answer
+    first = today - timedelta(days=today.weekday(), weeks=weeks - 1)
+    since = datetime.combine(first, datetime.min.time(), UTC)
+    query = (
+        sa.select(feedback.c.created_at, feedback.c.vote, answer.c.version)
+        .join(answer, answer.c.id == feedback.c.answer_id)
+        .where(stands(), feedback.c.created_at >= since)
+    )
+    counts: dict[tuple[date, str], list[int]] = {}
+    with reading(engine) as connection:
+        for row in connection.execute(query):
+            day = row.created_at.date()
+            week = counts.setdefault((day - timedelta(days=day.weekday()), row.version), [0, 0])
+            week[row.vote < 0] += 1
+    return tuple(
+        VersionWeek(monday=monday, version=version, good=good, bad=bad)
+        for (monday, version), (good, bad) in sorted(counts.items())
+    )
 
 
 def unanswered(engine: sa.Engine, team: str, *, without: Collection[str], limit: int) -> tuple[Unanswered, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.evidence import Evidence, in_reading_order
+from bot.learn.targets import UNKNOWN
 from bot.turn import Length
 from knowledge.document import HistoryTurn, Passage, Question
 from models.errors import PromptTooLongError
@@ -23,6 +24,16 @@ _LENGTHS: Mapping[Length, str] = {
     "short": "Answer in one short, complete sentence.",
     "normal": "Answer in one or two short, complete sentences.",
     "detailed": "Answer in full, in three to six complete sentences.",
+}
+# What a tuned version learned with. It needs no example; every passage has its number, which the answer names.
+_TUNED_INSTRUCTIONS = (
+    "Answer from the numbered text only and name the number, like [1]. {length} "
+    "If the text does not answer the question, say: {unknown}"
+)
+_TUNED_LENGTHS: Mapping[Length, str] = {
+    "short": "Be brief.",
+    "normal": "Be clear.",
+    "detailed": "Be complete.",
 }
 # One worked example: without it a 135M model answers with "The answer is:" or repeats the question.
 EXAMPLE = (
@@ -56,12 +67,17 @@ class Manner:
     language: str = ""
     """Its name in English; empty to say nothing about it."""
     house_rules: str = ""
+    tuned: bool = False
+    """The model learned the form of our prompts: numbered passages, and no example."""
 
     @property
     def instructions(self) -> str:
         """The system message."""
         language = f"Answer in {self.language}." if self.language else ""
-        return " ".join(filter(None, (_INSTRUCTIONS.format(length=_LENGTHS[self.length]), language, self.house_rules)))
+        said = _INSTRUCTIONS.format(length=_LENGTHS[self.length])
+        if self.tuned:
+            said = _TUNED_INSTRUCTIONS.format(length=_TUNED_LENGTHS[self.length], unknown=UNKNOWN)
+        return " ".join(filter(None, (said, language, self.house_rules)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +96,7 @@ def prompt_from_sentences(
 ) -> Prompt:
     """Build the prompt from chosen sentences, best first; the worst are left out until it fits."""
     for count in range(len(evidence), 0, -1):
-        text = _sentences_as_text(evidence[:count])
+        text = _numbered_sentences(evidence[:count]) if manner.tuned else _sentences_as_text(evidence[:count])
         prompt = _prompt(question, text, manner, budget)
         if prompt.tokens + budget.answer_tokens <= budget.context_size:
             return prompt
@@ -90,11 +106,25 @@ def prompt_from_sentences(
 def prompt_from_passages(question: Question, passages: Sequence[Passage], manner: Manner, budget: Budget) -> Prompt:
     """Build the prompt from whole passages, best first, for models that read long texts well."""
     for count in range(len(passages), 0, -1):
-        text = "\n\n".join(f"[{n}] {item.header}\n{_section(item)}" for n, item in enumerate(passages[:count], 1))
+        text = numbered_passages([_headed(item, manner) for item in passages[:count]])
         prompt = _prompt(question, text, manner, budget)
         if prompt.tokens + budget.answer_tokens <= budget.context_size:
             return prompt
     raise _too_long(budget)
+
+
+def numbered_passages(texts: Sequence[str]) -> str:
+    """Passages as they stand in a prompt, from [1] on."""
+    return "\n\n".join(f"[{n}] {text}" for n, text in enumerate(texts, 1))
+
+
+def numbers_of(evidence: Sequence[Evidence]) -> dict[int, int]:
+    """The number in the prompt of each passage that sentences were chosen from."""
+    return {passage: n for n, passage in enumerate(sorted({item.passage for item in evidence}), 1)}
+
+
+def _headed(passage: Passage, manner: Manner) -> str:
+    return _section(passage) if manner.tuned else f"{passage.header}\n{_section(passage)}"
 
 
 def _section(passage: Passage) -> str:
@@ -106,11 +136,19 @@ def _prompt(question: Question, text: str, manner: Manner, budget: Budget) -> Pr
     content = f"Text: {text}\n\n{_conversation(question.history)}Question: {asked}"
     messages = (
         ChatMessage(role="system", content=manner.instructions),
-        *EXAMPLE,
+        *(() if manner.tuned else EXAMPLE),
         ChatMessage(role="user", content=content),
     )
     tokens = sum(budget.count_tokens(message.content) + _TOKENS_AROUND_MESSAGE for message in messages)
     return Prompt(messages=messages, tokens=tokens)
+
+
+def _numbered_sentences(evidence: Sequence[Evidence]) -> str:
+    numbers = numbers_of(evidence)
+    found: dict[int, list[str]] = {}
+    for item in in_reading_order(evidence):
+        found.setdefault(numbers[item.passage], []).append(item.text)
+    return numbered_passages([" ".join(found[n]) for n in sorted(found)])
 
 
 def _sentences_as_text(evidence: Sequence[Evidence]) -> str:

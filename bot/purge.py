@@ -21,6 +21,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from bot import tables
 from bot.earlier.recollect import tidy_words
+from bot.learn.versions import files_without_version, forget_versions
 from bot.notes import FOLDER as SAVED_FOLDER
 from knowledge import tables as knowledge_tables
 from knowledge.database import reading, writing
@@ -109,6 +110,9 @@ def purge_rows(engine: sa.Engine, team: str, home: Path) -> dict[str, int]:
     Receipts and open requests for removal stay. `home` is the data folder of this database.
     """
     removed: dict[str, int] = {}
+    # Before their rows: a purge that is interrupted finds them again.
+    if tuned := forget_versions(engine, team, home):
+        removed["tuned file"] = tuned
     with writing(engine) as connection:
         for table in reversed(tables.metadata.sorted_tables):
             if (condition := belongs_to(table, team)) is not None:
@@ -187,6 +191,7 @@ def find_traces(engine: sa.Engine, team: str, home: Path) -> tuple[Trace, ...]:
             if table is not tables.receipt:
                 found += _mentions(connection, table, team)
     found.append(Trace(place="sources that came out of Slack", count=len(_slack_sources(engine, home))))
+    found.append(Trace(place="files of tuned versions without a row", count=len(files_without_version(engine, home))))
     return tuple(trace for trace in found if trace.count)[:_FOUND_AT_MOST]
 
 

@@ -118,6 +118,8 @@ class AnswerSettings:
     """Whether people's votes move `minimum_support` a little: at most by .15, and never one person's alone."""
     rewrite_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
     """So long the language model may take to write a follow-up out, which is then searched as well; 0: it does not."""
+    wording: Literal["own", "quote"] = "own"
+    """`own`: the model writes, and what no passage holds is dropped; `quote`: it can only choose sentences of them."""
     unsupported: Literal["drop", "keep"] = "drop"
     """What happens to written sentences that no passage supports."""
     instructions: str = ""
@@ -138,6 +140,34 @@ class ScheduleSettings:
 
     sync_minutes: Annotated[int, Field(ge=1, le=60 * 24 * 31)] = 30
     """Interval for sources that do not set their own."""
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class TuningSettings:
+    """What a version of the language model may learn from, when one is made, and what becomes of it by itself."""
+
+    message_text: bool = False
+    """Whether people's own messages may train: of those who consented, and in `public_channels` only."""
+    message_text_acknowledged: Annotated[str, Field(validate_default=True), AfterValidator(_acknowledges)] = ""
+    """The date of the clause of Slack's that speaks against it, written here after reading it."""
+    public_channels: list[Annotated[str, Field(pattern="^C[A-Z0-9]+$")]] = Field(default_factory=list)
+    """Ids of public channels whose messages may train; everyone is answered by what learns from them."""
+    person_share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """The largest share of a dataset's rows of one kind that comes from one person; each may give one."""
+    scheduled: bool = False
+    """Whether the schedule tunes at all; by hand it is always possible."""
+    hour: Annotated[int, Field(ge=0, le=23)] = 3
+    """The hour of this machine's day in which it may begin."""
+    new_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 200
+    """So many new votes must have come since the last time."""
+    canary: bool = False
+    """Whether a version that passed the gate begins as a canary by itself; otherwise it waits for a person."""
+    canary_share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Share of new conversations that such a canary answers."""
+    promote: bool = False
+    """Whether a canary whose votes are better is put in service by itself; a worse one is always taken back."""
+    alerts_to: Annotated[str, Field(pattern="^([CG][A-Z0-9]+)?$")] = ""
+    """Id of the channel that is told when answers change; empty: admins see it on their page only."""
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -177,20 +207,6 @@ def _acknowledges(value: str, info: ValidationInfo) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
-class TuningSettings:
-    """What a version of the language model may learn from."""
-
-    message_text: bool = False
-    """Whether people's own messages may train: of those who consented, and in `public_channels` only."""
-    message_text_acknowledged: Annotated[str, Field(validate_default=True), AfterValidator(_acknowledges)] = ""
-    """The date of the clause of Slack's that speaks against it, written here after reading it."""
-    public_channels: list[Annotated[str, Field(pattern="^C[A-Z0-9]+$")]] = Field(default_factory=list)
-    """Ids of public channels whose messages may train; everyone is answered by what learns from them."""
-    person_share: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """The largest share of a dataset's rows of one kind that comes from one person; each may give one."""
-
-
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
 class PlaygroundSettings:
     """Where the local workspace listens."""
 
@@ -206,8 +222,8 @@ class FileSettings:
     model: ModelSettings = Field(default_factory=ModelSettings)
     answer: AnswerSettings = Field(default_factory=AnswerSettings)
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
-    slack: SlackSettings = Field(default_factory=SlackSettings)
     tuning: TuningSettings = Field(default_factory=TuningSettings)
+    slack: SlackSettings = Field(default_factory=SlackSettings)
     playground: PlaygroundSettings = Field(default_factory=PlaygroundSettings)
 
 

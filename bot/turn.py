@@ -105,6 +105,9 @@ class Brief:
     """The text of the answer that is to be made again, differently."""
     chosen: str = field(default="", repr=False)
     """What its asker meant, of what we asked back."""
+    channel: str = ""
+    conversation: str = ""
+    """Where it was asked, so that one conversation is answered by one version; empty outside Slack."""
 
 
 def conversation_key(team: str, channel: str, thread_ts: str) -> str:

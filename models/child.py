@@ -38,6 +38,7 @@ LOAD_SECONDS = 300.0
 # Python, llama.cpp's compute buffers and the scores of one token, as measured with the embedded model.
 _OVERHEAD_BYTES = 250_000_000
 _STOP_SECONDS = 2.0
+_SCORE_SECONDS = 120.0
 _LONGEST_BACKOFF_SECONDS = 10.0
 _DEATHS_PER_PROMPT = 2
 _REMEMBERED_PROMPTS = 1000
@@ -53,6 +54,10 @@ class Runtime:
     threads: int | None = None
     """None: as many as there are usable cores."""
     chat_format: str = "chatml"
+    adapter: Path | None = None
+    """A LoRA adapter's GGUF file, made for this very model."""
+    tuned: bool | None = None
+    """Whether it learned the form of our prompts; None: where it has an adapter."""
     silence_seconds: float = SILENCE_SECONDS
     """Without a sign of life for so long, the process hangs and is ended."""
     memory_bytes: int | None = None
@@ -80,6 +85,7 @@ class ChildGenerator:
             gpu_layers=self._runtime.gpu_layers,
             threads=self._runtime.threads or usable_cores(),
             chat_format=self._runtime.chat_format,
+            adapter=str(self._runtime.adapter or ""),
         )
         self._line = WaitingLine()
         self._lock = threading.Lock()
@@ -98,6 +104,11 @@ class ChildGenerator:
     def context_size(self) -> int:
         """Tokens of prompt and answer together; no more than the model was trained for."""
         return self._context_size
+
+    @property
+    def tuned(self) -> bool:
+        """Whether it learned the form of our prompts; see Generator."""
+        return self._runtime.adapter is not None if self._runtime.tuned is None else self._runtime.tuned
 
     @property
     def closed(self) -> bool:
@@ -130,6 +141,35 @@ class ChildGenerator:
                 yield from self._attempt(prompt, messages, options, deadline, cancel)
             self._deaths_in_a_row = 0
             self._deaths_by_prompt.pop(prompt, None)
+
+    def score(
+        self, messages: Sequence[ChatMessage], answer: str, *, timeout_seconds: float = _SCORE_SECONDS
+    ) -> tuple[float, ...]:
+        """The natural log-probability of each token of an answer to these messages, the end of it included.
+
+        Waits its turn. Raises PromptTooLongError or GenerationError.
+        """
+        with self._line.turn(None):
+            deadline = time.monotonic() + timeout_seconds
+            process = self._ready_process(deadline, None)
+            mailbox = process.score(messages, answer)
+            try:
+                numbers: tuple[float, ...] = ()
+                for reply in self._replies(process, mailbox, deadline, None):
+                    if reply.kind == "end":
+                        return numbers
+                    if reply.kind == "too_long":
+                        raise self._too_long(reply.number)
+                    if reply.kind == "error":
+                        raise GenerationError(reply.text)
+                    numbers = reply.numbers or numbers
+                raise GenerationError("The model process said nothing.")
+            except ModelProcessDiedError:
+                self._bury(process)
+                raise
+            finally:
+                process.cancel(mailbox)
+                process.forget(mailbox)
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of a plain text; does not wait for a generation that is going on."""
@@ -189,14 +229,17 @@ class ChildGenerator:
                 case "end":
                     return
                 case "too_long":
-                    raise PromptTooLongError(
-                        f"The prompt has {reply.number} tokens, the context {self._context_size}; "
-                        "shorten the question, or set model.context_tokens higher."
-                    )
+                    raise self._too_long(reply.number)
                 case "error":
                     raise GenerationError(reply.text)
                 case _:
                     continue
+
+    def _too_long(self, tokens: int) -> PromptTooLongError:
+        return PromptTooLongError(
+            f"The prompt has {tokens} tokens, the context {self._context_size}; "
+            "shorten the question, or set model.context_tokens higher."
+        )
 
     def _replies(
         self, process: ModelProcess, mailbox: Mailbox, deadline: float, cancel: threading.Event | None

@@ -24,6 +24,7 @@ from models.wire import (
     LoadRequest,
     Reply,
     Request,
+    ScoreRequest,
     decode_request,
     encode_reply,
 )
@@ -40,7 +41,7 @@ class ModelServer:
         self._requests = requests
         self._replies = replies
         self._sending = threading.Lock()
-        self._waiting: queue.SimpleQueue[GenerateRequest] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[GenerateRequest | ScoreRequest] = queue.SimpleQueue()
         self._cancelling = threading.Lock()
         self._cancelled: set[int] = set()
         self._working_on = 0
@@ -51,7 +52,7 @@ class ModelServer:
         while True:
             request = self._waiting.get()
             try:
-                self._generate(request)
+                self._work(request)
             except GenerationStopped:
                 self.send(Reply(kind="end", id=request.id))
             except ModelError as error:
@@ -63,14 +64,28 @@ class ModelServer:
             self._replies.write(encode_reply(reply))
             self._replies.flush()
 
-    def _generate(self, request: GenerateRequest) -> None:
+    def _work(self, request: GenerateRequest | ScoreRequest) -> None:
         self._begin(request.id)
         self.send(Reply(kind="alive", id=request.id))
         prompt = self._model.prompt_batches(request.messages)
-        length = sum(map(len, prompt))
+        answer = self._model.answer_tokens(request.answer) if isinstance(request, ScoreRequest) else []
+        length = sum(map(len, prompt)) + len(answer)
         if length >= self._model.context_size:
             self.send(Reply(kind="too_long", id=request.id, number=length))
-            return
+        elif isinstance(request, ScoreRequest):
+            self._score(request, prompt, answer)
+        else:
+            self._generate(request, prompt)
+
+    def _score(self, request: ScoreRequest, prompt: list[list[int]], answer: list[int]) -> None:
+        for scores in self._model.score(prompt, answer):
+            if scores is None:
+                self.send(Reply(kind="alive", id=request.id))
+            else:
+                self.send(Reply(kind="scores", id=request.id, numbers=scores))
+        self.send(Reply(kind="end", id=request.id))
+
+    def _generate(self, request: GenerateRequest, prompt: list[list[int]]) -> None:
         said, said_at = "", 0.0
         for text in self._model.generate(prompt, request.options):
             said += text
@@ -115,7 +130,7 @@ class ModelServer:
 
     def _accept(self, request: Request) -> None:
         match request:
-            case GenerateRequest():
+            case GenerateRequest() | ScoreRequest():
                 self._waiting.put(request)
             case CancelRequest():
                 self._cancel(request.id)

@@ -32,6 +32,8 @@ class GenerationOptions:
     stop: tuple[str, ...] = ()
     seed: int = 0
     timeout_seconds: float = 120.0
+    grammar: str = field(default="", repr=False)
+    """GBNF that the text must follow, from its rule `root`; a generator that has none leaves it out."""
 
 
 class Generator(Protocol):
@@ -44,6 +46,13 @@ class Generator(Protocol):
     @property
     def context_size(self) -> int:
         """Tokens of prompt and answer together."""
+
+    @property
+    def tuned(self) -> bool:
+        """Whether it learned our prompts: numbered passages, citations, and how to say that it is not known.
+
+        Such a model needs no example, and its word that the text does not answer is worth more.
+        """
 
     def stream(
         self,

@@ -6,9 +6,10 @@ Knows nothing of tensors: only the key-value part, with limits on every length.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from models.errors import ModelFileError
 
@@ -25,6 +26,7 @@ _FILE_TYPES = {
 }  # fmt: skip
 
 _Scalar = int | float | bool | str
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +48,27 @@ class GgufHeader:
 
 def read_header(path: Path) -> GgufHeader:
     """Read a file's header; raises ModelFileError for anything that is not a sound GGUF."""
+    return _read(path, _describe)
+
+
+def is_adapter(path: Path) -> bool:
+    """Tell a LoRA adapter from a model; raises ModelFileError for what is neither."""
+    return _read(path, _is_adapter)
+
+
+def _is_adapter(values: dict[str, _Scalar]) -> bool:
+    if values.get("general.type") == "adapter":
+        if values.get("adapter.type") != "lora":
+            raise ValueError(f"adapter.type is {values.get('adapter.type')!r}")
+        return True
+    _describe(values)
+    return False
+
+
+def _read(path: Path, read: Callable[[dict[str, _Scalar]], _Read]) -> _Read:
     try:
         with path.open("rb") as file:
-            return _describe(_read_values(file))
+            return read(_read_values(file))
     except OSError as error:
         raise ModelFileError(f"The model file {path} cannot be read: {error.strerror}.") from error
     except (struct.error, ValueError, KeyError, TypeError) as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import llama_cpp
+import numpy as np
 
 from models.chat_format import PromptPiece, chat_format, write_prompt
 from models.errors import GenerationError, GenerationStopped, ModelError, ModelFileError
@@ -65,6 +66,8 @@ class LlamaModel:
         self._batch_tokens = _GPU_BATCH_TOKENS if offload else _CPU_BATCH_TOKENS
         self._flash = _FLASH_AUTO if offload else _FLASH_OFF
         self._context = self._open_context(request)
+        if request.adapter:
+            self._apply(Path(request.adapter))
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._batches: list[list[int]] = []
         """The prompt's batches in memory, in order; generated tokens may follow them there."""
@@ -116,6 +119,22 @@ class LlamaModel:
         finally:
             llama_cpp.llama_sampler_free(sampler)
 
+    def answer_tokens(self, text: str) -> list[int]:
+        """The tokens of an answer with the one that ends it."""
+        end = self._tokenize(PromptPiece(text=self._format.ends[0], control=True))
+        return [*self._tokenize(PromptPiece(text=text, control=False)), *end]
+
+    def score(self, prompt: list[list[int]], answer: list[int]) -> Iterator[tuple[float, ...] | None]:
+        """Yield None after each batch of the prompt, then the natural log-probability of each token of an answer."""
+        for _ in self._read_prompt(prompt):
+            yield None
+        scores = []
+        for place, token in enumerate(answer):
+            scores.append(self._log_probability(token))
+            if place + 1 < len(answer):
+                self._decode([token])
+        yield tuple(scores)
+
     def close(self) -> None:
         """Free the memory."""
         llama_cpp.llama_free(self._context)
@@ -146,6 +165,22 @@ class LlamaModel:
             raise GenerationStopped("Generation was stopped on request.")
         if result:
             raise GenerationError(f"llama.cpp could not go on (code {result}).")
+
+    def _log_probability(self, token: int) -> float:
+        size = llama_cpp.llama_vocab_n_tokens(self._vocabulary)
+        pointer = llama_cpp.llama_get_logits_ith(self._context, -1)
+        logits = np.ctypeslib.as_array(pointer, shape=(size,)).astype(np.float64)
+        return float(logits[token] - logits.max() - np.log(np.exp(logits - logits.max()).sum()))
+
+    def _apply(self, path: Path) -> None:
+        """Put an adapter on top of the weights; it goes when the model goes."""
+        adapter = llama_cpp.llama_adapter_lora_init(self._model, str(path).encode())
+        if not adapter:
+            raise ModelFileError(f"llama.cpp cannot apply {path}; it is damaged, or was made for another model.")
+        adapters = (llama_cpp.llama_adapter_lora_p_ctypes * 1)(adapter)
+        scales = (ctypes.c_float * 1)(1.0)
+        if llama_cpp.llama_set_adapters_lora(self._context, adapters, 1, scales):
+            raise ModelFileError(f"llama.cpp did not take the adapter {path}.")
 
     def _keep_batches(self, count: int) -> None:
         """Forget all but the first batches; some architectures can only forget everything."""
@@ -183,6 +218,12 @@ class LlamaModel:
         """Build the sampler. The penalty sees the answer only: an answer should repeat words of its sources."""
         chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
         steps = []
+        if options.grammar:
+            grammar = llama_cpp.llama_sampler_init_grammar(self._vocabulary, options.grammar.encode(), b"root")
+            if not grammar:
+                llama_cpp.llama_sampler_free(chain)
+                raise GenerationError("llama.cpp does not understand the grammar of this answer.")
+            steps.append(grammar)
         if options.repeat_penalty != 1.0:
             size = llama_cpp.llama_vocab_n_tokens(self._vocabulary)
             steps.append(

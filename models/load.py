@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.child import ChildGenerator, Runtime
+from models.errors import ModelError
 from models.generator import Generator
 from models.openai_server import OpenAIServerGenerator, Server
-from models.registry import EMBEDDED, ModelRegistry
+from models.registry import EMBEDDED, EMBEDDED_PLAIN, ModelRegistry
 from models.requantize import fastest_embedded
+from models.starter import starter
+from models.tuned import TunedFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +21,7 @@ class ModelOptions:
     """Which model, and how it is run."""
 
     name: str = EMBEDDED
-    """`embedded` or a name on the allow-list."""
+    """`embedded`, `embedded-plain` (the same without what it learned here), or a name on the allow-list."""
     context_tokens: int = 4096
     gpu_layers: int | None = None
     """None: all of them where there is a GPU, else none."""
@@ -31,13 +34,20 @@ class ModelOptions:
 
 
 def load_generator(
-    options: ModelOptions, folder: Path, progress: Callable[[str], None] = lambda _text: None
+    options: ModelOptions,
+    folder: Path,
+    progress: Callable[[str], None] = lambda _text: None,
+    *,
+    tuned: TunedFile | None = None,
 ) -> Generator:
     """Start the model that the options name; `folder` holds the allow-list and what is made for this machine.
 
-    Raises ModelError where the file is missing, changed, not allowed or too large. Loading goes on in the
-    background: the first use waits for it.
+    `tuned` is a version of that model, checked by `open_tuned` just now. Raises ModelError where a file is missing,
+    changed, not allowed or too large. Loading goes on in the background: the first use waits for it.
     """
+    if tuned is not None and (options.server_url or tuned.base != options.name):
+        model = options.server_url or options.name
+        raise ModelError(f"Version {tuned.name!r} was made from the model {tuned.base!r} and cannot work with {model}.")
     if options.server_url:
         return OpenAIServerGenerator(
             Server(
@@ -47,14 +57,41 @@ def load_generator(
                 context_tokens=options.context_tokens,
             )
         )
+    return _load_file(options, folder, progress, tuned)
+
+
+def load_ready(options: ModelOptions, folder: Path, *, tuned: TunedFile | None = None) -> Generator:
+    """Load a model and wait until it can work; raises ModelError where it cannot be loaded."""
+    generator = load_generator(options, folder, tuned=tuned)
+    if isinstance(generator, ChildGenerator):
+        try:
+            generator.wait_until_ready()
+        except BaseException:
+            generator.close()
+            raise
+    return generator
+
+
+def _load_file(
+    options: ModelOptions, folder: Path, progress: Callable[[str], None], tuned: TunedFile | None
+) -> ChildGenerator:
     registry = ModelRegistry(folder)
-    embedded = options.name == EMBEDDED
-    file = fastest_embedded(registry, progress) if embedded else registry.open_model(options.name)
-    progress(f"Loading the language model {file.version}")
+    adapter = tuned.path if tuned is not None and tuned.kind == "adapter" else None
+    if tuned is not None and tuned.kind == "merged":
+        path, version = tuned.path, tuned.version
+    else:
+        embedded = options.name in (EMBEDDED, EMBEDDED_PLAIN)
+        file = fastest_embedded(registry, progress) if embedded else registry.open_model(options.name)
+        path, version = file.path, tuned.version if tuned else file.version
+    if tuned is None and options.name == EMBEDDED:
+        adapter, version = starter().path, starter().version
+    progress(f"Loading the language model {version}")
     runtime = Runtime(
         context_tokens=options.context_tokens,
         gpu_layers=options.gpu_layers,
         threads=options.threads,
         chat_format=options.chat_format,
+        adapter=adapter,
+        tuned=tuned is not None or adapter is not None,
     )
-    return ChildGenerator(file.path, file.version, runtime)
+    return ChildGenerator(path, version, runtime)

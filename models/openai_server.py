@@ -91,6 +91,11 @@ class OpenAIServerGenerator:
         """Tokens of prompt and answer together, as the settings say: the protocol has no way to ask."""
         return self._server.context_tokens
 
+    @property
+    def tuned(self) -> bool:
+        """Whether it learned the form of our prompts; see Generator."""
+        return False
+
     def stream(
         self,
         messages: Sequence[ChatMessage],

@@ -30,6 +30,7 @@ from models.wire import (
     LoadRequest,
     Reply,
     Request,
+    ScoreRequest,
     WireError,
     decode_reply,
     encode_request,
@@ -105,6 +106,12 @@ class ModelProcess:
         """Ask for a text."""
         mailbox = self._open_mailbox()
         self._outgoing.put(GenerateRequest(id=mailbox.id, messages=tuple(messages), options=options))
+        return mailbox
+
+    def score(self, messages: Sequence[ChatMessage], answer: str) -> Mailbox:
+        """Ask how likely an answer is."""
+        mailbox = self._open_mailbox()
+        self._outgoing.put(ScoreRequest(id=mailbox.id, messages=tuple(messages), answer=answer))
         return mailbox
 
     def count(self, text: str) -> Mailbox:

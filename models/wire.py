@@ -14,7 +14,7 @@ from models.generator import ChatMessage, GenerationOptions
 # A prompt of 100,000 characters fits several times over, written in JSON escapes.
 LONGEST_LINE = 8_000_000
 
-ReplyKind = Literal["ready", "failed", "alive", "text", "end", "too_long", "count", "error"]
+ReplyKind = Literal["ready", "failed", "alive", "text", "end", "too_long", "count", "scores", "error"]
 
 
 class WireError(Exception):
@@ -31,6 +31,8 @@ class LoadRequest:
     """None: all of them where there is a GPU, else none."""
     threads: int
     chat_format: str
+    adapter: str = ""
+    """A LoRA adapter's GGUF file, applied on top."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,15 @@ class GenerateRequest:
     id: int
     messages: tuple[ChatMessage, ...]
     options: GenerationOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreRequest:
+    """Say how likely each token of an answer is after these messages."""
+
+    id: int
+    messages: tuple[ChatMessage, ...]
+    answer: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +68,11 @@ class CancelRequest:
     id: int
 
 
-Request = LoadRequest | GenerateRequest | CountRequest | CancelRequest
+Request = LoadRequest | GenerateRequest | ScoreRequest | CountRequest | CancelRequest
 _REQUESTS: dict[str, type[Request]] = {
     "load": LoadRequest,
     "generate": GenerateRequest,
+    "score": ScoreRequest,
     "count": CountRequest,
     "cancel": CancelRequest,
 }
@@ -75,6 +87,8 @@ class Reply:
     text: str = field(default="", repr=False)
     number: int = 0
     """Tokens: of the context, in the prompt that is too long, or in the text to count."""
+    numbers: tuple[float, ...] = ()
+    """Log-probabilities, one for each token of the answer."""
 
 
 def encode_request(request: Request) -> bytes:
@@ -93,8 +107,9 @@ def decode_request(line: bytes) -> Request:
     content = _object(line)
     try:
         form = _REQUESTS[content.pop("kind")]
-        if form is GenerateRequest:
+        if "messages" in content:
             content["messages"] = tuple(ChatMessage(**message) for message in content["messages"])
+        if form is GenerateRequest:
             content["options"] = GenerationOptions(**{**content["options"], "stop": tuple(content["options"]["stop"])})
         return form(**content)
     except (KeyError, TypeError) as error:
@@ -105,8 +120,8 @@ def decode_reply(line: bytes) -> Reply:
     """Read a reply; raises WireError."""
     content = _object(line)
     try:
-        reply = Reply(**content)
-    except TypeError as error:
+        reply = Reply(**{**content, "numbers": tuple(map(float, content.get("numbers", ())))})
+    except (TypeError, ValueError) as error:
         raise WireError(f"not a reply: {error}") from error
     sound = reply.kind in get_args(ReplyKind) and isinstance(reply.text, str)
     if not (sound and isinstance(reply.id, int) and isinstance(reply.number, int)):

@@ -29,7 +29,9 @@ class ScriptedGenerator:
         context_size: int = 4096,
         seconds_per_token: float = 0.0,
         first_token_seconds: float = 0.0,
+        tuned: bool = False,
     ) -> None:
+        self._tuned = tuned
         self._script: Script = reply if callable(reply) else lambda _messages: reply
         self._version = version
         self._context_size = context_size
@@ -48,6 +50,16 @@ class ScriptedGenerator:
     def context_size(self) -> int:
         """Tokens of prompt and answer together."""
         return self._context_size
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed.is_set()
+
+    @property
+    def tuned(self) -> bool:
+        """Whether it learned the form of our prompts; see Generator."""
+        return self._tuned
 
     def stream(
         self,

@@ -61,3 +61,19 @@ def export(invocation: Invocation, output: Path | None) -> None:
             return
         for line in lines:
             click.echo(line, nl=False)
+
+
+@feedback.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def plot(invocation: Invocation, file: Path) -> None:
+    """Draw the votes of the last weeks, version by version, to a PNG file."""
+    from datetime import UTC, datetime
+
+    from bot.learn.pictures import draw_feedback
+    from bot.overview import votes_by_version
+
+    with invocation.database() as engine:
+        weeks = votes_by_version(engine, datetime.now(UTC).date())
+    draw_feedback(weeks, file)
+    click.echo(f"{sum(week.good + week.bad for week in weeks)} votes drawn to {file}.")

@@ -77,6 +77,9 @@ def _many(application: Application, link: Callable[[str], str], host: str, port:
     from bot.slack.token_store import open_installations
 
     settings = application.settings
+    if application.versions is not None:
+        # A version learned from one workspace; this model answers in all of them.
+        application.versions.put_base_in_service()
     store, states = open_installations(settings)
 
     def open_workspace(installed: Bot, folder: Path) -> Workspace:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bot.app import Application
     from bot.settings import Settings
     from knowledge.embed import Embedder
+    from models.generator import Generator
 
 
 class Build(Protocol):
@@ -51,6 +52,12 @@ def _load_embedder(settings: Settings, engine: sa.Engine, *, rebuild: bool = Fal
         return open_embedder(settings, engine, rebuild=rebuild, progress=progress)
 
 
+def _open_version(settings: Settings, adapter: Path | None) -> Generator:
+    from bot.learn.contestants import open_version
+
+    return open_version(settings, adapter)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
     """One call of the command line."""
@@ -60,6 +67,8 @@ class Invocation:
     build: Build = _build
     embedder: LoadEmbedder = _load_embedder
     """For commands that embed but do not search."""
+    open_version: Callable[[Settings, Path | None], Generator] = _open_version
+    """Starts the language model with an adapter, or as it is."""
     ask: Callable[[str, bool], str] = ask_person
     """Asks the person for a line; the second value tells whether it must not show."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import webbrowser
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -48,6 +49,7 @@ def _play(
     invocation: Invocation, settings: Settings, port: int, folders: tuple[Path, ...], open_page: bool | None
 ) -> None:
     from bot.cli.serving import connected, finish_removals, scheduling, slack_options, wait_until_stopped
+    from bot.learn.loop import learn_in_process
     from bot.own_guide import choose_sources
     from bot.playground.process import start_playground
     from bot.settings import Secret
@@ -72,7 +74,7 @@ def _play(
             with connected(application, options, link=document_links(process.url)) as bot:
                 _read_sources(application)
                 click.echo("Ready: ask it something. Ctrl-C ends it.")
-                with scheduling(application):
+                with scheduling(application, partial(learn_in_process, settings.home)):
                     wait_until_stopped(lambda: process.process.poll() is None and bot.removal is None)
             finish_removals(application.engine, settings)
 

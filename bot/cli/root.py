@@ -8,13 +8,17 @@ from pathlib import Path
 
 import click
 
+from bot.cli.advise import advise
 from bot.cli.ask import ask
 from bot.cli.dataset import dataset
 from bot.cli.doctor import doctor
 from bot.cli.eval import evaluate
 from bot.cli.feedback import feedback
+from bot.cli.gate import gate
+from bot.cli.golden import golden
 from bot.cli.history import history
 from bot.cli.invocation import Invocation
+from bot.cli.learn import learn
 from bot.cli.manifest import manifest
 from bot.cli.model_files import models
 from bot.cli.playground import playground
@@ -25,6 +29,9 @@ from bot.cli.search import search
 from bot.cli.setup import setup
 from bot.cli.sources import sources
 from bot.cli.sync import sync
+from bot.cli.tune import tune
+from bot.cli.versions import versions
+from bot.cli.watch import watch
 
 # Libraries that tell their life at INFO: with --verbose, too, it is our own work that is to be seen.
 _TALKATIVE = ("alembic", "apscheduler", "httpx", "httpcore", "huggingface_hub", "sentence_transformers", "urllib3")
@@ -65,7 +72,14 @@ for _command in (
     feedback,
     dataset,
     models,
+    learn,
+    tune,
+    versions,
     evaluate,
+    golden,
+    gate,
+    watch,
+    advise,
     doctor,
     manifest,
     forget,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -49,6 +50,7 @@ def run(invocation: Invocation, http: bool | None, port: int | None) -> None:
 
 def _run_socket(invocation: Invocation, settings: Settings, taken_away: list[Removal]) -> None:
     from bot.cli.serving import connected, finish_removals, scheduling, slack_options, wait_until_stopped
+    from bot.learn.loop import learn_in_process
     from bot.slack.credentials import check_credentials
 
     with invocation.database() as engine:
@@ -58,7 +60,8 @@ def _run_socket(invocation: Invocation, settings: Settings, taken_away: list[Rem
     options = slack_options(settings, settings.slack_bot_token, settings.slack_app_token, settings.slack_api_url)
     click.echo("Loading the models …", err=True)
     with invocation.application(with_generator=True) as application:
-        with connected(application, options, link=_plain_link) as bot, scheduling(application):
+        learn = partial(learn_in_process, settings.home)
+        with connected(application, options, link=_plain_link) as bot, scheduling(application, learn):
             click.echo(f"{installation.bot} answers in {installation.team}. Ctrl-C ends it.", err=True)
             wait_until_stopped(lambda: bot.removal is None)
         taken_away += finish_removals(application.engine, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
     from bot.app import Application
     from bot.equipment import Equipment
+    from bot.learn.advise import Advice
+    from bot.learn.timing import Learn
     from bot.purge import Removal
     from bot.settings import Secret, Settings
     from bot.slack.gateway import SlackBot, SlackOptions
+
+_MOST_FAILURES = 300
 
 
 @contextmanager
@@ -49,6 +53,7 @@ def equipped(application: Application) -> Iterator[Equipment]:
     """What the surfaces in Slack need beside answers; its parser's child ends with the block."""
     from bot.earlier.search import Earlier, EarlierOptions
     from bot.equipment import Equipment
+    from bot.learn.latest import LatestAdvice
     from bot.sync import sync_now
 
     embedder, most = application.library.embedder, application.settings.file.answer.earlier
@@ -57,17 +62,40 @@ def equipped(application: Application) -> Iterator[Equipment]:
             embedder=embedder,
             parser=parser,
             generator=application.generator,
+            advice=LatestAdvice(lambda: advice_of(application)),
             earlier=Earlier(application.engine, embedder, EarlierOptions(most=most)) if most else None,
             sync=lambda name: sync_now(application, name),
         )
 
 
+def advice_of(application: Application) -> Advice:
+    """Why the answers of the last month failed; the newest few hundred are enough for a page."""
+    from datetime import UTC, datetime
+
+    from bot.learn.advise import advise
+
+    answer = application.settings.file.answer
+    return advise(
+        application.engine,
+        application.library,
+        datetime.now(UTC),
+        passages=answer.passages,
+        minimum_support=application.answering.minimum_support,
+        limit=_MOST_FAILURES,
+    )
+
+
 @contextmanager
-def scheduling(application: Application) -> Iterator[None]:
-    """Read sources again at their intervals while the block runs, and passages ahead of questions."""
+def scheduling(application: Application, learn: Learn | None = None) -> Iterator[None]:
+    """Read sources again at their intervals while the block runs, and passages ahead of questions.
+
+    `learn` makes a better version; the settings say whether and when.
+    """
     from bot.answer_cache import cache_job
     from bot.earlier.recollect import recollect_job
     from bot.jobs import Job, Schedule
+    from bot.learn.canary import canary_job
+    from bot.learn.watch import watch_job
     from bot.memory import memory_job
     from bot.notes import notes_job
     from bot.sync import sync_jobs
@@ -79,15 +107,31 @@ def scheduling(application: Application) -> Iterator[None]:
             memory_job(application.engine),
             notes_job(application.engine, application.settings.home),
             cache_job(application.engine, application.cache_limits),
+            watch_job(application.engine, application.settings.file.tuning.alerts_to),
         ]
+        if application.versions is not None:
+            short.append(canary_job(application.engine, promotes=application.settings.file.tuning.promote))
         if application.settings.file.answer.earlier:
             short.append(recollect_job(application.engine, application.library.embedder))
         application.library.read_ahead()
-        with Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))):
+        with (
+            application.versions or nullcontext(),
+            _learning(application, learn),
+            Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))),
+        ):
             yield
             stopping.set()
     finally:
         stopping.set()
+
+
+def _learning(application: Application, learn: Learn | None) -> AbstractContextManager[None]:
+    from bot.learn.timing import LearnTimes, learning
+
+    tuning = application.settings.file.tuning
+    if learn is None or application.versions is None or not tuning.scheduled:
+        return nullcontext()
+    return learning(application.engine, LearnTimes(hour=tuning.hour, new_rows=tuning.new_rows), learn)
 
 
 def slack_options(settings: Settings, bot_token: Secret, app_token: Secret, api_url: str) -> SlackOptions:

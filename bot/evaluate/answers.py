@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.answer import Answering, AnswerOptions
-from bot.app import Progress, build, query_side, retrieval_options
+from bot.app import Application, Progress, query_side, retrieval_options
 from bot.errors import MisuseError
 from bot.evaluate.files import read_rows, write_rows
+from bot.evaluate.outcome import Judged, Outcome, as_row, outcome_of
 from bot.evaluate.passages import GivenPassage, PassageSource, index_passages
 from bot.evaluate.scores import contains_answer, precision_recall, token_f1
-from bot.settings import Settings
 from bot.turn import Answer, Done
 from knowledge.audience import Audience
 from knowledge.document import HistoryTurn, Question
@@ -43,6 +43,8 @@ class AnswerRow:
     passages: tuple[GivenPassage, ...]
     references: tuple[str, ...]
     gold: frozenset[int]
+    group: str = ""
+    """The conversation or article that it is from; empty for none but itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,26 @@ class AnsweredRow:
     cited: tuple[tuple[int, int], ...]
     """Number of each citation and the position of its passage in the row."""
     seconds: float
+
+    @property
+    def outcome(self) -> Outcome:
+        """Its measures."""
+        row, answer = self.row, self.answer
+        return outcome_of(
+            Judged(
+                id=row.id,
+                group=row.group or row.id,
+                question=row.question.text,
+                answer=answer.text,
+                abstained=answer.abstained,
+                cited=self.cited,
+                passages=tuple(f"{passage.title}\n\n{passage.text}" for passage in row.passages),
+                answerable=row.answerable,
+                references=row.references,
+                gold=row.gold,
+                seconds=self.seconds,
+            )
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +105,12 @@ class AnswersReport:
     abstention_precision: float | None
     abstention_recall: float | None
     abstained: int
+    right: float | None
+    """Over all rows: see `bot.evaluate.outcome`."""
+    supported: float | None
+    """Share of the answers' sentences that the passage they cite holds, over the answers that were given."""
+    characters: float
+    """Of an answer, on average."""
     seconds_per_answer: SecondsPerAnswer
     version: str
     embedder: str
@@ -104,15 +132,15 @@ class AnswerParts:
 
 def evaluate_answers(
     file: Path,
-    settings: Settings,
+    application: Application,
     *,
     run_file: Path | None = None,
     limit: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> AnswersReport:
-    """Measure with the models and options of the settings; see `measure_answers`."""
-    with build(settings, progress=progress) as application, application.parser() as parser:
-        answering = application.answering
+    """Measure with the models and options of an application; see `measure_answers`."""
+    answering, settings = application.answering, application.settings
+    with application.parser() as parser:
         parts = AnswerParts(
             embedder=answering.library.embedder,
             generator=answering.generator,
@@ -137,11 +165,7 @@ def measure_answers(
     rows = list(islice(load_answer_rows(file), limit))
     if not rows:
         raise MisuseError(f"{file} holds no rows; see `lorekeeper eval answers --help` for the format.")
-    answered: list[AnsweredRow] = []
-    for row in rows:
-        progress("Answering", len(answered), len(rows))
-        answered.append(answer_row(row, parts))
-    progress("Answering", len(rows), len(rows))
+    answered = answer_rows(rows, parts, progress)
     if run_file is not None:
         write_rows(run_file, [_run_row(item) for item in answered])
     return score(answered, parts)
@@ -158,6 +182,18 @@ def load_answer_rows(file: Path) -> Iterator[AnswerRow]:
                 f"{file}, row {number} lacks or has a bad {error}; expected id, question, answerable, passages and "
                 "answers or answer."
             ) from error
+
+
+def answer_rows(
+    rows: Sequence[AnswerRow], parts: AnswerParts, progress: Progress = lambda *_: None
+) -> list[AnsweredRow]:
+    """Answer each row, in order."""
+    answered: list[AnsweredRow] = []
+    for row in rows:
+        progress("Answering", len(answered), len(rows))
+        answered.append(answer_row(row, parts))
+    progress("Answering", len(rows), len(rows))
+    return answered
 
 
 def answer_row(row: AnswerRow, parts: AnswerParts) -> AnsweredRow:
@@ -186,6 +222,7 @@ def score(answered: Sequence[AnsweredRow], parts: AnswerParts) -> AnswersReport:
         [{"no"} if item.answer.abstained else set() for item in answered],
         [set() if item.row.answerable else {"no"} for item in answered],
     )
+    outcomes = [item.outcome for item in answered]
     return AnswersReport(
         rows=len(answered),
         answerable=len(answerable),
@@ -198,6 +235,9 @@ def score(answered: Sequence[AnsweredRow], parts: AnswerParts) -> AnswersReport:
         abstention_precision=abstentions.precision,
         abstention_recall=abstentions.recall,
         abstained=sum(item.answer.abstained for item in answered),
+        right=_mean([one.right for one in outcomes if one.right is not None]),
+        supported=_mean([one.supported for one in outcomes if one.supported is not None]),
+        characters=mean([one.characters for one in outcomes]),
         seconds_per_answer=_seconds(answered),
         version=parts.generator.version,
         embedder=parts.embedder.name,
@@ -222,6 +262,8 @@ def _parse_row(row: dict[str, Any]) -> AnswerRow:
         ),
         references=tuple(references),
         gold=frozenset(gold),
+        # The turns of one conversation of MTRAG share what stands before this sign.
+        group=str(row.get("group") or str(row["id"]).partition("<::>")[0]),
     )
 
 
@@ -239,6 +281,7 @@ def _run_row(item: AnsweredRow) -> dict[str, Any]:
         "abstained": item.answer.abstained,
         "support": round(item.answer.support, 4),
         "seconds": {"total": item.seconds, **asdict(item.answer.seconds)},
+        "outcome": as_row(item.outcome),
     }
 
 

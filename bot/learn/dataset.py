@@ -17,9 +17,11 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from bot.app import answer_options, query_side, retrieval_options
+from bot.learn.authors import authors_of
 from bot.learn.balance import weigh
 from bot.learn.export import Content, DatasetReport, write_dataset
 from bot.learn.ledger import Ledger, is_bot_id, read_ledger
+from bot.learn.poison_signs import inspect
 from bot.learn.policy import Permissions
 from bot.learn.questions import (
     Candidate,
@@ -33,7 +35,7 @@ from bot.learn.questions import (
 from bot.learn.rows import Omitted, Outcome, Row, row_of_curated, rows_of_answer
 from bot.learn.served import Serving
 from bot.learn.signals import count_signals
-from bot.learn.split import each_once, nobody_too_often, split
+from bot.learn.split import Kept, each_once, nobody_too_often, split
 from bot.settings import Settings
 from knowledge.embed import Embedder
 from knowledge.library import Library
@@ -93,10 +95,12 @@ def build_dataset(
         ]
     progress("Leaving out copies", 0, None)
     once = each_once([one for one in outcomes if isinstance(one, Row)])
-    fair = nobody_too_often(once.rows, tuning.person_share)
+    progress("Looking for poisoned feedback", 0, None)
+    clean = unsuspicious(engine, once.rows)
+    fair = nobody_too_often(clean.rows, tuning.person_share)
     content = Content(
         parts=split(fair.rows, options.seed),
-        omitted=[*(one for one in outcomes if isinstance(one, Omitted)), *once.omitted, *fair.omitted],
+        omitted=[*(one for one in outcomes if isinstance(one, Omitted)), *once.omitted, *clean.omitted, *fair.omitted],
         ledger=ledger,
         balance=weigh(fair.rows, tuning.person_share),
         signals=count_signals(engine),
@@ -110,6 +114,17 @@ def build_dataset(
         },
     )
     return write_dataset(folder, content, time.perf_counter() - started)
+
+
+def unsuspicious(engine: sa.Engine, rows: Sequence[Row]) -> Kept:
+    """Leave out what bears a sign of poison; see `bot.learn.poison_signs`."""
+    examples = [row.example for row in rows if row.example.kind != "vote"]
+    kept = {example.id for example in inspect(examples, authors_of(engine, examples)).kept}
+    bad = {example.id for example in examples} - kept
+    return Kept(
+        rows=tuple(row for row in rows if row.example.id not in bad),
+        omitted=tuple(Omitted(origin=row.example.origin, reason="suspicious") for row in rows if row.example.id in bad),
+    )
 
 
 @contextmanager

@@ -38,6 +38,7 @@ LeftOut = Literal[
     "duplicate",
     "person_share",
     "not_found_first",
+    "suspicious",
 ]
 
 REASONS: Final[dict[LeftOut, str]] = {
@@ -62,6 +63,7 @@ REASONS: Final[dict[LeftOut, str]] = {
     "secret": "holds what looks like a password, a key or an account number",
     "duplicate": "says nearly the same as another row",
     "person_share": "its person gave more than their share of the rows",
+    "suspicious": "bears a sign of poisoned feedback",
     "not_found_first": "a question made from a document does not find its own sentence first",
 }
 

@@ -114,7 +114,8 @@ class Serving:
             answer_tokens=options.generation.max_tokens,
             count_tokens=self.count_tokens,
         )
-        manner = manner_of(question.text, evidence, style, options)
+        # A version learns the form that tuned versions are asked in, whichever wrote the answers.
+        manner = manner_of(question.text, evidence, style, options, tuned=True)
         try:
             prompt = prompt_in_service(question, passages, evidence, options, manner, budget)
         except PromptTooLongError as error:

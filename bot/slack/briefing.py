@@ -75,5 +75,7 @@ class Briefing:
             sources=channel.sources,
             context=self.context(incoming, audience),
             earlier=() if self.recall is None else self.recall(incoming, audience, channel.sources),
+            channel=incoming.channel,
+            conversation=incoming.conversation,
         )
         return Briefed(audience=audience, brief=brief, channel=channel)

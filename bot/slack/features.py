@@ -71,6 +71,7 @@ class Feature(Protocol):
 
 def build_features(parts: TeamParts) -> tuple[Feature, ...]:
     """All features of one team's bot."""
+    from bot.slack.alerts import Alerts
     from bot.slack.answer_features import answer_features
     from bot.slack.channel_config import ChannelConfig
     from bot.slack.commands import Commands
@@ -90,4 +91,5 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
         Greeter(parts),
         Commands(parts=parts),
         Shortcuts(parts),
+        Alerts(parts=parts),
     )

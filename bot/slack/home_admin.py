@@ -14,6 +14,12 @@ from bot import words
 from bot.channels import ConfiguredChannel
 from bot.chart import votes_as_text
 from bot.curated import Curated
+from bot.learn import version_words
+from bot.learn import words as learning
+from bot.learn.advise import LEAST_FAILURES, Advice
+from bot.learn.alerts import Alert
+from bot.learn.board import Board
+from bot.learn.topics import Topic
 from bot.notes import SavedNote
 from bot.overview import QueueState, Unanswered, WeekVotes
 from bot.slack.inert import clean
@@ -22,6 +28,7 @@ from bot.slack.render import Block, note_block
 from bot.slack.view_parts import (
     DIVIDER,
     actions,
+    bullets,
     button,
     confirmation,
     header,
@@ -45,8 +52,11 @@ CHANNEL_EDIT_ACTION: Final = "home_channel_edit"
 APPROVE_ACTION: Final = "home_note_approve"
 REJECT_ACTION: Final = "home_note_reject"
 CURATED_ACTION: Final = "home_curated_remove"
+PROMOTE_ACTION: Final = "home_version_promote"
+ROLL_BACK_ACTION: Final = "home_version_roll_back"
 # Together with headlines, notes and dividers below a view's hundred blocks.
 MOST_SOURCES, MOST_QUESTIONS, MOST_NOTES, MOST_CURATED, MOST_CHANNELS = 14, 10, 5, 8, 10
+MOST_ALERTS, MOST_TOPICS = 3, 8
 _MOST_FAILURES = 5
 _LONGEST_LINE = 200
 _LONGEST_TEXT = 600
@@ -83,6 +93,15 @@ class AdminContent:
     notice: str = ""
     threshold: Threshold | None = None
     """From which estimate on there is an answer; None where nobody knows."""
+    versions: Board | None = None
+    """What is in use of the model's versions; None where none was ever made."""
+    alerts: Sequence[Alert] = ()
+    advice: Advice | None = None
+    """None where it is not worked out yet."""
+    advises: bool = False
+    """Whether somebody works it out."""
+    topics: Sequence[Topic] = ()
+    """The unanswered topics, as this admin may see them."""
 
 
 def admin_view(content: AdminContent, *, now: datetime) -> Block:
@@ -95,6 +114,9 @@ def admin_view(content: AdminContent, *, now: datetime) -> Block:
         *_queue(content.queue, now),
         *_votes(content),
         *_threshold(content.threshold),
+        *_versions(content.versions),
+        *_alerts(content.alerts, now),
+        *_advice(content),
         *_questions(content, now),
         *_notes(content),
         *_curated(content.curated),
@@ -141,6 +163,76 @@ def _threshold(threshold: Threshold | None) -> list[Block]:
     if threshold is None:
         return []
     return [note_block(words.threshold_line(threshold.value, threshold.setting, threshold.votes))]
+
+
+def _versions(board: Board | None) -> list[Block]:
+    """What is in service and what is tried out, with their figures, and one button each for forward and back."""
+    if board is None:
+        return []
+    figures, service = board.service_figures, board.service.name if board.service else ""
+    said = version_words.in_service_line(service, figures.good, figures.bad, figures.answers)
+    blocks: list[Block] = [dict(DIVIDER), header(version_words.VERSIONS_TITLE), section(one_line(said, _LONGEST_TEXT))]
+    if board.canary is not None and board.verdict is not None:
+        tried = version_words.canary_line(board.canary.name, board.canary.share, len(board.canary.channels))
+        blocks.append(section(f"{tried}\n{version_words.verdict_line(board.verdict)}"))
+    if board.candidate is not None:
+        blocks.append(section(version_words.candidate_line(board.candidate.name)))
+    buttons = [*_promote_button(board), *_roll_back_button(board)]
+    return [*blocks, *([actions(*buttons)] if buttons else [])]
+
+
+def _promote_button(board: Board) -> list[Block]:
+    version = board.canary or board.candidate
+    if version is None:
+        return []
+    title = version_words.VERSION_PROMOTE
+    asked = confirmation(title, version_words.promote_question(version.name), title, version_words.VERSION_CANCEL)
+    return [button(title, PROMOTE_ACTION, version.name, style="primary", confirm=asked)]
+
+
+def _roll_back_button(board: Board) -> list[Block]:
+    version = board.canary or board.service
+    if version is None:
+        return []
+    service = board.service.name if board.service else ""
+    now = service if board.canary is not None else board.before
+    title = version_words.VERSION_ROLL_BACK
+    question = version_words.roll_back_question(version.name, now)
+    asked = confirmation(title, question, title, version_words.VERSION_CANCEL)
+    return [button(title, ROLL_BACK_ACTION, version.name, style="danger", confirm=asked)]
+
+
+def _alerts(alerts: Sequence[Alert], now: datetime) -> list[Block]:
+    if not alerts:
+        return []
+    blocks: list[Block] = [header(learning.ALERTS_TITLE)]
+    for alert in alerts[:MOST_ALERTS]:
+        said = f"{learning.change_details(alert.change)} · {words.ago(alert.created_at, now)}"
+        blocks.append(paragraph(text(f"{learning.change_headline(alert.change)}\n", bold=True), text(said)))
+    return blocks
+
+
+def _advice(content: AdminContent) -> list[Block]:
+    if not content.advises:
+        return []
+    blocks: list[Block] = [dict(DIVIDER), header(learning.ADVICE_TITLE)]
+    advice = content.advice
+    if advice is None:
+        return [*blocks, note_block(learning.ADVICE_COMING)]
+    blocks.append(section(learning.advice_headline(advice.best, advice.failed, LEAST_FAILURES)))
+    if not advice.failed:
+        return blocks
+    lines = [
+        f"{learning.LEVER_NAMES[one.lever]}: {learning.lever_line(one.likely, advice.failed, one.low, one.high)}"
+        for one in advice.levers
+    ]
+    blocks.append(bullets(lines))
+    rest = learning.unexplained(advice.unknown, advice.left_out)
+    blocks.append(note_block(" ".join(filter(None, (learning.tuning_or_knowledge(advice.knowledge_ahead), rest)))))
+    if content.topics:
+        named = [f"{topic.count} × {one_line(topic.name, _LONGEST_LINE)}" for topic in content.topics[:MOST_TOPICS]]
+        blocks += [paragraph(text(learning.TOPICS_TITLE, bold=True)), bullets(named)]
+    return blocks
 
 
 def _questions(content: AdminContent, now: datetime) -> list[Block]:

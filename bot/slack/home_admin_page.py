@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,9 +18,15 @@ from bot.answer import Answering
 from bot.channels import list_channels
 from bot.chart import draw_votes
 from bot.curated import Curated, list_curated, remove_curated
-from bot.errors import BotError, SlackRefusedError, SlackSilentError
+from bot.errors import BotError, SlackRefusedError, SlackSilentError, VersionError
 from bot.inbox import Kind, Lease
 from bot.jobs import run_soon
+from bot.learn import version_words
+from bot.learn.advise import Advice
+from bot.learn.alerts import list_alerts
+from bot.learn.board import read_board
+from bot.learn.topics import Topic, TopicQuestion, visible
+from bot.learn.versions import list_versions, promote, roll_back
 from bot.memory import people_without_memory
 from bot.notes import SavedNote, approve_note, pending_notes, reject_note
 from bot.overview import Unanswered, WeekVotes, queue_state, unanswered, votes_by_week
@@ -42,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 # Looked at for the few that are shown: some stand in places that an admin may not read.
 _CANDIDATES, _MOST_PLACES = 60, 20
+_PRESSED = "pressed on the home page"
+_ALERTS_SHOWN = timedelta(days=14)
 
 
 class Picture:
@@ -98,6 +106,8 @@ class AdminPage:
         app.action(page.APPROVE_ACTION)(self._for_admins(self._approve))
         app.action(page.REJECT_ACTION)(self._for_admins(self._reject))
         app.action(page.CURATED_ACTION)(self._for_admins(self._remove_curated))
+        app.action(page.PROMOTE_ACTION)(self._for_admins(self._promote))
+        app.action(page.ROLL_BACK_ACTION)(self._for_admins(self._roll_back))
         app.action(page.CHANNEL_ACTION)(self._on_channel)
         app.action(page.CHANNEL_EDIT_ACTION)(self._on_channel)
 
@@ -165,6 +175,26 @@ class AdminPage:
         done = found is not None and remove_curated(self.parts.engine, found.id)
         return words.ADMIN_CURATED_REMOVED if done else words.ADMIN_GONE
 
+    def _promote(self, user: str, action: Mapping[str, Any]) -> str:
+        name = str(action.get("value") or "")
+        try:
+            promote(self.parts.engine, name, by=user, why=_PRESSED)
+        except VersionError as error:
+            logger.info("%s could not promote: %s", user, error)
+            return version_words.VERSION_CHANGED
+        logger.info("%s put version %s in service", user, name)
+        return version_words.VERSION_PROMOTED.format(name=name)
+
+    def _roll_back(self, user: str, action: Mapping[str, Any]) -> str:
+        try:
+            done = roll_back(self.parts.engine, by=user, why=_PRESSED, of=str(action.get("value") or ""))
+        except VersionError as error:
+            logger.info("%s could not roll back: %s", user, error)
+            return version_words.VERSION_CHANGED
+        logger.info("%s rolled version %s back", user, done.left)
+        now = done.now or version_words.VERSIONS_BASE
+        return version_words.VERSION_ROLLED_BACK.format(left=done.left, now=now[:1].upper() + now[1:])
+
     def _curated(self, user: str) -> list[Curated]:
         """The standing answers that this admin may read."""
         audience = self._audience(user)
@@ -209,6 +239,7 @@ class AdminPage:
         weeks = votes_by_week(parts.engine, parts.team, now.date())
         sources, hidden_sources = self._sources(audience, now)
         questions, hidden_questions = self._questions(user)
+        advice = None if parts.equipment.advice is None else parts.equipment.advice.current()
         waiting = pending_notes(parts.engine, parts.team)
         notes = [note for note in waiting if audience.may_read(note.audience)]
         return page.AdminContent(
@@ -225,6 +256,11 @@ class AdminPage:
             channels=list_channels(parts.engine, parts.team),
             notice=notice,
             threshold=_threshold(parts),
+            versions=read_board(parts.engine) if list_versions(parts.engine) else None,
+            alerts=list_alerts(parts.engine, parts.team, now - _ALERTS_SHOWN),
+            advice=advice,
+            advises=parts.equipment.advice is not None,
+            topics=self._topics(user, advice),
         )
 
     def _sources(self, audience: Audience, now: datetime) -> tuple[list[page.AdminSource], int]:
@@ -265,6 +301,24 @@ class AdminPage:
             else:
                 hidden += 1
         return shown, hidden
+
+    def _topics(self, user: str, advice: Advice | None) -> tuple[Topic, ...]:
+        """Unanswered topics, named and counted by the questions that this admin may read."""
+        if advice is None:
+            return ()
+        # Asked again now: what was found may be some hours old.
+        without = people_without_memory(self.parts.engine, self.parts.team) - {user}
+        own, seen = self.parts.memberships.channels_of(user), dict[str, bool]()
+
+        def may_see(question: TopicQuestion) -> bool:
+            if question.user in without or (question.visibility != "thread" and question.user != user):
+                return False
+            if question.channel not in seen:
+                asked = len(seen) < _MOST_PLACES
+                seen[question.channel] = question.channel in own or (asked and self._is_open(question.channel))
+            return seen[question.channel]
+
+        return visible(advice.topics, may_see)
 
     def _is_open(self, channel: str) -> bool:
         """Tell whether everybody in the workspace may read a channel."""

@@ -17,6 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bot.evaluate.passages import GivenPassage, PassageSource, index_passages
+from bot.learn.intervals import compare
 from knowledge.audience import Audience
 from knowledge.chunk import CHUNK_TOKENS
 from knowledge.database import reading
@@ -30,7 +31,6 @@ from knowledge.tables import chunk, document
 from tests.benchmarks.chunking_data import Asked, Covered, Span, cover, load_corpora, load_questions, locate
 from tests.benchmarks.chunking_rivals import Place, recursive, windows
 from tests.benchmarks.kept_vectors import DEFAULT_FILE, KeptVectors, open_kept
-from tests.benchmarks.paired import compare
 from tests.knowledge.shelf import Shelf
 
 _TOP = 5

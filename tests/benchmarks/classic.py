@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bot.evaluate.passages import GivenPassage, PassageSource, index_passages
+from bot.learn.intervals import compare
 from knowledge.audience import Audience
 from knowledge.chunk import CHUNK_TOKENS
 from knowledge.document import Question
@@ -27,7 +28,6 @@ from knowledge.query_side import QuerySide
 from knowledge.retrieve import RetrievalOptions
 from knowledge.words import question_words
 from tests.benchmarks.kept_vectors import DEFAULT_FILE, KeptVectors, open_kept
-from tests.benchmarks.paired import compare
 
 _TOP = 10
 _SOURCE_PAPER = "5"

@@ -27,6 +27,7 @@ from bot.database import open_database
 from bot.evaluate.files import read_rows
 from bot.evaluate.passages import PassageSource, index_passages
 from bot.evaluate.retrieval import JudgedQuery, corpus_database, load_corpus, load_queries
+from bot.learn.intervals import bootstrap
 from bot.settings import Settings, load_settings
 from knowledge.audience import Audience
 from knowledge.document import Question
@@ -206,13 +207,8 @@ def published(folder: Path, queries: Sequence[JudgedQuery]) -> dict[str, list[Ra
 
 def interval(one: Scores, other: Scores, groups: Sequence[str], seed: int = SEED) -> tuple[float, float]:
     """95 % of the mean difference of two columns, resampled by conversation."""
-    names = sorted(set(groups))
-    places = [np.flatnonzero(np.asarray(groups) == name) for name in names]
-    sums = np.asarray([(one[rows] - other[rows]).sum() for rows in places])
-    sizes = np.asarray([len(rows) for rows in places])
-    drawn = np.random.default_rng(seed).integers(0, len(names), (_RESAMPLES, len(names)))
-    low, high = np.quantile(sums[drawn].sum(1) / sizes[drawn].sum(1), [0.025, 0.975])
-    return float(low), float(high)
+    found = bootstrap(one - other, groups, samples=_RESAMPLES, seed=seed)
+    return found.low, found.high
 
 
 def report(folder: Path, halves: Sequence[str], only: str, settings: Settings) -> None:

@@ -19,12 +19,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bot.evaluate.retrieval import load_corpus, load_queries
+from bot.learn.intervals import compare
 from knowledge.audience import EVERYONE
 from knowledge.document import Passage
 from knowledge.duplicates import Copies
 from knowledge.measure import mean, recall_at
 from knowledge.words import question_words
-from tests.benchmarks.paired import compare
 
 _DEPTH = 40
 _FILES = 250

@@ -35,6 +35,7 @@ from bot.earlier.reader import Reader, readable_turns
 from bot.earlier.recollect import recollect
 from bot.earlier.score import Weights, score_turns
 from bot.earlier.search import Earlier, EarlierOptions, load_vectors, search_turn_words
+from bot.learn.intervals import bootstrap
 from knowledge.audience import Audience
 from knowledge.database import reading, writing
 from knowledge.document import Question
@@ -431,11 +432,8 @@ def _print_row(name: str, found: Outcome, base: Outcome, asked: Sequence[Asked])
 
 def _interval(differences: npt.NDArray[np.float64]) -> str:
     """The mean of paired differences with its bootstrap interval, over questions."""
-    random = np.random.default_rng(0)
-    drawn = random.integers(0, len(differences), (_RESAMPLES, len(differences)), dtype=np.int32)
-    means = differences[drawn].mean(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return f"{differences.mean():+.3f} [{low:+.3f}, {high:+.3f}]"
+    found = bootstrap(differences, samples=_RESAMPLES, seed=0)
+    return f"{differences.mean():+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
 
 
 def _report_threshold(engine: sa.Engine, embedder: Embedder, chats: Sequence[Chat], asked: Sequence[Asked]) -> None:

@@ -26,6 +26,7 @@ from sentence_transformers import SentenceTransformer
 
 from bot.evaluate.passages import GivenPassage
 from bot.evaluate.retrieval import JudgedQuery, load_corpus, load_queries
+from bot.learn.intervals import bootstrap
 from knowledge.chunk import Chunker
 from knowledge.document import FetchedDocument
 from knowledge.embed import Embedder, Vectors, embedded_model_folder, load_embedder
@@ -129,13 +130,13 @@ def recalls(folder: Path, fast: Embedder, cache: Path | None) -> dict[str, float
             [measured(ids, query) for ids, query in zip(ranked, queries, strict=True)] for ranked in found
         )
         differences = np.asarray(fast_values) - np.asarray(full_values)
-        low, high = bootstrap(differences)
+        found_in = bootstrap(differences)
         figures |= {
             f"{name}_full": round(mean(full_values), 4),
             f"{name}": round(mean(fast_values), 4),
             f"{name}_difference": round(float(differences.mean()), 4),
-            f"{name}_difference_low": round(low, 4),
-            f"{name}_difference_high": round(high, 4),
+            f"{name}_difference_low": round(found_in.low, 4),
+            f"{name}_difference_high": round(found_in.high, 4),
             f"{name}_changed_queries": int(np.count_nonzero(differences)),
         }
     return figures
@@ -171,13 +172,6 @@ def nearest(documents: Sequence[str], vectors: Vectors, question: Vectors) -> li
     """The ten nearest documents, each by its best chunk."""
     order = np.argsort(-(vectors @ question), kind="stable")[:_CHUNKS]
     return list(dict.fromkeys(documents[place] for place in order))[:_TOP]
-
-
-def bootstrap(differences: Vectors, draws: int = 10_000) -> tuple[float, float]:
-    """The 95 % interval of the mean, drawn with replacement."""
-    random = np.random.default_rng(7)
-    means = [random.choice(differences, len(differences)).mean() for _ in range(draws)]
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
 def _recall_at_5(ids: list[str], query: JudgedQuery) -> float:

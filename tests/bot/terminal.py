@@ -18,7 +18,7 @@ from bot.cli.invocation import Invocation
 from bot.cli.root import lorekeeper
 from bot.settings import AnswerSettings, Settings
 from knowledge.embed import Embedder
-from tests.fakes import ScriptedGenerator
+from tests.fakes import Script, ScriptedGenerator
 from tests.knowledge.fake_embedder import FakeEmbedder
 
 
@@ -50,6 +50,9 @@ class Terminal:
     """What was asked, and whether the answer was hidden."""
     model: FakeEmbedder = field(default_factory=lambda: FakeEmbedder(dim=256))
 
+    versions: Mapping[str, Script] = field(default_factory=dict)
+    """How the model speaks with each adapter, by the file's name; under the empty name without one."""
+
     def type(self, *arguments: str) -> Shown:
         """Run one command."""
         self.capsys.readouterr()
@@ -59,6 +62,7 @@ class Terminal:
             build=self._build,
             embedder=self._embedder,
             ask=self._ask,
+            open_version=self._open_version,
         )
         code = execute(lorekeeper, arguments, invocation)
         shown = self.capsys.readouterr()
@@ -70,6 +74,9 @@ class Terminal:
         if not self.answers:
             raise click.Abort
         return self.answers.pop(0)
+
+    def _open_version(self, settings: Settings, adapter: Path | None) -> ScriptedGenerator:
+        return ScriptedGenerator(self.versions[adapter.name if adapter else ""])
 
     def _embedder(self, settings: Settings, engine: sa.Engine, *, rebuild: bool = False) -> Embedder:
         return self.model

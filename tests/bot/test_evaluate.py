@@ -135,6 +135,9 @@ def test_answers_citations_and_abstentions_are_scored(tmp_path: Path, parser: Pa
     first = json.loads(run.read_text(encoding="utf-8").splitlines()[0])
     assert first["citations"] == [{"n": 1, "index": 1}]
     assert first["id"] == "a"
+    assert first["outcome"]["contains_gold"] == 1.0
+    assert report.right == 0.5
+    assert report.supported is not None
 
 
 def test_an_abstention_counts_against_answers_and_for_honesty(tmp_path: Path, parser: Parser) -> None:

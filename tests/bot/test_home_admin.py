@@ -21,6 +21,10 @@ from bot.curated import Curated, list_curated
 from bot.equipment import Equipment
 from bot.feedback import record_vote
 from bot.jobs import Job, run_due
+from bot.learn import version_words
+from bot.learn.board import Board, VersionFigures
+from bot.learn.canary import Figures, judge
+from bot.learn.versions import Version, history, promote, standing, start_canary
 from bot.notes import SavedNote, pending_notes
 from bot.overview import QueueState, Unanswered, WeekVotes
 from bot.people import Preferences, save_preferences
@@ -30,7 +34,7 @@ from bot.slack.home_admin import AdminContent, AdminSource, admin_view, note_val
 from bot.threshold import Threshold
 from bot.turn import Incoming
 from knowledge import tables as knowledge_tables
-from knowledge.database import writing
+from knowledge.database import reading, writing
 from knowledge.store import add_source, list_sources
 from tests.bot.dialogue import (
     ADA,
@@ -47,6 +51,8 @@ from tests.bot.dialogue import (
 )
 from tests.bot.pages import Pages, chosen, said
 from tests.bot.slack_oracle import read_message
+from tests.bot.test_learn_follow import Bot
+from tests.bot.versions_shelf import make_version
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 TEAM = "T0PLAYGROUND"
@@ -57,6 +63,31 @@ EMPTY = AdminContent(
     hidden_sources=0,
     queue=QueueState(waiting=0, working=0, oldest=None, median_seconds=None),
     weeks=WEEKS,
+)
+
+
+VERSION = Version(
+    name="v" * 64,  # the longest that a name can be
+    team=TEAM,
+    base="embedded",
+    adapter="",
+    state="canary",
+    run="",
+    examples=(),
+    gate=None,
+    share=0.2,
+    channels=("C1", "C2"),
+    created_at=NOW,
+    state_at=NOW,
+)
+CANARY = Figures(good=30, bad=9, people=12, written=80, abstained=4)
+BOARD = Board(
+    service=replace(VERSION, name="v1", state="in_service"),
+    service_since=NOW,
+    service_figures=VersionFigures(answers=1_200, abstained=90, good=80, bad=20),
+    canary=VERSION,
+    verdict=judge(CANARY, Figures(good=80, bad=20, people=40, written=1_200, abstained=90)),
+    before="v0",
 )
 
 
@@ -100,6 +131,7 @@ def full(count: int) -> AdminContent:
         curated=[replace(curated, id=n) for n in range(count)],
         channels=[replace(channel, channel=f"C{n}") for n in range(count)],
         notice="✅ Done",
+        versions=BOARD,
     )
 
 
@@ -148,6 +180,41 @@ def test_admins_see_where_the_threshold_stands_and_what_moved_it() -> None:
     still = replace(full(1), threshold=Threshold(value=0.4, setting=0.4, votes=0))
     assert "Threshold 0.40, as it is set" in said(admin_view(still, now=NOW)["blocks"])
     assert "Threshold" not in said(admin_view(full(1), now=NOW)["blocks"])
+
+
+def buttons(content: AdminContent, action: str) -> list[dict[str, Any]]:
+    blocks = admin_view(content, now=NOW)["blocks"]
+    elements = [element for block in blocks for element in block.get("elements", [])]
+    return [element for element in elements if element.get("action_id") == action]
+
+
+def test_versions_are_shown_with_their_figures_and_a_question_before_each_step() -> None:
+    tried = replace(BOARD, canary=replace(VERSION, name="v2"))
+    content = replace(EMPTY, versions=tried)
+    shown = said(admin_view(content, now=NOW)["blocks"])
+    assert "In service: v1 · 1,200 answers, 80 × 👍 and 20 × 👎" in shown
+    assert "Tried out: v2, in 20% of new conversations of 2 channels" in shown
+    assert "30 of 39 votes good from 12 people, beside it 80 of 100 votes good" in shown
+    (forward,), (back,) = buttons(content, "home_version_promote"), buttons(content, "home_version_roll_back")
+    assert (forward["value"], back["value"]) == ("v2", "v2")
+    assert "v2 then writes all new answers" in said(forward["confirm"])
+    assert "v2 then writes no more answers; v1 does" in said(back["confirm"])
+
+
+def test_without_a_canary_the_newest_candidate_can_be_promoted_and_the_service_rolled_back() -> None:
+    waiting = replace(BOARD, canary=None, verdict=None, candidate=replace(VERSION, name="v3", state="candidate"))
+    content = replace(EMPTY, versions=waiting)
+    assert "Ready: v3" in said(admin_view(content, now=NOW)["blocks"])
+    (forward,), (back,) = buttons(content, "home_version_promote"), buttons(content, "home_version_roll_back")
+    assert (forward["value"], back["value"]) == ("v3", "v1")
+    assert "v0 does" in said(back["confirm"])
+
+
+def test_where_no_version_was_ever_made_nothing_is_said_of_them() -> None:
+    assert version_words.VERSIONS_TITLE not in said(admin_view(EMPTY, now=NOW)["blocks"])
+    bare = replace(EMPTY, versions=replace(BOARD, service=None, canary=None, verdict=None))
+    assert version_words.VERSIONS_BASE in said(admin_view(bare, now=NOW)["blocks"])
+    assert buttons(bare, "home_version_roll_back") == []
 
 
 # Over the playground
@@ -343,6 +410,77 @@ def test_a_channel_is_configured_from_the_page(start: Start, engine: sa.Engine) 
     wait_until(lambda: words.CHANNEL_FACTS["disabled"] in ada.home)
     (listed,) = list_channels(engine, TEAM)
     assert (listed.channel, listed.settings, listed.changed_by) == (HELP, ChannelSettings(disabled=True), ADA)
+
+
+def test_a_version_is_promoted_and_rolled_back_at_the_press_of_a_button(
+    start: Start, engine: sa.Engine, tmp_path: Path
+) -> None:
+    for name in ("v1", "v2"):
+        make_version(engine, tmp_path, name)
+    promote(engine, "v1", by="tune")
+    start_canary(engine, "v2", share=0.5, by="tune")
+    ada = start()
+    assert "Tried out: v2" in turned_over(ada)
+    assert "v2 is in service now" in ada.use_and_see("home_version_promote", value="v2")
+    assert "In service: v2" in ada.home
+    assert "V1 answers again" in ada.use_and_see("home_version_roll_back", value="v2")
+    assert "In service: v1" in ada.home
+    assert [(one.state, one.user) for one in history(engine, "v2")[-2:]] == [("in_service", ADA), ("retired", ADA)]
+
+
+def test_what_changed_since_the_page_was_shown_is_not_done(start: Start, engine: sa.Engine, tmp_path: Path) -> None:
+    for name in ("v1", "v2"):
+        make_version(engine, tmp_path, name)
+    promote(engine, "v1", by="tune")
+    ada = start()
+    turned_over(ada)
+    promote(engine, "v2", by="somebody")
+    assert version_words.VERSION_CHANGED in ada.use_and_see("home_version_roll_back", value="v1")
+    service = standing(engine).service
+    assert service is not None
+    assert service.name == "v2"
+
+
+def test_nobody_but_an_admin_changes_the_version(
+    start: Start, workspace: Workspace, engine: sa.Engine, tmp_path: Path
+) -> None:
+    make_version(engine, tmp_path, "v1")
+    ada = start()
+    turned_over(ada)
+    workspace.act("change_person", person=ADA, admin=False)
+    try:
+        wait_until(lambda: "user_change" in {entry["name"] for entry in workspace.ledger("event")})
+        ada.use("home_version_promote", value="v1")
+        ada.open_home()
+        assert standing(engine).service is None
+    finally:
+        workspace.act("change_person", person=ADA, admin=True)
+
+
+def test_pressed_in_slack_the_running_bot_answers_with_the_version_and_loses_nothing(
+    workspace: Workspace, engine: sa.Engine, tmp_path: Path
+) -> None:
+    """From the button to the version on the next answer, with a question asked in between."""
+    make_version(engine, tmp_path, "v1")
+    bot = Bot(engine)
+    answering = replace(bot.answering, earlier=None)
+    slack = options(workspace.playground, home=tmp_path / "home")
+    version = lambda: bot.switching.version  # noqa: E731
+    with SlackBot(engine, answering, slack, link=link, version=version), bot.follower:
+        ada = Pages(workspace, ADA)
+        asked = [workspace.say(BEN, HELP, f"{BOT} who issues badges?")]
+        workspace.answers(HELP, asked[0])
+        turned_over(ada)
+        ada.use_and_see("home_version_promote", value="v1")
+        asked.append(workspace.say(BEN, HELP, f"{BOT} who issues badges?"))
+        wait_until(lambda: bot.switching.version == "v1@abc")
+        asked.append(workspace.say(BEN, HELP, f"{BOT} who issues badges?"))
+        for ts in asked:
+            assert "Maria Lopez" in workspace.answers(HELP, ts)[0]
+        assert words.model_line("v1@abc") in ada.open_home()
+    with reading(engine) as connection:
+        versions = list(connection.scalars(sa.select(tables.answer.c.version).order_by(tables.answer.c.id)))
+    assert (versions[0], versions[-1], len(versions)) == ("base@abc", "v1@abc", 3)
 
 
 def vote(engine: sa.Engine) -> None:

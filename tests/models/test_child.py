@@ -246,3 +246,29 @@ def test_a_prompt_that_fills_the_context_exactly_is_refused(start: Start) -> Non
     generator = start(context_tokens=512)
     with pytest.raises(PromptTooLongError, match="512"):
         list(generator.stream(ask("sea " * 512), SHORT))
+
+
+def test_an_answer_is_scored_token_by_token(start: Start) -> None:
+    """What the model itself says is likelier than nonsense, and sums stay negative."""
+    generator = start()
+    question = [ChatMessage(role="user", content="What is the capital of France?")]
+    said = "".join(generator.stream(question, GenerationOptions(max_tokens=40, repeat_penalty=1.0)))
+    likely = generator.score(question, said)
+    unlikely = generator.score(question, "Umbrella seven of the.")
+    assert all(number <= 0 for number in (*likely, *unlikely))
+    assert sum(likely) / len(likely) > sum(unlikely) / len(unlikely) + 1
+    assert len(likely) == generator.count_tokens(said) + 1
+
+
+def test_a_grammar_holds_whatever_is_asked(start: Start) -> None:
+    options = GenerationOptions(max_tokens=40, grammar='root ::= "Quote one." | "Quote two."')
+    text = "".join(start().stream([ChatMessage(role="user", content="Tell me a story.")], options))
+    assert text in ("Quote one.", "Quote two.")
+
+
+def test_a_grammar_that_is_none_is_an_error_and_the_model_lives(start: Start) -> None:
+    question = [ChatMessage(role="user", content="Hello")]
+    generator = start()
+    with pytest.raises(GenerationError, match="grammar"):
+        list(generator.stream(question, GenerationOptions(grammar="root ::= (")))
+    assert "".join(generator.stream(question, GenerationOptions(max_tokens=3)))

@@ -14,6 +14,7 @@ from models.wire import (
     LoadRequest,
     Reply,
     Request,
+    ScoreRequest,
     WireError,
     decode_reply,
     decode_request,
@@ -28,6 +29,7 @@ REQUESTS: list[Request] = [
         messages=(ChatMessage(role="user", content="line\nline \ud800 \0"),),
         options=GenerationOptions(max_tokens=3, stop=("\n", "END")),
     ),
+    ScoreRequest(id=4, messages=(ChatMessage(role="user", content="Who?"),), answer="Nobody."),
     CountRequest(id=2, text="a\nb"),
     CancelRequest(id=3),
 ]
@@ -46,9 +48,22 @@ def test_a_reply_comes_back_as_it_was(text: str) -> None:
     assert decode_reply(encode_reply(reply)) == reply
 
 
+def test_scores_come_back_as_numbers() -> None:
+    assert decode_reply(encode_reply(Reply(kind="scores", id=7, numbers=(-0.5, -2.0)))).numbers == (-0.5, -2.0)
+
+
 @pytest.mark.parametrize(
     "line",
-    [b"", b"\xff\xfe", b"[]", b"{}", b'{"kind": "shout"}', b'{"kind": "text", "id": "1"}', b'{"kind": "text", "x": 1}'],
+    [
+        b'{"kind": "scores", "id": 1, "numbers": ["x"]}',
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'{"kind": "shout"}',
+        b'{"kind": "text", "id": "1"}',
+        b'{"kind": "text", "x": 1}',
+    ],
 )
 def test_nonsense_is_not_a_reply(line: bytes) -> None:
     with pytest.raises(WireError):
