@@ -16,12 +16,12 @@ from bot.answer_options import AnswerOptions, styled
 from bot.cite import Citer, without_markers
 from bot.clarify import with_clarification
 from bot.draft import LEAST_SHARE, prompt_in_service
-from bot.evidence import Evidence, as_read, in_reading_order, rank_evidence, weigh_origins
+from bot.evidence import Evidence, as_read, rank_evidence, weigh_origins
 from bot.learn.ledger import LedgerPassage
 from bot.learn.policy import OWNED_KINDS_NOT, NotUsableError
 from bot.learn.targets import UNKNOWN, cited
 from bot.notes import FOLDER as SAVED_FOLDER
-from bot.prompt import Budget
+from bot.prompt import Budget, numbers_of
 from bot.sentences import split_sentences
 from bot.turn import Citation, Length, Style
 from bot.words import NOTHING_ELSE, QUOTING, QUOTING_MORE
@@ -208,8 +208,7 @@ def _numbers(
     if whole:
         place_of = {passage.id: number for number, one in enumerate(passages, 1) for passage in one.section}
         return {place: place_of[passage.id] for place, passage in enumerate(read)}
-    places = dict.fromkeys(item.passage for item in in_reading_order(chosen))
-    return {place: number for number, place in enumerate(places, 1)}
+    return numbers_of(chosen)
 
 
 def _restored(connection: sa.Connection, stored: Sequence[LedgerPassage]) -> list[Passage]:
