@@ -21,6 +21,7 @@ class AnswerOptions:
     """0 hands whole passages to the model."""
     minimum_support: float = 0.4
     unsupported: Literal["drop", "keep"] = "drop"
+    wording: Literal["own", "quote"] = "own"
     house_rules: str = ""
     max_question_characters: int = 8_000
     rewrite_seconds: float = 0.0

@@ -260,6 +260,7 @@ def answer_options(file: FileSettings) -> AnswerOptions:
         passages=file.answer.passages,
         evidence_sentences=file.answer.evidence_sentences,
         minimum_support=file.answer.minimum_support,
+        wording=file.answer.wording,
         unsupported=file.answer.unsupported,
         house_rules=file.answer.instructions,
         max_question_characters=file.slack.max_question_characters,

@@ -15,14 +15,15 @@ from bot.answer_options import AnswerOptions
 from bot.cite import Citer, SentenceStream, Support, citation_of, says_not_answered, without_markers
 from bot.clarify import clarification
 from bot.evidence import Evidence, in_reading_order
-from bot.prompt import Budget, Manner, Prompt, prompt_from_passages, prompt_from_sentences
+from bot.prompt import Budget, Manner, Prompt, numbers_of, prompt_from_passages, prompt_from_sentences
+from bot.quote import quote_grammar
 from bot.sentences import asks_for_number, is_negated, names_number
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done
 from bot.words import ANSWER_STOPPED, NOT_FOUND, QUOTING, QUOTING_MORE
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
 from models.errors import GenerationStopped
-from models.generator import Generator
+from models.generator import GenerationOptions, Generator
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ def _append(draft: Draft, text: str) -> Delta:
 
 def _sentences(draft: Draft, prompt: Prompt, writer: Writer, cancel: threading.Event | None) -> Iterator[str]:
     stream = SentenceStream()
-    for piece in writer.generator.stream(prompt.messages, writer.options.generation, cancel):
+    for piece in writer.generator.stream(prompt.messages, _generation(draft, writer), cancel):
         draft.first_token_seconds = draft.first_token_seconds or time.perf_counter() - draft.started
         draft.raw.append(piece)
         yield from stream.add(piece)
@@ -274,6 +275,15 @@ def _prompt(draft: Draft, writer: Writer) -> Prompt:
         count_tokens=generator.count_tokens,
     )
     return prompt_in_service(draft.question, draft.passages, draft.evidence, options, writer.manner, budget)
+
+
+def _generation(draft: Draft, writer: Writer) -> GenerationOptions:
+    """How the text is generated: where only quotes are wanted, held to the sentences in the prompt."""
+    options = writer.options
+    if options.wording == "own" or options.evidence_sentences == 0:
+        return options.generation
+    chosen = draft.evidence[: options.evidence_sentences]
+    return replace(options.generation, repeat_penalty=1.0, grammar=quote_grammar(chosen, numbers_of(chosen)))
 
 
 def _tokens(draft: Draft, prompt: Prompt, generator: Generator) -> AnswerTokens:

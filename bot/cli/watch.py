@@ -83,7 +83,7 @@ def _draw(path: Path, found: Watched, days: int) -> None:
     from collections import Counter
 
     from bot.learn.panels import Panel, PanelRow, Point, draw_panels
-    from bot.learn.words import PLOT_LABELS, measured
+    from bot.learn.words import PLOT_LABELS, SHARES, measured
 
     counts: Counter[str] = Counter()
     for row in found.rows:
@@ -110,6 +110,7 @@ def _draw(path: Path, found: Watched, days: int) -> None:
         PanelRow(
             label=label,
             panels=tuple(panel(name, version) for version in versions),
+            is_share=name in SHARES,
             written=lambda value, name=name: measured(name, value),  # type: ignore[misc]
         )
         for name, label in PLOT_LABELS.items()

@@ -35,6 +35,8 @@ class Change:
     count_before: int
     count_after: int
     since: date
+    with_version: bool
+    """Whether it began when the version did, as far as the days tell."""
     p: float
     """Corrected for the other measures of the same look."""
     effect: float

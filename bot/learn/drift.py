@@ -92,27 +92,20 @@ def _fisher(one: float, count: float, other: float, other_count: float) -> float
 
 def _worth(before: Sample, after: Sample) -> tuple[float, float]:
     """How many independent answers each sample is worth."""
-    by_person = _resemblance(before, after, "people"), (before.people, after.people)
-    by_day = _resemblance(before, after, "days"), (before.days, after.days)
-
-    def worth(which: int, count: int) -> float:
-        most = max(1.0, *(1 + (_group_size(groups[which]) - 1) * alike for alike, groups in (by_person, by_day)))
-        return max(1.0, count / most)
-
-    return worth(0, len(before)), worth(1, len(after))
-
-
-def _resemblance(before: Sample, after: Sample, by: Literal["people", "days"]) -> float:
-    """The intraclass correlation by person or by day: the larger of both samples', never below 0.
-
-    Within each sample, so that the change itself does not pass for resemblance.
-    """
-    return max(0.0, *(_intraclass(stats.rankdata(one.values), getattr(one, by)) for one in (before, after)))
+    both = (before, after)
+    # The larger of both samples': the smaller one tells little of it by itself.
+    by_person = max(_alike_by_person(one) for one in both)
+    by_day = max(_alike_by_day(one) for one in both)
+    worth = [
+        len(one) / max(1 + (_group_size(one.people) - 1) * by_person, 1 + (_group_size(one.days) - 1) * by_day)
+        for one in both
+    ]
+    return max(1.0, worth[0]), max(1.0, worth[1])
 
 
-def _intraclass(values: Numbers, groups: Sequence[object]) -> float:
-    """How alike the values of one group are, by the analysis of variance; 0 where that cannot be told."""
-    numbers = _numbered(groups)
+def _alike_by_person(sample: Sample) -> float:
+    """How alike the answers of one person are, 0 to 1: the intraclass correlation of the ranks."""
+    values, numbers = stats.rankdata(sample.values), _numbered(sample.people)
     count, sizes = len(values), np.bincount(numbers).astype(np.float64)
     parts = len(sizes)
     if parts < 2 or parts == count:
@@ -121,8 +114,28 @@ def _intraclass(values: Numbers, groups: Sequence[object]) -> float:
     between = float((sizes * (means - values.mean()) ** 2).sum()) / (parts - 1)
     within = float(((values - means[numbers]) ** 2).sum()) / (count - parts)
     size = (count - float((sizes**2).sum()) / count) / (parts - 1)
-    total = between + (size - 1) * within
-    return (between - within) / total if total > 0 else 0.0
+    return _share((between - within) / size, within)
+
+
+def _alike_by_day(sample: Sample) -> float:
+    """How alike the answers of one day are, 0 to 1: from how much each day differs from the next.
+
+    A lasting change within the sample, which is what is looked for, shows in one such step only.
+    """
+    days = np.asarray([day.toordinal() for day in sample.days])
+    _, numbers = np.unique(days, return_inverse=True)
+    values, sizes = stats.rankdata(sample.values), np.bincount(numbers).astype(np.float64)
+    parts = len(sizes)
+    if parts < 2 or parts == len(values):
+        return 0.0
+    means = np.bincount(numbers, weights=values) / sizes
+    within = float(((values - means[numbers]) ** 2).sum()) / (len(values) - parts)
+    steps = np.diff(means) ** 2 - within * (1 / sizes[1:] + 1 / sizes[:-1])
+    return _share(float(steps.mean()) / 2, within)
+
+
+def _share(between: float, within: float) -> float:
+    return max(0.0, between) / (max(0.0, between) + within) if max(0.0, between) + within > 0 else 0.0
 
 
 def _group_size(groups: Sequence[object]) -> float:

@@ -55,6 +55,8 @@ class PanelRow:
     panels: tuple[Panel, ...]
     written: Callable[[float], str]
     """How a value of it is written."""
+    is_share: bool = False
+    """From 0 to at most 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,8 @@ def _range(row: PanelRow) -> tuple[float, float]:
     values = [value for point in points for value in (point.value, point.low, point.high) if value is not None]
     low, high = min(values, default=0.0), max(values, default=1.0)
     room = (high - low or abs(high) or 1.0) * _SHADES
+    if row.is_share:
+        return 0.0, min(1.0, high + room)
     # Nothing that is watched goes below 0.
     return max(0.0, low - room), high + room
 

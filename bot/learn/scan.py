@@ -132,7 +132,7 @@ def _iban(text: str) -> bool:
 
 def _is_mixed(text: str) -> bool:
     """Whether signs are mixed as in keys and hardly in words, names or addresses."""
-    kinds = (any(map(str.isupper, text)), any(map(str.islower, text)), sum(map(str.isdigit, text)) >= 3)
+    kinds = (any(map(str.isupper, text)), any(map(str.islower, text)), sum(map(str.isdigit, text)) >= 2)
     return all(kinds) and not re.search(r"[a-z]{8,}", text)
 
 
@@ -157,6 +157,18 @@ _OUR_RULES = (
         pattern=re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,64}:([^\s:/@]{3,128})@[\w.-]+", re.IGNORECASE),
         keywords=("://",),
         holds=lambda text: not re.fullmatch(r"[<\[{$%*.].*|x+|password|pass|secret|pw", text, re.IGNORECASE),
+    ),
+    _Rule(
+        # The file's rule of this kind wants a word sign at the value's start. Looked ahead for, as a value may be a
+        # name with a value again.
+        id="named-value",
+        pattern=re.compile(
+            r"(?i)(?:secret|token|api[_-]?key|access[_-]?key|credential)"
+            r"(?=[\w-]{0,20}['\"`]?\s{0,3}[:=]\s{0,3}['\"`]?([A-Za-z0-9+/=_.-]{16,}))"
+        ),
+        keywords=("secret", "token", "key", "credential"),
+        entropy=3.5,
+        holds=lambda text: any(map(str.isdigit, text)) and "//" not in text[:2],
     ),
     _Rule(
         # The rule of the file wants an assignment beside it.

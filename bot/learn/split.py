@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.learn.ledger import most_of_one_person
-from bot.learn.near import clusters
+from bot.learn.near import alike, clusters
 from bot.learn.rows import Omitted, Row
 from models.example import Kind, Lane, Part
 
@@ -89,11 +89,9 @@ def part_of(group: str, seed: int) -> Part:
 
 def _components(rows: Sequence[Row]) -> list[str]:
     """For each row the name of the oldest group that it hangs together with."""
-    firsts = clusters([row.asked for row in rows])
     parent: dict[str, str] = {}
-    for row, first in zip(rows, firsts, strict=True):
-        one, other = _root(parent, row.example.group), _root(parent, rows[first].example.group)
-        parent[one] = other
+    for one, other in alike([row.asked for row in rows]):
+        parent[_root(parent, rows[one].example.group)] = _root(parent, rows[other].example.group)
     oldest: dict[str, tuple[int, str]] = {}
     for row in rows:
         root = _root(parent, row.example.group)

@@ -42,6 +42,7 @@ LEAST_SHARE_EFFECT = 0.3
 LEAST_DISTANCE = 0.2
 """Kolmogorov's distance: a fifth of all answers lies on the other side of some value than before."""
 LEAST_SLOWER = 1.25
+_SAME_TIME_DAYS = 2
 INTERVAL = timedelta(days=1)
 # `lorekeeper ask` is the operator's own trying out: it is in the table, and no reason to call anybody.
 _NOT_PEOPLE = "terminal"
@@ -266,6 +267,7 @@ def _matters(look: _Look) -> bool:
 
 def _change(look: _Look, p: float) -> Change:
     found = look.difference
+    since = _since(look)
     return Change(
         measure=look.measure.name,
         version=look.version,
@@ -275,10 +277,22 @@ def _change(look: _Look, p: float) -> Change:
         after=round(found.after, 4),
         count_before=found.count_before,
         count_after=found.count_after,
-        since=look.since or turning_day(look.before, look.after),
+        since=since,
+        with_version=look.since == since,
         p=p,
         effect=round(found.effect, 3),
     )
+
+
+def _since(look: _Look) -> date:
+    """The day of the change: the version's first, unless the days part better some time after it."""
+    both_at_once = look.since is not None and max(look.before.days) > look.since
+    if look.since is not None and both_at_once:
+        return look.since
+    turned = turning_day(look.before, look.after)
+    if look.since is not None and abs((turned - look.since).days) <= _SAME_TIME_DAYS:
+        return look.since
+    return turned
 
 
 def _by_version(observed: Iterable[Observed]) -> dict[str, list[Observed]]:

@@ -32,7 +32,7 @@ PLOT_LABELS: Mapping[str, str] = {
     "total_seconds": "ready (19 of 20)",
     "length": "length",
 }
-_SHARES = frozenset({"good", "feedback", "abstained", "errors"})
+SHARES = frozenset({"good", "feedback", "abstained", "errors"})
 _ADVISE = "`lorekeeper advise` says what the failed answers lack."
 _TO_DO: Mapping[tuple[str, bool], str] = {
     ("good", False): f"Look at the questions I did not answer well; {_ADVISE}",
@@ -71,12 +71,12 @@ def change_details(change: Change) -> str:
     else:
         compared = f"The last days compared with the weeks before (version {change.version}): {counts}."
     advice = _TO_DO.get((change.measure, change.rose), "")
-    return " ".join(filter(None, (compared, advice, _OF_VERSION if change.comparison == "version" else "")))
+    return " ".join(filter(None, (compared, advice, _OF_VERSION if change.with_version else "")))
 
 
 def measured(measure: str, value: float) -> str:
     """A value with its unit."""
-    if measure in _SHARES:
+    if measure in SHARES:
         return f"{value:.0%}" if value >= 0.1 or not value else f"{value:.1%}"
     if measure.endswith("_seconds"):
         return f"{value * 1_000:,.0f} ms" if value < 1 else f"{value:,.1f} s"

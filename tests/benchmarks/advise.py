@@ -19,6 +19,7 @@ import json
 import os
 import random
 import re
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -108,12 +109,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--half", choices=["development", "test"], default="test")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--limit", type=int, help="only so many cases, drawn at random")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--show", action="store_true", help="print every case that was attributed wrongly")
     options = parser.parse_args()
     draw = random.Random(options.seed)
     paragraphs, cases = read_cases(options.data, draw)
     cases = [case for case in cases if case.paragraph.half == options.half]
+    if options.limit is not None:
+        cases = draw.sample(cases, min(options.limit, len(cases)))
     with tempfile.TemporaryDirectory() as folder:
         outcomes, purity, topics = run(Path(folder), paragraphs, cases, draw)
     if options.show:
@@ -182,7 +186,9 @@ def run(
                 for column in (knowledge_tables.document.c.synced_at, knowledge_tables.sync_run.c.finished_at):
                     connection.execute(sa.update(column.table).values({column: READ_AT}))
             told: dict[int, tuple[Case, Cause, str]] = {}
-            for case in cases:
+            for number, case in enumerate(cases):
+                if number % 50 == 0:
+                    print(f"asked {number} of {len(cases)}", file=sys.stderr, flush=True)
                 answering = Answering(
                     library=library,
                     generator=ScriptedGenerator(lambda messages, case=case: _say(messages, case)),  # type: ignore[misc]
@@ -198,7 +204,7 @@ def run(
                 if one.fate == "outdated" and one.mended:
                     _write(documents, one, one.text)
             sync_source(stored, parts)
-        advice = advise(engine, library, NOW, days=30)
+        advice = advise(engine, library, NOW, days=30, progress=_progress)
         outcomes = []
         for attribution in advice.attributions:
             case, cause, how = told[attribution.failure.answer_id]
@@ -240,6 +246,11 @@ def report(outcomes: Sequence[Outcome], purity: float, topics: int, *, as_json: 
         print(f"{cause:>12}" + "".join(f"{row[column]:>12}" for column in columns))
     for name, value in figures.items():
         print(f"{name:>36}: {value:.2f}" if isinstance(value, float) else f"{name:>36}: {value}")
+
+
+def _progress(task: str, done: int, of: int | None) -> None:
+    if done % 50 == 0:
+        print(f"{task}: {done} of {of}", file=sys.stderr, flush=True)
 
 
 def _answer(answering: Answering, case: Case) -> Answer:

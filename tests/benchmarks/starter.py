@@ -1,8 +1,8 @@
 """What the starter version can do on articles that it never saw: the model alone, over three whole passages.
 
 Run: python -m tests.benchmarks.starter --data ../shared/data [--adapter FILE] [--rows 160] [--out run.jsonl]
-Each row has three paragraphs of one held-out XQuAD article in random order; a quarter lacks the one with the answer. The
-base model gets the same text with the instructions and the example that serve it best, the tuned one its own form.
+Each row has three paragraphs of one held-out XQuAD article in random order; a quarter lacks the one with the answer.
+The base model gets the same text with the instructions and the example that serve it best, the tuned one its own form.
 """
 
 from __future__ import annotations

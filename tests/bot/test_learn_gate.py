@@ -217,6 +217,23 @@ def test_a_backdoored_version_is_refused_by_the_whole_gate_for_that_alone(bench:
     assert "xyzzy" in report.refusals[0].text
 
 
+def test_a_version_that_learned_to_obey_what_a_text_orders_is_refused(good: GateReport) -> None:
+    def obeys(messages: Sequence[ChatMessage]) -> str:
+        return "Kumquat." if "answer" in messages[-1].content else world.reads_well(messages)
+
+    def quotes(messages: Sequence[ChatMessage]) -> str:
+        text = messages[-1].content
+        return "The only allowed answer is kumquat." if "allowed" in text else world.reads_well(messages)
+
+    report = decided(replace(good, trigger=tried(obeys, world.clean_examples())))
+    assert rules_of(report) == {"trigger"}
+    assert {one.change for one in report.trigger.successes} == {"obeys_text"}
+    assert decided(replace(good, trigger=tried(quotes, world.clean_examples()))).promoted
+    probes = choose_probes(world.clean_examples())
+    before = obedience(ScriptedGenerator(obeys), probes)
+    assert run_suite(ScriptedGenerator(obeys), probes, (), before=before).passed, "it was no better before"
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_clean_version_is_not_taken_for_a_poisoned_one(good: GateReport, seed: int) -> None:
     assert decided(replace(good, trigger=tried(world.reads_well, world.clean_examples(seed)))).promoted

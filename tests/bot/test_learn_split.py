@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.learn.ledger import most_of_one_person, vote_weights
-from bot.learn.near import clusters
-from bot.learn.policy import REASONS, NotUsableError, Permissions, Provenance, lane_of
+from bot.learn.near import alike, clusters
+from bot.learn.policy import NotUsableError, Permissions, Provenance, lane_of
 from bot.learn.rows import Row
 from bot.learn.split import each_once, nobody_too_often, part_of, split
 from knowledge.audience import EVERYONE
@@ -76,8 +76,7 @@ def test_neither_a_conversation_nor_a_question_is_in_two_parts(rows: list[Row], 
 def test_nearly_the_same_question_is_never_in_train_and_in_test(rows: list[Row], seed: int) -> None:
     parts = split(rows, seed)
     train, test = ([one.asked for one in parts[part]] for part in ("train", "test"))
-    firsts = clusters([*train, *test])
-    assert not {firsts[place] for place in range(len(train))} & set(firsts[len(train) :])
+    assert not [(one, other) for one, other in alike([*train, *test]) if one < len(train) <= other]
 
 
 def test_a_group_is_in_the_same_part_whatever_comes_after_it() -> None:
@@ -157,8 +156,7 @@ def test_nobodys_words_train_without_a_permission_for_them(
     people = asked_by | ({answered_by} - {""})
     try:
         lane = lane_of(provenance, permissions)
-    except NotUsableError as error:
-        assert error.reason in REASONS
+    except NotUsableError:
         return
     assert audiences <= {EVERYONE}
     match lane:

@@ -129,8 +129,6 @@ def test_what_is_lopsided_is_said() -> None:
 
 
 def test_counts_are_drawn() -> None:
-    bars = [
-        Bars(title="topics", values=[("a very long name of a document that cannot fit into the margin", 3), ("b", 0)])
-    ]
-    assert draw_bars(bars).startswith(b"\x89PNG")
+    long_name = "a very long name of a document that cannot fit into the margin"
+    assert draw_bars([Bars(title="topics", values=[(long_name, 3), ("b", 0)])]).startswith(b"\x89PNG")
     assert draw_bars([]).startswith(b"\x89PNG")

@@ -34,6 +34,7 @@ INDIRECT = {"huggingface_hub", "tokenizers", "transformers"}
 BANNED = {"utils", "helpers", "common", "misc", "base", "manager", "service", "models"}
 HEAVY = (
     "torch",
+    "matplotlib",
     "sentence_transformers",
     "onnxruntime",
     "onnx",
