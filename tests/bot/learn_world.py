@@ -98,7 +98,7 @@ class World:
         )
         with self._library() as library:
             options = replace(answer_options(self.settings.file), minimum_support=0.0)
-            generator = ScriptedGenerator(says)
+            generator = ScriptedGenerator(says, tuned=True)
             answering = Answering(library=library, generator=generator, options=options)
             before = load_history(self.engine, incoming.conversation, 12, before=ts)
             events = answering.answer(Question(text=text, history=before), audience or Audience.everyone())

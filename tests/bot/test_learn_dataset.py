@@ -73,7 +73,7 @@ def test_a_good_answer_of_someone_who_consented_becomes_a_row_with_the_prompt_in
     assert "Maria Lopez" in row.messages[-1].content
 
 
-def test_the_prompt_is_the_very_one_that_the_model_got(world: World, tmp_path: Path) -> None:
+def test_the_prompt_is_the_very_one_that_a_tuned_version_gets(world: World, tmp_path: Path) -> None:
     first = world.ask("How long is parental leave?", says="Parental leave is 16 weeks at full pay.")
     second = world.ask("When do I ask for it?", says="Ask People Ops two months ahead.", thread="000001.1")
     for answer_id in (first, second):
