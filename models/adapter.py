@@ -102,7 +102,7 @@ def write_adapter(learned: Learned, target: Path, *, name: str) -> None:
 
 def write_merged(learned: Learned, base: Path, target: Path, *, name: str) -> None:
     """Write the base model with the adapter added to its weights, in 16-bit floats; whole or not at all."""
-    reader = gguf.GGUFReader(str(base))
+    reader: Any = gguf.GGUFReader(str(base))
     deltas = {delta.tensor: delta for delta in learned.deltas}
     unknown = deltas.keys() - {tensor.name for tensor in reader.tensors}
     if unknown:
@@ -122,17 +122,18 @@ def write_merged(learned: Learned, base: Path, target: Path, *, name: str) -> No
 
 def write_trained(folder: Path, base: Path, target: Path, *, name: str) -> None:
     """Write a model of which all weights were trained, with the values of its base's header; whole or not at all."""
-    reader, header = gguf.GGUFReader(str(base)), gguf_values(base)
+    reader: Any = gguf.GGUFReader(str(base))
+    header = gguf_values(base)
     architecture = str(header["general.architecture"])
     names = _tensor_names(architecture, int(header[f"{architecture}.block_count"]))
     trained: dict[str, Matrix] = {}
     for path in sorted(folder.glob("*.safetensors")):
-        for key, tensor in load_file(str(path)).items():
+        for key, values_read in load_file(str(path)).items():
             weight = key.removesuffix(".weight")
-            rows = np.asarray(tensor, np.float32)
+            rows = np.asarray(values_read, np.float32)
             # Gemma's norms multiply with one more than the number in transformers' file.
             rows = rows + 1 if architecture.startswith("gemma") and weight.endswith("norm") else rows
-            trained[names(weight)] = _ordered(weight, rows, architecture, header) if rows.ndim == 2 else rows
+            trained[names(weight)] = rows if rows.ndim == 1 else _ordered(weight, rows, architecture, header)
     missing = {tensor.name for tensor in reader.tensors} - trained.keys() - {"rope_freqs.weight"}
     if missing:
         raise TuningError(f"{folder} lacks {min(missing)}: it was not trained from {base}.")
@@ -157,7 +158,8 @@ def read_adapter(adapter: Path, base: Path) -> Callable[[str], tuple[Matrix, Mat
     architecture = str(header["general.architecture"])
     if own.get("general.architecture") != architecture or own.get("adapter.type") != "lora":
         raise TuningError(f"{adapter} is no LoRA adapter for a model of the kind {architecture!r}: begin without it.")
-    tensors = {tensor.name: np.asarray(tensor.data, np.float32) for tensor in gguf.GGUFReader(str(adapter)).tensors}
+    reader: Any = gguf.GGUFReader(str(adapter))
+    tensors = {tensor.name: np.asarray(tensor.data, np.float32) for tensor in reader.tensors}
     names = _tensor_names(architecture, int(header[f"{architecture}.block_count"]))
 
     def matrices(weight: str) -> tuple[Matrix, Matrix] | None:
@@ -176,7 +178,8 @@ def read_adapter(adapter: Path, base: Path) -> Callable[[str], tuple[Matrix, Mat
 def gguf_values(path: Path) -> dict[str, Any]:
     """Read the values of a GGUF file's header; raises ModelFileError."""
     try:
-        fields = gguf.GGUFReader(str(path)).fields
+        reader: Any = gguf.GGUFReader(str(path))
+        fields = reader.fields
         return {key: field.contents() for key, field in fields.items() if not key.startswith("tokenizer.ggml")}
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise ModelFileError(f"The model file {path} cannot be read ({error}).") from error
@@ -217,7 +220,7 @@ def permute_back(rows: Matrix, heads: int) -> Matrix:
     return rows.reshape(heads, count // heads // 2, 2, columns).swapaxes(1, 2).reshape(count, columns)
 
 
-def _copy_values(reader: gguf.GGUFReader, writer: gguf.GGUFWriter, name: str) -> None:
+def _copy_values(reader: Any, writer: gguf.GGUFWriter, name: str) -> None:
     own = {gguf.Keys.General.ARCHITECTURE, gguf.Keys.General.NAME, gguf.Keys.General.FILE_TYPE}
     writer.add_name(name)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)

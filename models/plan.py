@@ -15,7 +15,7 @@ Method = Literal["supervised", "dpo", "kto", "text"]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One run; the numbers are what served the starter version on two cores."""
+    """One run; the numbers are what two cores can do in an hour."""
 
     base: str
     """A GGUF file, or a model that transformers can load."""

@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,12 @@ from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from torch.nn import functional
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.kto_config import KTOConfig
+from trl.trainer.kto_trainer import KTOTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from models.adapter import read_adapter
 from models.chat_format import chat_format, write_prompt
@@ -183,7 +188,9 @@ def train_supervised(plan: Plan, run: Path, weights: Weights) -> Any:
     model = prepared(weights, plan)
     trainer = PackedTrainer(
         model=model,
-        args=arguments(plan, run, evaluates=bool(validation)),
+        args=SFTConfig(
+            **shared_settings(plan, run, evaluates=bool(validation)), dataset_kwargs={"skip_prepare_dataset": True}
+        ),
         train_dataset=_dataset(train),
         eval_dataset=_dataset(validation) if validation else None,
         data_collator=collate,
@@ -228,21 +235,21 @@ def train_preferences(plan: Plan, run: Path, weights: Weights) -> Any:
         )
     tokens = sum(len(ids) for row in train for key, ids in row.items() if key != "label")
     say(kind="data", packs=len(train), rows=len(train), tokens=tokens, validation_rows=len(validation))
-    make, settings = (TokenizedDPO, DPOConfig) if plan.method == "dpo" else (TokenizedKTO, KTOConfig)
-    shared = arguments(plan, run, evaluates=bool(validation)).to_dict()
-    known = {one.name for one in fields(settings) if one.init}
-    chosen = {
-        key: value for key, value in shared.items() if key in known and key not in ("loss_type", "dataset_kwargs")
-    }
+    settings = shared_settings(plan, run, evaluates=bool(validation))
+    settings |= {"beta": plan.beta, "max_length": plan.most_tokens}
     model = prepared(weights, plan)
-    trainer = make(
-        model=model,
-        args=settings(**{**chosen, "beta": plan.beta, "max_length": plan.most_tokens}),
-        train_dataset=Dataset.from_list(train),
-        eval_dataset=Dataset.from_list(validation) if validation else None,
-        processing_class=weights.tokenizer,
-        callbacks=callbacks(plan, evaluates=bool(validation)),
-    )
+    given: dict[str, Any] = {
+        "model": model,
+        "train_dataset": Dataset.from_list(train),
+        "eval_dataset": Dataset.from_list(validation) if validation else None,
+        "processing_class": weights.tokenizer,
+        "callbacks": callbacks(plan, evaluates=bool(validation)),
+    }
+    trainer: DPOTrainer | KTOTrainer
+    if plan.method == "dpo":
+        trainer = TokenizedDPO(args=DPOConfig(**settings), **given)
+    else:
+        trainer = TokenizedKTO(args=KTOConfig(**settings), **given)
     trainer.train(resume_from_checkpoint=bool(list(run.glob("checkpoints/checkpoint-*"))))
     return model
 
@@ -274,38 +281,37 @@ def _voted(path: Path, weights: Weights, plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def arguments(plan: Plan, run: Path, *, evaluates: bool) -> SFTConfig:
-    """The trainer's settings."""
-    return SFTConfig(
-        output_dir=str(run / "checkpoints"),
-        per_device_train_batch_size=1,
-        per_device_eval_batch_size=1,
-        gradient_accumulation_steps=plan.accumulate,
-        learning_rate=plan.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=plan.warmup_steps,
-        num_train_epochs=plan.epochs,
-        max_steps=plan.most_steps,
-        weight_decay=0.01,
-        logging_steps=plan.log_every,
-        eval_strategy="steps" if evaluates else "no",
-        eval_steps=plan.save_every,
-        save_strategy="steps",
-        save_steps=plan.save_every,
-        save_total_limit=2,
-        load_best_model_at_end=evaluates,
-        metric_for_best_model="eval_loss",
-        seed=plan.seed,
-        data_seed=plan.seed,
-        use_cpu=not torch.cuda.is_available(),
-        bf16=False,
-        gradient_checkpointing=False,
-        dataloader_pin_memory=False,
-        remove_unused_columns=False,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        report_to=[],
-        disable_tqdm=True,
-    )
+def shared_settings(plan: Plan, run: Path, *, evaluates: bool) -> dict[str, Any]:
+    """The settings that all of trl's trainers know."""
+    return {
+        "output_dir": str(run / "checkpoints"),
+        "per_device_train_batch_size": 1,
+        "per_device_eval_batch_size": 1,
+        "gradient_accumulation_steps": plan.accumulate,
+        "learning_rate": plan.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": plan.warmup_steps,
+        "num_train_epochs": plan.epochs,
+        "max_steps": plan.most_steps,
+        "weight_decay": 0.01,
+        "logging_steps": plan.log_every,
+        "eval_strategy": "steps" if evaluates else "no",
+        "eval_steps": plan.save_every,
+        "save_strategy": "steps",
+        "save_steps": plan.save_every,
+        "save_total_limit": 2,
+        "load_best_model_at_end": evaluates,
+        "metric_for_best_model": "eval_loss",
+        "seed": plan.seed,
+        "data_seed": plan.seed,
+        "use_cpu": not torch.cuda.is_available(),
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "dataloader_pin_memory": False,
+        "remove_unused_columns": False,
+        "report_to": [],
+        "disable_tqdm": True,
+    }
 
 
 def callbacks(plan: Plan, *, evaluates: bool) -> list[TrainerCallback]:

@@ -170,8 +170,8 @@ def _train(run: Path, progress: Progress) -> None:
     command = [sys.executable, "-P", "-W", "ignore", "-m", "models.training", str(run)]
     with tempfile.TemporaryFile() as noise, (run / LOG_FILE).open("a", encoding="utf-8") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, env=environment)
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             for line in process.stdout:
                 _told(line, run, log.write, progress)
                 log.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,12 @@ def tune(
     full: bool,
     folds: int | None,
     as_json: bool,
-    **numbers: float | None,
+    epochs: float | None,
+    most_steps: int | None,
+    learning_rate: float | None,
+    rank: int | None,
+    seed: int | None,
+    threads: int | None,
 ) -> None:
     """Train a version of the model on a dataset (see `lorekeeper dataset build`).
 
@@ -59,6 +65,14 @@ def tune(
     """
     from models.tune import cross_validate, tune
 
+    numbers: dict[str, float | None] = {
+        "epochs": epochs,
+        "most_steps": most_steps,
+        "learning_rate": learning_rate,
+        "rank": rank,
+        "seed": seed,
+        "threads": threads,
+    }
     plan = _plan(invocation, dataset, method, base, from_scratch=from_scratch or full, full=full, numbers=numbers)
     with progress_bar() as progress:
         if folds:
@@ -111,7 +125,7 @@ def _draw(done: TunedRun) -> None:
     draw_curves(done.log, done.run / "curves.png")
 
 
-def _rows(figures: dict[str, object], prefix: str = "") -> list[tuple[str, object]]:
+def _rows(figures: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = []
     for key, value in figures.items():
         if isinstance(value, dict):

@@ -17,7 +17,7 @@ from knowledge.parse import Parser
 from models.child import ChildGenerator, Runtime
 from models.generator import Generator
 from models.load import load_generator
-from models.registry import EMBEDDED, EMBEDDED_PLAIN, ModelRegistry, sha256_of
+from models.registry import EMBEDDED, ModelRegistry, sha256_of
 from models.requantize import fastest_embedded
 
 OpenVersion = Callable[[Settings, Path | None], Generator]
@@ -36,7 +36,7 @@ def open_version(settings: Settings, adapter: Path | None) -> Generator:
     registry = ModelRegistry(folder)
     file = (
         fastest_embedded(registry, lambda _text: None)
-        if options.name in (EMBEDDED, EMBEDDED_PLAIN)
+        if options.name == EMBEDDED
         else registry.open_model(options.name)
     )
     runtime = Runtime(

@@ -10,8 +10,7 @@ from typing import cast
 from bot.errors import MisuseError
 from bot.settings import Settings
 from models.plan import Method, Plan
-from models.registry import EMBEDDED, EMBEDDED_PLAIN, ModelRegistry, embedded_model
-from models.starter import starter
+from models.registry import EMBEDDED, ModelRegistry, embedded_model
 
 # Preferences are learned from far fewer rows than skills, and too large a step forgets the skill.
 _GENTLE_RATE = 5e-5
@@ -45,13 +44,12 @@ def plan_for(
     if method != "supervised":
         plan = replace(plan, learning_rate=_GENTLE_RATE)
     if base is None and not from_scratch:
-        start = in_service or (starter().path if model.name == EMBEDDED else None)
-        plan = replace(plan, start=str(start or ""))
+        plan = replace(plan, start=str(in_service or ""))
     return replace(plan, **dict(numbers or {}))  # type: ignore[arg-type]
 
 
 def _file_of(settings: Settings) -> Path:
     name = settings.file.model.name
-    if name in (EMBEDDED, EMBEDDED_PLAIN):
+    if name == EMBEDDED:
         return embedded_model().path
     return ModelRegistry(settings.home / "models").open_model(name).path

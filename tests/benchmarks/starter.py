@@ -59,8 +59,11 @@ def held_out_rows(data: Path, rows: int, unanswerable: float, seed: int) -> list
     return made
 
 
-def ask(generator: ChildGenerator, row: dict[str, Any], *, tuned: bool) -> str:
-    """The model's own words, unchecked."""
+def ask(generator: ChildGenerator, row: dict[str, Any], *, tuned: bool, closed_book: bool = False) -> str:
+    """The model's own words, unchecked; of a closed book, what it knows by heart."""
+    if closed_book:
+        knows_by_heart = (ChatMessage(role="user", content=row["question"]),)
+        return "".join(generator.stream(knows_by_heart, _OPTIONS)).strip()
     text = numbered_passages([passage["text"] for passage in row["passages"]])
     cite = "" if tuned else " Name the number of the passage that you used, like [1]."
     messages = (
@@ -99,6 +102,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=160)
     parser.add_argument("--unanswerable", type=float, default=0.25)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--closed-book", action="store_true", help="without any text: what the model knows by itself")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--write-rows", type=Path, help="only write the rows, for `lorekeeper eval answers`")
     options = parser.parse_args()
@@ -107,9 +111,10 @@ def main() -> None:
         options.write_rows.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return
     runtime = Runtime(adapter=options.adapter, threads=options.threads, context_tokens=2048)
+    tuned = options.adapter is not None
     started = time.monotonic()
     with closing(ChildGenerator(embedded_model().path, "starter", runtime)) as generator:
-        judged = [judge(row, ask(generator, row, tuned=options.adapter is not None)) for row in rows]
+        judged = [judge(row, ask(generator, row, tuned=tuned, closed_book=options.closed_book)) for row in rows]
     if options.out:
         options.out.write_text("".join(json.dumps(row) + "\n" for row in judged), encoding="utf-8")
     can = [row for row in judged if row["answerable"]]

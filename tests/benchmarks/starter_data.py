@@ -252,11 +252,11 @@ def from_mtrag(rows: list[dict[str, Any]], embedder: Embedder) -> Iterator[tuple
         question = Question(text=row["question"], history=history)
         texts = [plain(one["text"]) for one in row["passages"][:4]]
         evidence = choose_evidence(question, texts, "", embedder)[:6]
-        target = UNKNOWN
+        target: str | None = UNKNOWN
         if row["answerable"] == "ANSWERABLE":
             target = _cite_by_words(plain(row["answer"]), evidence)
-            if target is None:
-                continue
+        if target is None:
+            continue
         messages = prompt_from_sentences(question, evidence, MANNER, _BUDGET).messages
         yield part_of("mtrag", group), example(messages, target, "mtrag", group, row["id"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -12,7 +13,7 @@ from models.registry import embedded_model
 
 def write_small_model(target: Path, blocks: int = 2) -> Path:
     """Write the embedded model's first layers as a GGUF of their own, in 16-bit floats."""
-    reader = gguf.GGUFReader(str(embedded_model().path))
+    reader: Any = gguf.GGUFReader(str(embedded_model().path))
     writer = gguf.GGUFWriter(str(target), "llama")
     for key, field in reader.fields.items():
         if key.startswith("GGUF.") or key in ("general.architecture", "general.file_type"):
