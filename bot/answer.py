@@ -316,7 +316,8 @@ def manner_of(asked: str, evidence: Sequence[Evidence], style: Style, options: A
     # A model answers in the language of what it reads: it is told only where that may not be the one that is wanted.
     named = wanted != _ENGLISH or held not in ("", _ENGLISH)
     return Manner(
-        tuned=tuned,
+        tuned=tuned or bool(options.examples),
+        examples=options.examples,
         length=style.length,
         language=NAMES.get(wanted, "") if named else "",
         house_rules=options.house_rules,

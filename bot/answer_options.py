@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bot.turn import Style
-from models.generator import GenerationOptions
+from models.generator import ChatMessage, GenerationOptions
 
 _MOST_PASSAGES = 20
 _SHORT_SENTENCES = 2
@@ -27,6 +27,8 @@ class AnswerOptions:
     rewrite_seconds: float = 0.0
     """So long a follow-up may be written out by the language model; 0 for not at all."""
     generation: GenerationOptions = field(default_factory=GenerationOptions)
+    examples: tuple[ChatMessage, ...] = field(default=(), repr=False)
+    """Exchanges that show the model what is wanted; see `bot.learn.few_shot`."""
     most_sentences: int | None = None
     """The answer ends after so many; None for as many as the model writes."""
     quotes_beside: int = 0

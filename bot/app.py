@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from bot.answer_cache import AnswerCache, CacheLimits
 from bot.curated import CuratedAnswers, renew_vectors
 from bot.database import open_database
 from bot.errors import MisuseError
+from bot.learn.few_shot import load_examples
 from bot.learn.follow import VersionFollower
 from bot.learn.versions import BASE, MODELS_FOLDER, standing
 from bot.settings import FileSettings, Settings
@@ -64,7 +65,10 @@ class Application:
             library=self.library,
             generator=self.generator,
             versions=self.versions,
-            options=answer_options(self.settings.file),
+            options=replace(
+                answer_options(self.settings.file),
+                examples=load_examples(self.settings.home, self.settings.file.answer.few_shot),
+            ),
             approved=CuratedAnswers(engine=self.engine, embedder=self.library.embedder),
             earlier=AnswerCache(engine=self.engine, limits=self.cache_limits) if self.is_caching else None,
             threshold=LearnedThreshold(

@@ -69,6 +69,8 @@ class Manner:
     house_rules: str = ""
     tuned: bool = False
     """The model learned the form of our prompts: numbered passages, and no example."""
+    examples: tuple[ChatMessage, ...] = field(default=(), repr=False)
+    """Exchanges that show what is wanted, instead of our own example; in the numbered form."""
 
     @property
     def instructions(self) -> str:
@@ -136,7 +138,7 @@ def _prompt(question: Question, text: str, manner: Manner, budget: Budget) -> Pr
     content = f"Text: {text}\n\n{_conversation(question.history)}Question: {asked}"
     messages = (
         ChatMessage(role="system", content=manner.instructions),
-        *(() if manner.tuned else EXAMPLE),
+        *(manner.examples or (() if manner.tuned else EXAMPLE)),
         ChatMessage(role="user", content=content),
     )
     tokens = sum(budget.count_tokens(message.content) + _TOKENS_AROUND_MESSAGE for message in messages)

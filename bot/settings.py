@@ -118,6 +118,8 @@ class AnswerSettings:
     """Whether people's votes move `minimum_support` a little: at most by .15, and never one person's alone."""
     rewrite_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
     """So long the language model may take to write a follow-up out, which is then searched as well; 0: it does not."""
+    few_shot: Annotated[int, Field(ge=0, le=8)] = 0
+    """So many of the well-rated answers chosen by `lorekeeper dataset examples` are shown to the model as examples."""
     wording: Literal["own", "quote"] = "own"
     """`own`: the model writes, and what no passage holds is dropped; `quote`: it can only choose sentences of them."""
     unsupported: Literal["drop", "keep"] = "drop"

@@ -71,6 +71,30 @@ def show(invocation: Invocation, folder: Path, as_json: bool) -> None:  # noqa: 
     click.echo(f"Made {manifest['made_at']} with seed {manifest['seed']}; data {manifest['data_sha256'][:16]}.")
 
 
+@dataset.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--count", type=click.IntRange(1, 8), default=3, show_default=True, help="So many examples.")
+@json_option
+@click.pass_obj
+def examples(invocation: Invocation, folder: Path, count: int, as_json: bool) -> None:
+    """Choose rows of a dataset's FOLDER that are shown to the model as examples where answer.few_shot is set.
+
+    Measure them first: `lorekeeper gate --few-shot 3 --dataset FOLDER`.
+    """
+    from bot.learn.few_shot import choose_examples, keep_examples
+    from models.example import read_examples
+
+    with invocation.application() as application:
+        rows = list(read_examples(folder / "train.jsonl"))
+        chosen = choose_examples(rows, count, application.library.embedder)
+        path = keep_examples(application.settings.home, chosen)
+    if as_json:
+        print_json({"file": str(path), "examples": [asdict(row) for row in chosen]})
+        return
+    print_table(("lane", "origin", "answer"), [(row.lane, row.origin, row.answer) for row in chosen])
+    click.echo(f"Written to {path}. Set answer.few_shot = {len(chosen)} to use them.")
+
+
 def _print(report: DatasetReport) -> None:
     from bot.learn.policy import REASONS
 

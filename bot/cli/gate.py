@@ -19,14 +19,21 @@ _folder = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 @click.command()
-@click.option("--candidate", type=_file, required=True, help="The adapter (GGUF) of the version that wants in.")
+@click.option("--candidate", type=_file, help="The adapter (GGUF) of the version that wants in.")
+@click.option("--few-shot", type=click.IntRange(1, 8), help="Instead: the version in service with so many examples.")
 @click.option("--dataset", type=_folder, required=True, help="The dataset that it was tuned on.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first so many rows of each set.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw the differences to this PNG file.")
 @json_option
 @click.pass_obj
 def gate(
-    invocation: Invocation, candidate: Path, dataset: Path, limit: int | None, plot: Path | None, as_json: bool
+    invocation: Invocation,
+    candidate: Path | None,
+    few_shot: int | None,
+    dataset: Path,
+    limit: int | None,
+    plot: Path | None,
+    as_json: bool,
 ) -> int:
     """Compare a tuned version with the one in service and say whether it may take its place.
 
@@ -34,7 +41,9 @@ def gate(
     """
     from bot.learn.gate import draw_gate, report_json
 
-    report = _report(invocation, candidate, dataset, limit)
+    if (candidate is None) == (few_shot is None):
+        raise click.UsageError("Give either --candidate or --few-shot.")
+    report = _report(invocation, candidate, few_shot, dataset, limit)
     if plot is not None:
         draw_gate(report, plot)
     if as_json:
@@ -44,17 +53,24 @@ def gate(
     return 0 if report.promoted else 1
 
 
-def _report(invocation: Invocation, candidate: Path, dataset: Path, limit: int | None) -> GateReport:
-    from bot.learn.contestants import bench_of, contestant, in_service, version_name
+def _report(
+    invocation: Invocation, candidate: Path | None, few_shot: int | None, dataset: Path, limit: int | None
+) -> GateReport:
+    from bot.learn.contestants import bench_of, contestant, in_service, version_name, with_examples
     from bot.learn.gate import load_sets, run_gate
     from bot.learn.golden import load_golden
 
     with invocation.application() as application, application.parser() as parser, progress_bar() as progress:
         settings = application.settings
         name, adapter = in_service(application.engine, settings)
+        incumbent = contestant(settings, name, adapter, invocation.open_version)
+        if candidate is not None:
+            challenger = contestant(settings, version_name(candidate), candidate, invocation.open_version)
+        else:
+            challenger = with_examples(incumbent, dataset, few_shot or 1, application.library.embedder)
         return run_gate(
-            contestant(settings, version_name(candidate), candidate, invocation.open_version),
-            contestant(settings, name, adapter, invocation.open_version),
+            challenger,
+            incumbent,
             load_sets(dataset, load_golden(settings.home), limit=limit),
             bench_of(application, parser),
             library=application.library,

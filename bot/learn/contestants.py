@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -10,11 +11,14 @@ import sqlalchemy as sa
 from bot import tables
 from bot.app import Application, answer_options, model_options, models_folder, query_side, retrieval_options
 from bot.errors import MisuseError
+from bot.learn.few_shot import as_exchanges, choose_examples, load_examples
 from bot.learn.gate import Bench, Contestant
 from bot.settings import Settings
 from knowledge.database import reading
+from knowledge.embed import Embedder
 from knowledge.parse import Parser
 from models.child import ChildGenerator, Runtime
+from models.example import read_examples
 from models.generator import Generator
 from models.load import load_generator
 from models.registry import EMBEDDED, ModelRegistry, sha256_of
@@ -51,7 +55,16 @@ def open_version(settings: Settings, adapter: Path | None) -> Generator:
 
 def contestant(settings: Settings, name: str, adapter: Path | None, start: OpenVersion = open_version) -> Contestant:
     """A version as the settings would run it."""
-    return Contestant(name=name, open=lambda: start(settings, adapter), options=answer_options(settings.file))
+    shown = load_examples(settings.home, settings.file.answer.few_shot)
+    options = replace(answer_options(settings.file), examples=shown)
+    return Contestant(name=name, open=lambda: start(settings, adapter), options=options)
+
+
+def with_examples(one: Contestant, dataset: Path, count: int, embedder: Embedder) -> Contestant:
+    """The same version with examples of a dataset in its prompts, as `answer.few_shot` would have it."""
+    chosen = choose_examples(list(read_examples(dataset / "train.jsonl")), count, embedder)
+    options = replace(one.options, examples=as_exchanges(chosen))
+    return replace(one, name=f"{one.name} with {len(chosen)} examples", options=options)
 
 
 def bench_of(application: Application, parser: Parser) -> Bench:

@@ -2,7 +2,6 @@
 
 Of each article one paragraph is missing from the documents: its questions have no answer there, though all around them
 is spoken of. Some articles are held back: nobody asks about them, so that what was learned can be measured on them.
-They are those that the starter version was not trained on, either.
 """
 
 from __future__ import annotations
@@ -78,7 +77,7 @@ def load_collection(xquad: Path, *, seed: int) -> Collection:
 
 
 def is_held(article: str) -> bool:
-    """Whether an article is held back, by the same hash as in the starter version's training."""
+    """Whether an article is held back, by a hash of its name."""
     return int(hashlib.sha256(f"xquad/{article}".encode()).hexdigest(), 16) % 100 < _HELD_PERCENT
 
 
