@@ -141,7 +141,7 @@ def read_log(run: Path) -> Iterator[dict[str, float]]:
     found: dict[tuple[int, bool], dict[str, float]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        found[(row["step"], "eval_loss" in row)] = row
+        found[(row["step"], "validation_loss" in row)] = row
     yield from (found[key] for key in sorted(found))
 
 
@@ -197,6 +197,8 @@ def _told(line: bytes, run: Path, write: Callable[[str], int], progress: Progres
     if kind == "data":
         (run / "data.json").write_text(json.dumps(said), encoding="utf-8")
     elif kind == "log":
+        if "eval_loss" in said:
+            said["validation_loss"] = said.pop("eval_loss")
         write(json.dumps(said) + "\n")
     elif kind == "step":
         progress("Training", said["step"], said["of"])
@@ -223,7 +225,7 @@ def _write_gguf(plan: Plan, run: Path, progress: Progress) -> Path:
 def _record(plan: Plan, run: Path, file: Path, verified: Verified | None, seconds: float) -> TunedRun:
     log = tuple(read_log(run))
     losses = [row["loss"] for row in log if "loss" in row]
-    validation = [row["eval_loss"] for row in log if "eval_loss" in row]
+    validation = [row["validation_loss"] for row in log if "validation_loss" in row]
     data = json.loads((run / "data.json").read_text(encoding="utf-8"))
     done = TunedRun(
         run=run,

@@ -77,6 +77,8 @@ def test_what_was_trained_is_what_llama_cpp_says(base: Path, dataset: Path, tmp_
     assert done.last_loss is not None
     assert done.first_loss is not None
     assert done.last_loss < done.first_loss
+    assert [row["step"] for row in done.log if "validation_loss" in row] == [2, 4]
+    assert done.validation_loss == min(row["validation_loss"] for row in done.log if "validation_loss" in row)
     assert ("Training", 4, 4) in told
     row = example(22)
     scores = []
