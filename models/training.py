@@ -99,9 +99,12 @@ def rows_of(examples: Iterable[Example], tokenizer: Any, form_name: str) -> list
     rows = []
     for example in examples:
         prompt: list[int] = []
-        for section in write_prompt(form, example.messages):
+        for section in write_prompt(form, example.messages) if example.kind != "text" else ():
             for piece in section:
                 prompt += _tokens(tokenizer, piece.text, control=piece.control)
+        if not prompt:
+            # Plain text goes on from nothing but the token that documents begin with.
+            prompt = [tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id]
         end = _tokens(tokenizer, form.ends[0], control=True)
         answer = _tokens(tokenizer, example.answer, control=False) + end
         rows.append(Row(prompt=tuple(prompt), answer=tuple(answer), weight=example.weight))
