@@ -248,6 +248,8 @@ def train_preferences(plan: Plan, run: Path, weights: Weights) -> Any:
         "processing_class": weights.tokenizer,
         "callbacks": callbacks(plan, evaluates=bool(validation)),
     }
+    # KTO compares rows within a batch; one alone has nothing to be compared with.
+    settings["per_device_train_batch_size"] = settings["per_device_eval_batch_size"] = 2 if plan.method == "kto" else 1
     trainer: DPOTrainer | KTOTrainer
     if plan.method == "dpo":
         trainer = TokenizedDPO(args=DPOConfig(**settings), **given)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from bot.playground.process import PlaygroundProcess, start_playground
 from tests.e2e.scripted_bot import ScriptedBot, scripted_bot
@@ -24,6 +24,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Nothing here says how fast a page is: on a machine that trains a model beside it, five seconds are not much.
+expect.set_options(timeout=20_000)
 DOCUMENT = "# Expenses\n\n## Deadlines\n\nExpense reports are due on the fifth working day of the month.\n"
 
 

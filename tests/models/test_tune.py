@@ -20,7 +20,7 @@ from models.errors import DatasetError, ModelFileError, TuningError
 from models.example import Example, write_examples
 from models.generator import ChatMessage, GenerationOptions
 from models.plan import Plan, read_plan, write_plan
-from models.tune import ADAPTER_FILE, RUN_FILE, cross_validate, hash_dataset, read_run, tune
+from models.tune import ADAPTER_FILE, RUN_FILE, TunedRun, cross_validate, hash_dataset, read_run, tune
 from tests.models.small_model import write_small_model
 
 pytestmark = pytest.mark.slow
@@ -45,6 +45,13 @@ def example(number: int, kind: str = "supervised") -> Example:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_small_model(tmp_path_factory.mktemp("small") / "small.gguf")
+
+
+@pytest.fixture(scope="module")
+def first(base: Path, tmp_path_factory: pytest.TempPathFactory) -> TunedRun:
+    """A version that others go on from."""
+    folder = tmp_path_factory.mktemp("first")
+    return tune(plan(base, make_dataset(folder / "dataset", "supervised")), folder / "run")
 
 
 @pytest.fixture
@@ -91,7 +98,7 @@ def test_what_was_trained_is_what_llama_cpp_says(base: Path, dataset: Path, tmp_
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(base: Path, dataset: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    many = replace(plan(base, dataset), most_steps=12, data_hash=hash_dataset(dataset))
+    many = replace(plan(base, dataset), most_steps=8, data_hash=hash_dataset(dataset))
     write_plan(run, many)
     command = [sys.executable, "-W", "ignore", "-m", "models.training", str(run)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -103,17 +110,18 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(base: Path, dataset: Path
         process.send_signal(signal.SIGKILL)
     steps: list[int] = []
     done = tune(many, run, lambda what, step, _of: steps.append(step) if what == "Training" else None)
-    assert done.steps == 12
+    assert done.steps == 8
     assert min(steps) > 2, "it began anew"
 
 
 @pytest.mark.parametrize(("method", "kind"), [("dpo", "preference"), ("kto", "vote")])
-def test_preferences_and_votes_train_an_adapter(base: Path, tmp_path: Path, method: str, kind: str) -> None:
+def test_preferences_and_votes_train_an_adapter(
+    base: Path, first: TunedRun, tmp_path: Path, method: str, kind: str
+) -> None:
     """It goes on from a version, and what comes out differs from that."""
-    first = tune(plan(base, make_dataset(tmp_path / "first", "supervised")), tmp_path / "first-run")
     dataset = make_dataset(tmp_path / "dataset", kind)
     write_examples(dataset / "validation.jsonl", ())
-    chosen = replace(plan(base, dataset), method=method, start=str(first.file))  # type: ignore[arg-type]
+    chosen = replace(plan(base, dataset), most_steps=2, method=method, start=str(first.file))  # type: ignore[arg-type]
     second = tune(chosen, tmp_path / "run")
     weight = "model.layers.0.self_attn.q_proj"
     before, after = read_adapter(first.file, base)(weight), read_adapter(second.file, base)(weight)
@@ -133,7 +141,7 @@ def test_all_weights_of_a_small_model_can_be_trained(base: Path, dataset: Path, 
 
 
 def test_folds_are_trained_apart(base: Path, dataset: Path, tmp_path: Path) -> None:
-    runs, mean, deviation = cross_validate(replace(plan(base, dataset), most_steps=2), tmp_path / "folds", 2)
+    runs, mean, deviation = cross_validate(replace(plan(base, dataset), most_steps=1), tmp_path / "folds", 2)
     assert len(runs) == 2
     assert {run.rows for run in runs} == {13}
     assert mean > 0
@@ -178,15 +186,12 @@ def test_rows_are_permuted_there_and_back() -> None:
     assert not np.array_equal(permute(rows, 3), rows)
 
 
-def test_a_written_adapter_is_read_back_as_it_was(base: Path, dataset: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    tune(replace(plan(base, dataset), most_steps=2), run)
-    write_adapter(read_learned(run / "peft", base), tmp_path / "again.gguf", name="again")
-    assert (tmp_path / "again.gguf").read_bytes()[:4] == b"GGUF"
+def test_a_written_adapter_is_read_back_as_it_was(base: Path, first: TunedRun, tmp_path: Path) -> None:
+    write_adapter(read_learned(first.run / "peft", base), tmp_path / "again.gguf", name="again")
     weight = "model.layers.1.self_attn.k_proj"
-    first, second = read_adapter(run / ADAPTER_FILE, base)(weight), read_adapter(tmp_path / "again.gguf", base)(weight)
-    assert first is not None
-    assert second is not None
-    assert np.array_equal(first[1], second[1])
-    config = json.loads((run / "peft" / "adapter_config.json").read_text())
-    assert config["r"] == first[0].shape[0]
+    before, after = read_adapter(first.file, base)(weight), read_adapter(tmp_path / "again.gguf", base)(weight)
+    assert before is not None
+    assert after is not None
+    assert np.array_equal(before[1], after[1])
+    config = json.loads((first.run / "peft" / "adapter_config.json").read_text())
+    assert config["r"] == before[0].shape[0]
