@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from bot.playground.process import PlaygroundProcess
 from tests.e2e.scripted_bot import ScriptedBot
-from tests.e2e.scripted_views import ANSWER, MANIFEST, answer_blocks
+from tests.e2e.scripted_views import ANSWER, MANIFEST
 
 pytestmark = pytest.mark.slow
 
@@ -92,32 +92,6 @@ def test_a_citation_opens_the_cited_document(page: Page, window: BrowserContext,
     link = answered.get_by_role("link", name="[1]")
     assert link.get_attribute("rel") == "noopener noreferrer"
     assert link.get_attribute("target") == "_blank"
-
-
-def test_what_comes_in_while_a_link_is_pressed_does_not_swallow_the_click(
-    page: Page, window: BrowserContext, bot: ScriptedBot, answered: Locator
-) -> None:
-    """An answer that grows under the pointer is drawn after the release."""
-    link = answered.get_by_role("link", name="Expenses › Deadlines")
-    for _ in range(10):
-        # The page may still move while the answer ends: what is meant is a press that is on the link.
-        link.hover()
-        page.mouse.down()
-        if link.evaluate("link => link.matches(':active')"):
-            break
-        page.mouse.move(1, 1)
-        page.mouse.up()
-    bot.app.client.chat_update(
-        channel="C0GENERAL",
-        ts=answered.get_attribute("data-ts") or "",
-        text=ANSWER,
-        blocks=answer_blocks(bot.link, receipt="Said anew"),
-    )
-    page.wait_for_timeout(300)
-    with window.expect_page(timeout=60_000) as opened:
-        page.mouse.up()
-    expect(opened.value.get_by_text("due on the fifth working day")).to_be_visible()
-    expect(answered).to_contain_text("Said anew")
 
 
 def test_a_follow_up_in_the_thread_needs_no_mention(page: Page, answered: Locator) -> None:
