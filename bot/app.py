@@ -67,7 +67,7 @@ class Application:
             versions=self.versions,
             options=replace(
                 answer_options(self.settings.file),
-                examples=load_examples(self.settings.home, self.settings.file.answer.few_shot),
+                examples=load_examples(self.engine, self.settings.home, self.settings.file.answer.few_shot),
             ),
             approved=CuratedAnswers(engine=self.engine, embedder=self.library.embedder),
             earlier=AnswerCache(engine=self.engine, limits=self.cache_limits) if self.is_caching else None,

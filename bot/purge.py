@@ -21,6 +21,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from bot import tables
 from bot.earlier.recollect import tidy_words
+from bot.learn.few_shot import EXAMPLES_FILE
 from bot.learn.versions import files_without_version, forget_versions
 from bot.notes import FOLDER as SAVED_FOLDER
 from knowledge import tables as knowledge_tables
@@ -31,7 +32,8 @@ logger = logging.getLogger(__name__)
 
 Reason = Literal["app_uninstalled", "tokens_revoked"]
 KIND = "lifecycle"
-DATASETS_FOLDER = "datasets"
+DATASETS_FOLDER, RUNS_FOLDER = "datasets", "runs"
+"""In the data folder: copies of people's words to learn from, and what training left."""
 # Sources whose documents were read out of Slack; files and web pages are the operator's own, unless people saved them
 # from Slack into the folder for that.
 SLACK_SOURCE_KINDS = frozenset({"slack"})
@@ -124,10 +126,13 @@ def purge_rows(engine: sa.Engine, team: str, home: Path) -> dict[str, int]:
     if (saved := home / SAVED_FOLDER).exists():
         removed["file"] = sum(1 for path in saved.rglob("*") if path.is_file())
         shutil.rmtree(saved)
-    # Copies of people's words, made to learn from.
-    if (datasets := home / DATASETS_FOLDER).exists():
-        removed["dataset"] = sum(1 for path in datasets.glob("*") if path.is_dir())
-        shutil.rmtree(datasets)
+    for name, folder in {"dataset": home / DATASETS_FOLDER, "run": home / RUNS_FOLDER}.items():
+        if folder.exists():
+            removed[name] = sum(1 for path in folder.glob("*") if path.is_dir())
+            shutil.rmtree(folder)
+    if (examples := home / EXAMPLES_FILE).exists():
+        removed["file of examples"] = 1
+        examples.unlink()
     shrink(engine)
     return removed
 
@@ -192,6 +197,8 @@ def find_traces(engine: sa.Engine, team: str, home: Path) -> tuple[Trace, ...]:
                 found += _mentions(connection, table, team)
     found.append(Trace(place="sources that came out of Slack", count=len(_slack_sources(engine, home))))
     found.append(Trace(place="files of tuned versions without a row", count=len(files_without_version(engine, home))))
+    learned = [path for path in (home / DATASETS_FOLDER, home / RUNS_FOLDER, home / EXAMPLES_FILE) if path.exists()]
+    found.append(Trace(place="datasets, runs and examples that were learned from", count=len(learned)))
     return tuple(trace for trace in found if trace.count)[:_FOUND_AT_MOST]
 
 

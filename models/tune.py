@@ -26,7 +26,7 @@ from models.errors import DatasetError, TuningError
 from models.example import PARTS, read_examples, write_examples
 from models.plan import PLAN_FILE, Plan, read_plan, write_plan
 from models.process import clean_environment
-from models.verify import Verified, verify
+from models.verify import PROBES_FILE, Verified, verify
 
 Progress = Callable[[str, int, int | None], None]
 """What is being done, how much of it is done, and of how much (None: nobody knows)."""
@@ -34,6 +34,7 @@ ADAPTER_FILE = "adapter.gguf"
 MERGED_FILE = "merged.gguf"
 RUN_FILE = "run.json"
 LOG_FILE = "log.jsonl"
+PEFT_FOLDER = "peft"
 _ERRORS_SHOWN = 1500
 _FEWEST_ROWS = 8
 
@@ -44,7 +45,10 @@ class TunedRun:
 
     run: Path
     file: Path
-    """The adapter, or the merged model of a full fine-tuning, as GGUF."""
+    """The adapter, or the merged model of a full fine-tuning, as GGUF.
+
+    Of a base that is no GGUF file, the folder that was saved: llama.cpp's own converter makes a GGUF of it.
+    """
     data_hash: str
     seed: int
     rows: int
@@ -73,7 +77,12 @@ def tune(plan: Plan, run: Path, progress: Progress = lambda *_: None) -> TunedRu
     _train(run, progress)
     file = _write_gguf(plan, run, progress)
     progress("Comparing with what was trained", 0, None)
-    verified = verify(run, Path(plan.base), file, plan) if Path(plan.base).suffix == ".gguf" else None
+    verified = verify(run, Path(plan.base), file, plan) if file.suffix == ".gguf" else None
+    if file.name == ADAPTER_FILE:
+        # Made for the comparison only, and as large as the base model in 16 bits.
+        (run / MERGED_FILE).unlink()
+    # Words of the dataset: what is deleted there must not stay here.
+    (run / PROBES_FILE).unlink(missing_ok=True)
     return _record(plan, run, file, verified, time.monotonic() - started)
 
 
@@ -205,18 +214,15 @@ def _told(line: bytes, run: Path, write: Callable[[str], int], progress: Progres
 
 
 def _write_gguf(plan: Plan, run: Path, progress: Progress) -> Path:
-    progress("Writing the GGUF", 0, None)
     base = Path(plan.base)
     if base.suffix != ".gguf":
-        raise TuningError(
-            f"{plan.base} is no GGUF file: what was trained is in {run / 'peft'}, and llama.cpp's own converter makes "
-            "a GGUF of it. Tune from a GGUF to have it written here."
-        )
+        return run / PEFT_FOLDER
+    progress("Writing the GGUF", 0, None)
     name = f"{base.stem} {run.name}"
     if plan.full:
-        write_trained(run / "peft", base, run / MERGED_FILE, name=name)
+        write_trained(run / PEFT_FOLDER, base, run / MERGED_FILE, name=name)
         return run / MERGED_FILE
-    learned = read_learned(run / "peft", base)
+    learned = read_learned(run / PEFT_FOLDER, base)
     write_adapter(learned, run / ADAPTER_FILE, name=name)
     write_merged(learned, base, run / MERGED_FILE, name=name)
     return run / ADAPTER_FILE

@@ -64,15 +64,7 @@ def keep_tuned(folder: Path, source: Path, name: str, base: str) -> TunedFile:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         path = shutil.copyfile(source, unfinished / f"{kind}.gguf")
-        kept = TunedFile(
-            name=name,
-            base=base,
-            kind=kind,
-            path=target / path.name,
-            sha256=sha256_of(path),
-            size=path.stat().st_size,
-            added_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+        kept = replace(describe_tuned(path, name, base), path=target / path.name)
         manifest = json.dumps({**asdict(kept), "path": path.name}, indent=2)
         (unfinished / _MANIFEST).write_text(manifest, encoding="utf-8")
         # A folder that is not empty is never replaced: two runs cannot take one name.
@@ -83,6 +75,19 @@ def keep_tuned(folder: Path, source: Path, name: str, base: str) -> TunedFile:
             raise ModelError(f"There is a version {name!r} already: {target}. Give this one another name.") from error
         raise ModelFileError(f"{source} cannot be copied to {target} ({error.strerror}). Check the disk.") from error
     return kept
+
+
+def describe_tuned(path: Path, name: str, base: str) -> TunedFile:
+    """Say what a version's file is that nobody recorded yet; raises ModelFileError where it is no sound GGUF."""
+    return TunedFile(
+        name=name,
+        base=base,
+        kind="adapter" if is_adapter(path) else "merged",
+        path=path,
+        sha256=sha256_of(path),
+        size=path.stat().st_size,
+        added_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
 
 
 def open_tuned(folder: Path, name: str) -> TunedFile:

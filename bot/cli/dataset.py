@@ -56,8 +56,7 @@ def build(invocation: Invocation, output: Path | None, seed: int, ask_model: boo
 @dataset.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @json_option
-@click.pass_obj
-def show(invocation: Invocation, folder: Path, as_json: bool) -> None:  # noqa: ARG001
+def show(folder: Path, as_json: bool) -> None:
     """Say what a dataset's FOLDER holds, after checking its files against its manifest."""
     from bot.learn.export import read_manifest
 

@@ -63,9 +63,10 @@ def _report(
     with invocation.application() as application, application.parser() as parser, progress_bar() as progress:
         settings = application.settings
         name, adapter = in_service(application.engine, settings)
-        incumbent = contestant(settings, name, adapter, invocation.open_version)
+        engine, start = application.engine, invocation.open_version
+        incumbent = contestant(engine, settings, name, adapter, start)
         if candidate is not None:
-            challenger = contestant(settings, version_name(candidate), candidate, invocation.open_version)
+            challenger = contestant(engine, settings, version_name(candidate), candidate, start)
         else:
             challenger = with_examples(incumbent, dataset, few_shot or 1, application.library.embedder)
         return run_gate(

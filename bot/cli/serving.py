@@ -95,6 +95,7 @@ def scheduling(application: Application, learn: Learn | None = None) -> Iterator
     from bot.earlier.recollect import recollect_job
     from bot.jobs import Job, Schedule
     from bot.learn.canary import canary_job
+    from bot.learn.stale import stale_datasets_job
     from bot.learn.watch import watch_job
     from bot.memory import memory_job
     from bot.notes import notes_job
@@ -107,6 +108,7 @@ def scheduling(application: Application, learn: Learn | None = None) -> Iterator
             memory_job(application.engine),
             notes_job(application.engine, application.settings.home),
             cache_job(application.engine, application.cache_limits),
+            stale_datasets_job(application.engine, application.settings.home),
             watch_job(application.engine, application.settings.file.tuning.alerts_to),
         ]
         if application.versions is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,7 +112,7 @@ def _draw(path: Path, found: Watched, days: int) -> None:
             label=label,
             panels=tuple(panel(name, version) for version in versions),
             is_share=name in SHARES,
-            written=lambda value, name=name: measured(name, value),  # type: ignore[misc]
+            written=partial(measured, name),
         )
         for name, label in PLOT_LABELS.items()
     ]

@@ -8,54 +8,36 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bot import tables
 from bot.app import Application, answer_options, model_options, models_folder, query_side, retrieval_options
-from bot.errors import MisuseError
 from bot.learn.few_shot import as_exchanges, choose_examples, load_examples
 from bot.learn.gate import Bench, Contestant
+from bot.learn.versions import standing
 from bot.settings import Settings
-from knowledge.database import reading
 from knowledge.embed import Embedder
 from knowledge.parse import Parser
-from models.child import ChildGenerator, Runtime
 from models.example import read_examples
 from models.generator import Generator
 from models.load import load_generator
-from models.registry import EMBEDDED, ModelRegistry, sha256_of
-from models.requantize import fastest_embedded
+from models.tuned import describe_tuned, open_tuned
 
 OpenVersion = Callable[[Settings, Path | None], Generator]
-"""Starts the settings' model with this adapter; None: as it is."""
+"""Starts the settings' model with this tuned file; None: as it is."""
 
-_PLAIN_NAMES = frozenset({"adapter", "model"})
-
-
-def open_version(settings: Settings, adapter: Path | None) -> Generator:
-    """Start the settings' model, with an adapter where one is given. Raises ModelError and MisuseError."""
-    options, folder = model_options(settings.file), models_folder(settings)
-    if adapter is None:
-        return load_generator(options, folder)
-    if options.server_url:
-        raise MisuseError("model.server_url is set: an adapter can only be put on a model that runs here.")
-    registry = ModelRegistry(folder)
-    file = (
-        fastest_embedded(registry, lambda _text: None)
-        if options.name == EMBEDDED
-        else registry.open_model(options.name)
-    )
-    runtime = Runtime(
-        context_tokens=options.context_tokens,
-        gpu_layers=options.gpu_layers,
-        threads=options.threads,
-        chat_format=options.chat_format,
-        adapter=adapter,
-    )
-    return ChildGenerator(file.path, f"{version_name(adapter)}@{sha256_of(adapter)[:8]}", runtime)
+_PLAIN_NAMES = frozenset({"adapter", "merged", "model"})
 
 
-def contestant(settings: Settings, name: str, adapter: Path | None, start: OpenVersion = open_version) -> Contestant:
+def open_version(settings: Settings, file: Path | None) -> Generator:
+    """Start the settings' model, with an adapter or a merged model in its place. Raises ModelError."""
+    options = model_options(settings.file)
+    tuned = None if file is None else describe_tuned(file, version_name(file), options.name)
+    return load_generator(options, models_folder(settings), tuned=tuned)
+
+
+def contestant(
+    engine: sa.Engine, settings: Settings, name: str, adapter: Path | None, start: OpenVersion = open_version
+) -> Contestant:
     """A version as the settings would run it."""
-    shown = load_examples(settings.home, settings.file.answer.few_shot)
+    shown = load_examples(engine, settings.home, settings.file.answer.few_shot)
     options = replace(answer_options(settings.file), examples=shown)
     return Contestant(name=name, open=lambda: start(settings, adapter), options=options)
 
@@ -86,14 +68,11 @@ def version_name(adapter: Path) -> str:
 
 
 def in_service(engine: sa.Engine, settings: Settings) -> tuple[str, Path | None]:
-    """The version that answers now: its name and its adapter; the settings' bare model where none was promoted."""
-    table = tables.model_version.c
-    newest = sa.select(table.name, table.adapter).where(table.state == "in_service").order_by(table.state_at.desc())
-    with reading(engine) as connection:
-        row = connection.execute(newest.limit(1)).one_or_none()
-    if row is None:
+    """The version that answers now: its name and its file; the settings' bare model where none of it was promoted.
+
+    Raises ModelFileError where the file is missing or was changed.
+    """
+    service = standing(engine).service
+    if service is None or service.base != settings.file.model.name:
         return settings.file.model.name, None
-    path = models_folder(settings) / row.adapter
-    if not path.is_file():
-        raise MisuseError(f"The adapter of {row.name!r}, the version in service, is missing: {path}. Put it back.")
-    return row.name, path
+    return service.name, open_tuned(models_folder(settings), service.name).path

@@ -10,15 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import sqlalchemy as sa
 
 from bot.errors import MisuseError
 from bot.learn.targets import UNKNOWN
+from bot.learn.tombstones import buried_subjects
+from knowledge.database import reading
 from knowledge.embed import Embedder, Vectors
 from models.example import Example, read_examples, write_examples
 from models.generator import ChatMessage
 
 EXAMPLES_FILE = "examples.jsonl"
 """In the data folder."""
+_LANES = ("documents", "corrections")
 # A long example costs room that the evidence needs, and a small model copies from it.
 _LONGEST_CHARACTERS = 1_200
 
@@ -26,10 +30,11 @@ _LONGEST_CHARACTERS = 1_200
 def choose_examples(examples: Sequence[Example], count: int, embedder: Embedder) -> tuple[Example, ...]:
     """Choose rows that are far from each other in what they ask, one of them without an answer where there is one.
 
-    The first is the most typical; each further one is the farthest from those before it (Gonzalez, 1985). Of a question
-    of a conversation's middle nobody else can know what came before: only such without history are chosen.
+    The first is the most typical; each further one is the farthest from those before it (Gonzalez, 1985). Only what is
+    the operator's is shown to the model with everybody's questions, and nothing that needs a conversation before it.
     """
-    usable = [row for row in examples if row.kind == "supervised" and _is_short(row) and "Earlier:" not in _asked(row)]
+    usable = [row for row in examples if row.kind == "supervised" and row.lane in _LANES]
+    usable = [row for row in usable if _is_short(row) and "Earlier:" not in _asked(row)]
     known = [row for row in usable if row.answer != UNKNOWN]
     unknown = [row for row in usable if row.answer == UNKNOWN]
     wanted = [(known, count - bool(unknown and count > 1)), (unknown, 1 if count > 1 else 0)]
@@ -50,8 +55,11 @@ def keep_examples(home: Path, examples: Sequence[Example]) -> Path:
     return path
 
 
-def load_examples(home: Path, count: int) -> tuple[ChatMessage, ...]:
-    """Read up to so many of the chosen examples; raises MisuseError where none were chosen, and DatasetError."""
+def load_examples(engine: sa.Engine, home: Path, count: int) -> tuple[ChatMessage, ...]:
+    """Read up to so many of the chosen examples, without what was deleted or withdrawn since.
+
+    Raises MisuseError where none were chosen, and DatasetError.
+    """
     if count == 0:
         return ()
     path = home / EXAMPLES_FILE
@@ -59,7 +67,9 @@ def load_examples(home: Path, count: int) -> tuple[ChatMessage, ...]:
         raise MisuseError(
             f"answer.few_shot is {count}, and {path} is missing: choose examples with `lorekeeper dataset examples`."
         )
-    return as_exchanges(list(read_examples(path))[:count])
+    with reading(engine) as connection:
+        buried = buried_subjects(connection)
+    return as_exchanges([row for row in read_examples(path) if row.origin not in buried][:count])
 
 
 def _asked(row: Example) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,22 +17,22 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.app import Application, models_folder
-from bot.errors import BotError
+from bot.errors import BotError, MisuseError, VersionError
 from bot.learn.contestants import OpenVersion, bench_of, contestant, in_service
-from bot.learn.dataset import DatasetOptions, build_dataset
-from bot.learn.export import DatasetReport
+from bot.learn.dataset import build_dataset
+from bot.learn.export import MANIFEST, read_manifest
 from bot.learn.gate import GateReport, draw_gate, load_sets, report_json, run_gate
 from bot.learn.golden import load_golden
 from bot.learn.pictures import draw_curves
+from bot.learn.tombstones import buried_subjects
 from bot.learn.tuning_plan import plan_for
-from bot.learn.versions import Candidate, record_candidate, refuse, start_canary
+from bot.learn.versions import Candidate, list_versions, record_candidate, refuse, start_canary
+from bot.purge import DATASETS_FOLDER, RUNS_FOLDER
 from knowledge.database import reading
 from knowledge.parse import Parser
 from models.tune import TunedRun, tune
 
 Progress = Callable[[str, int, int | None], None]
-RUNS_FOLDER = "runs"
-"""In the data folder."""
 BY = "lorekeeper"
 _LOOK_SECONDS = 1.0
 
@@ -46,7 +46,6 @@ class Round:
     """What came of one round."""
 
     version: str
-    dataset: DatasetReport
     run: TunedRun
     gate: GateReport
     state: str
@@ -77,50 +76,57 @@ def learn_once(
     """
     settings, engine = application.settings, application.engine
     name = name or f"v{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    if any(version.name == name for version in list_versions(engine)):
+        raise VersionError(f"There is a version {name!r} already: give this round another name.")
     run = settings.home / RUNS_FOLDER / name
-    report = build_dataset(
-        engine,
-        application.library.embedder,
-        settings,
-        run.with_name(f"{name}-dataset"),
-        options=DatasetOptions(),
-        progress=progress,
-    )
+    dataset = settings.home / DATASETS_FOLDER / name
+    if not (dataset / MANIFEST).exists():
+        build_dataset(engine, application.library.embedder, settings, dataset, progress=progress)
+    origins = _origins_of(engine, dataset)
     incumbent, adapter = in_service(engine, settings)
-    plan = plan_for(settings, report.folder, method, in_service=adapter)
-    done = tune(replace(plan, seed=report.seed or plan.seed), run, progress)
+    done = tune(plan_for(settings, dataset, method, in_service=adapter), run, progress)
     draw_curves(done.log, run / "curves.png")
     verdict = run_gate(
-        contestant(settings, name, done.file, open_version),
-        contestant(settings, incumbent, adapter, open_version),
-        load_sets(report.folder, load_golden(settings.home), limit=limit),
+        contestant(engine, settings, name, done.file, open_version),
+        contestant(engine, settings, incumbent, adapter, open_version),
+        load_sets(dataset, load_golden(settings.home), limit=limit),
         bench_of(application, parser),
         library=application.library,
         progress=progress,
     )
     draw_gate(verdict, run / "gate.png")
-    state = _settle(application, name, team, done, report, verdict)
-    return Round(version=name, dataset=report, run=done, gate=verdict, state=state)
-
-
-def _settle(
-    application: Application, name: str, team: str, done: TunedRun, report: DatasetReport, verdict: GateReport
-) -> str:
-    """Write the version down as what it is now."""
-    settings, engine = application.settings, application.engine
-    gate = report_json(verdict)
     candidate = Candidate(
         name=name,
         team=team or _team_of(engine),
         base=settings.file.model.name,
-        run=str(done.run.relative_to(settings.home)),
-        examples=tuple(report.origins),
-        gate=gate,
+        run=str(run.relative_to(settings.home)),
+        examples=origins,
+        gate=report_json(verdict),
     )
+    return Round(version=name, run=done, gate=verdict, state=_settle(application, candidate, done, verdict))
+
+
+def _origins_of(engine: sa.Engine, dataset: Path) -> tuple[str, ...]:
+    """Where a dataset's rows come from; raises MisuseError where something of it was deleted or withdrawn since."""
+    origins: tuple[str, ...] = tuple(read_manifest(dataset)["origins"])
+    with reading(engine) as connection:
+        buried = buried_subjects(connection).intersection(origins)
+    if buried:
+        raise MisuseError(
+            f"{len(buried)} rows of {dataset} come from what was deleted or withdrawn since: begin another round, with "
+            "another name."
+        )
+    return origins
+
+
+def _settle(application: Application, candidate: Candidate, done: TunedRun, verdict: GateReport) -> str:
+    """Write the version down as what it is now."""
+    settings, engine = application.settings, application.engine
+    name = candidate.name
     record_candidate(engine, models_folder(settings), done.file, candidate, by=BY)
     if not verdict.promoted:
         why = "; ".join(f"{one.rule}: {one.text}" for one in verdict.refusals)
-        refuse(engine, name, by="gate", why=why, gate=gate)
+        refuse(engine, name, by="gate", why=why, gate=candidate.gate)
         return "refused"
     tuning = settings.file.tuning
     if tuning.canary:

@@ -9,6 +9,7 @@ from typing import cast
 
 from bot.errors import MisuseError
 from bot.settings import Settings
+from models.gguf import is_adapter
 from models.plan import Method, Plan
 from models.registry import EMBEDDED, ModelRegistry, embedded_model
 
@@ -43,8 +44,13 @@ def plan_for(
     )
     if method != "supervised":
         plan = replace(plan, learning_rate=_GENTLE_RATE)
-    if base is None and not from_scratch:
-        plan = replace(plan, start=str(in_service or ""))
+    if base is None and not from_scratch and in_service is not None:
+        if not is_adapter(in_service):
+            raise MisuseError(
+                f"The version in service is a whole model ({in_service}): begin anew with --from-scratch, or go on "
+                "from it with --base."
+            )
+        plan = replace(plan, start=str(in_service))
     return replace(plan, **dict(numbers or {}))  # type: ignore[arg-type]
 
 

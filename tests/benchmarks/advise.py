@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ from knowledge import tables as knowledge_tables
 from knowledge.audience import Audience
 from knowledge.database import writing
 from knowledge.document import Question
+from knowledge.embed import Embedder
 from knowledge.store import add_source
 from models.generator import ChatMessage
 from tests.fakes import ScriptedGenerator
@@ -191,7 +193,7 @@ def run(
                     print(f"asked {number} of {len(cases)}", file=sys.stderr, flush=True)
                 answering = Answering(
                     library=library,
-                    generator=ScriptedGenerator(lambda messages, case=case: _say(messages, case)),  # type: ignore[misc]
+                    generator=ScriptedGenerator(partial(_say, case=case)),
                     options=answer_options(settings.file),
                 )
                 answer = _answer(answering, case)
@@ -330,14 +332,14 @@ def _another(answer: str, answers: Sequence[str], draw: random.Random) -> str:
     return draw.choice(like or [one for one in answers if one != answer])
 
 
-def _topic_purity(cases: Sequence[Case], embedder: object) -> tuple[float, int]:
+def _topic_purity(cases: Sequence[Case], embedder: Embedder) -> tuple[float, int]:
     """Share of questions that lie in a topic with mostly questions of their own article, of topics with several."""
     asked = [
         TopicQuestion(answer_id=number, channel="C1", user="U1", visibility="thread", text=case.asked)
         for number, case in enumerate(cases)
         if case.paragraph.fate in ("missing", "misread", "outdated")
     ]
-    topics = [topic for topic in find_topics(asked, embedder) if topic.count > 1]  # type: ignore[arg-type]
+    topics = [topic for topic in find_topics(asked, embedder) if topic.count > 1]
     most = 0
     for topic in topics:
         titles = Counter(cases[one.answer_id].paragraph.title for one in topic.questions)

@@ -14,17 +14,19 @@ from bot import tables
 from bot.database import open_database
 from bot.evaluate.files import write_rows
 from bot.evaluate.outcome import as_row, outcome_of
+from bot.learn.versions import promote
 from knowledge.database import writing
 from models.example import write_examples
 from tests.bot import learn_facts as world
 from tests.bot.terminal import Terminal
 from tests.bot.test_learn_compare import RIGHT, SILENT
+from tests.bot.versions_shelf import make_version
 
 
 @pytest.fixture
 def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
     """The model itself answers nothing; with an adapter it reads well."""
-    versions = {"": world.never_knows, "adapter.gguf": world.reads_well, "old.gguf": world.reads_well}
+    versions = {"": world.never_knows, "adapter.gguf": world.reads_well}
     return Terminal(home=tmp_path / "home", capsys=capsys, versions=versions)
 
 
@@ -47,12 +49,13 @@ def candidate(tmp_path: Path) -> Path:
     return run / "adapter.gguf"
 
 
-def put_in_service(home: Path, adapter: str) -> None:
-    now, engine = datetime.now(UTC), open_database(f"sqlite:///{home / 'lorekeeper.db'}")
-    row = {"name": "tuned-0", "team": "T1", "base": "embedded", "adapter": adapter, "state": "in_service"}
-    with writing(engine) as connection:
-        connection.execute(sa.insert(tables.model_version).values(**row, created_at=now, state_at=now))
+def put_in_service(home: Path, name: str) -> Path:
+    """A version that was promoted; returns its file."""
+    engine = open_database(f"sqlite:///{home / 'lorekeeper.db'}")
+    made = make_version(engine, home, name)
+    promote(engine, name, by="test")
     engine.dispose()
+    return home / "models" / made.adapter
 
 
 def test_a_better_version_passes_and_is_drawn(
@@ -70,9 +73,7 @@ def test_what_is_no_better_than_the_version_in_service_is_refused(
     terminal: Terminal, dataset: Path, candidate: Path
 ) -> None:
     terminal.type("golden", "list")
-    (terminal.home / "models").mkdir()
-    (terminal.home / "models" / "old.gguf").write_bytes(b"GGUF")
-    put_in_service(terminal.home, "old.gguf")
+    put_in_service(terminal.home, "tuned-0")
     shown = terminal.type("gate", "--candidate", str(candidate), "--dataset", str(dataset))
     assert shown.code == 1
     assert "Refused (better): right is" in shown.out
@@ -81,9 +82,9 @@ def test_what_is_no_better_than_the_version_in_service_is_refused(
 
 def test_a_version_in_service_whose_file_is_gone_is_named(terminal: Terminal, dataset: Path, candidate: Path) -> None:
     terminal.type("golden", "list")
-    put_in_service(terminal.home, "old.gguf")
+    put_in_service(terminal.home, "tuned-0").unlink()
     shown = terminal.type("gate", "--candidate", str(candidate), "--dataset", str(dataset))
-    assert shown.code == 2
+    assert shown.code == 1
     assert "tuned-0" in shown.err
 
 

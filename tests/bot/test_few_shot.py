@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from bot.database import open_database
 from bot.errors import MisuseError
 from bot.evidence import Evidence
 from bot.learn.few_shot import as_exchanges, choose_examples, keep_examples, load_examples
 from bot.learn.targets import UNKNOWN
+from bot.learn.tombstones import bury
 from bot.prompt import EXAMPLE, Budget, Manner, prompt_from_sentences
+from knowledge.database import writing
 from knowledge.document import Question
 from models.example import Example, Kind
 from models.generator import ChatMessage
@@ -54,14 +59,34 @@ def test_more_than_there_are_gives_all() -> None:
     assert len(choose_examples(ROWS, 8, FakeEmbedder())) == 5
 
 
-def test_what_is_kept_is_loaded_as_exchanges(tmp_path: Path) -> None:
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = open_database(f"sqlite:///{tmp_path / 'lorekeeper.db'}")
+    yield engine
+    engine.dispose()
+
+
+def test_what_is_kept_is_loaded_as_exchanges(engine: sa.Engine, tmp_path: Path) -> None:
     chosen = choose_examples(ROWS, 3, FakeEmbedder())
     keep_examples(tmp_path, chosen)
-    assert load_examples(tmp_path, 2) == as_exchanges(chosen[:2])
-    assert [message.role for message in load_examples(tmp_path, 2)] == ["user", "assistant"] * 2
-    assert load_examples(tmp_path / "none", 0) == ()
+    assert load_examples(engine, tmp_path, 2) == as_exchanges(chosen[:2])
+    assert [message.role for message in load_examples(engine, tmp_path, 2)] == ["user", "assistant"] * 2
+    assert load_examples(engine, tmp_path / "none", 0) == ()
     with pytest.raises(MisuseError, match="lorekeeper dataset examples"):
-        load_examples(tmp_path / "none", 2)
+        load_examples(engine, tmp_path / "none", 2)
+
+
+def test_what_was_withdrawn_since_is_not_shown_any_more(engine: sa.Engine, tmp_path: Path) -> None:
+    chosen = choose_examples(ROWS, 3, FakeEmbedder())
+    keep_examples(tmp_path, chosen)
+    with writing(engine) as connection:
+        bury(connection, [chosen[0].origin], "T1", "withdrawn")
+    assert load_examples(engine, tmp_path, 3) == as_exchanges(chosen[1:])
+
+
+def test_messages_of_people_are_no_examples() -> None:
+    theirs = [Example(**{**vars(one), "lane": "messages"}) for one in ROWS]
+    assert choose_examples(theirs, 3, FakeEmbedder()) == ()
 
 
 def test_examples_stand_in_front_of_the_question_instead_of_ours() -> None:
