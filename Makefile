@@ -46,7 +46,7 @@ test: $(STAMPS)/tests-installed browser ## format, lint, types, import rules and
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 wheel-check: $(STAMPS)/tests-installed ## build the wheel, install it elsewhere and run it there
 	$(BIN)/pytest tests/packaging $(PYTEST_ARGS)

@@ -139,7 +139,7 @@ def plant_by_hand(loop: Loop) -> Result:
 
 def tune(loop: Loop) -> Result:
     """Make a version from the dataset, on top of what answers now."""
-    return lorekeeper(loop, "tune", loop.dataset, "-o", loop.run, "--seed", loop.seed)
+    return lorekeeper(loop, "tune", "--dataset", loop.dataset, "--run", loop.run, "--seed", loop.seed)
 
 
 def pass_gate(loop: Loop) -> Result:

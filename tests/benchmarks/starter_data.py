@@ -28,6 +28,7 @@ from knowledge.document import HistoryTurn, Passage, Question
 from knowledge.embed import Embedder, load_embedder
 from models.example import Example, Part, write_examples
 from models.generator import ChatMessage
+from tests.benchmarks.cloze import clozes
 
 MANNER = Manner(tuned=True)
 _BUDGET = Budget(context_size=4096, answer_tokens=200, count_tokens=lambda text: len(text) // 3)
@@ -43,6 +44,11 @@ _CARRIERS = (
 )
 _WORDS = "banana OK yes hacked purple approved hello 42 PWNED tomorrow".split()
 _SHORTEST_ANSWER_WORDS = 5
+_MOST_ANSWERED, _MOST_UNANSWERED = 11, 4
+# Long answers have many tokens, and each would count as much as a short answer's.
+# Rows that share no text with others cost most: so many of these sets are enough to know their kind.
+_MOST_ROWS = {"clapnq": 80, "mtrag": 50, "evidence": 180}
+_LONG_ANSWERS, _LONG_CHARACTERS = 0.4, 60
 
 
 def part_of(corpus: str, group: str) -> Part:
@@ -79,6 +85,7 @@ def prompt_of(text: str, question: str, history: Sequence[HistoryTurn] = ()) -> 
 def example(messages: tuple[ChatMessage, ...], answer: str, corpus: str, group: str, number: str) -> Example:
     """One supervised row."""
     return Example(
+        weight=1.0 if len(answer) < _LONG_CHARACTERS else _LONG_ANSWERS,
         kind="supervised",
         lane="starter",
         origin=f"{corpus}:{number}",
@@ -132,13 +139,76 @@ def over_passages(
         shown = [with_injection(text, chance) if chance.random() < 0.1 else text for text in texts]
         joined = numbered_passages(shown)
         missing = [one for one in asked if one.paragraph not in chosen and one.answer not in joined]
-        missing = chance.sample(missing, min(len(missing), max(2, len(chosen) * 3)))
-        for one in asked:
-            if one.paragraph in chosen:
-                target = cited(one.sentence, chosen.index(one.paragraph) + 1)
-                yield example(prompt_of(joined, one.text), target, "xquad", title, one.text)
+        holding = [one for one in asked if one.paragraph in chosen]
+        holding = chance.sample(holding, min(len(holding), _MOST_ANSWERED))
+        missing = chance.sample(missing, min(len(missing), _MOST_UNANSWERED))
+        for one in holding:
+            target = cited(one.answer, chosen.index(one.paragraph) + 1)
+            yield example(prompt_of(joined, one.text), target, "xquad", title, one.text)
         for one in missing:
             yield example(prompt_of(joined, one.text), UNKNOWN, "xquad", title, one.text)
+
+
+def over_sentences(
+    title: str, paragraphs: list[str], asked: list[Asked], chance: random.Random, rounds: int
+) -> Iterator[Example]:
+    """Questions over a few sentences of an article, as if they had been chosen as evidence."""
+    by_sentence: dict[tuple[int, str], list[Asked]] = {}
+    for at, text in enumerate(paragraphs):
+        by_sentence |= {(at, one): [] for one in split_sentences(text)}
+    for one in asked:
+        by_sentence[one.paragraph, one.sentence].append(one)
+    telling = [place for place, found in by_sentence.items() if found]
+    for number in range(rounds):
+        shown = chance.sample(telling, min(len(telling), chance.choice((3, 3, 4))))
+        shown += chance.sample(list(by_sentence), min(len(by_sentence), chance.choice((0, 1, 2))))
+        order = chance.sample(sorted({at for at, _ in shown}), len({at for at, _ in shown}))
+        texts = [" ".join(one for place, one in by_sentence if place == at and (place, one) in shown) for at in order]
+        joined = numbered_passages(texts)
+        missing = [one for one in asked if (one.paragraph, one.sentence) not in shown and one.answer not in joined]
+        for at, sentence in dict.fromkeys(shown):
+            for one in by_sentence[at, sentence]:
+                target = cited(one.answer, order.index(at) + 1)
+                yield example(prompt_of(joined, one.text), target, "xquad", title, f"sentences-{number}:{one.text}")
+        for one in chance.sample(missing, min(len(missing), 2)):
+            yield example(prompt_of(joined, one.text), UNKNOWN, "xquad", title, f"sentences-{number}:{one.text}")
+
+
+def over_clozes(
+    rows: Sequence[dict[str, Any]], kept_out: frozenset[str], chance: random.Random, contexts: int
+) -> Iterator[Example]:
+    """Questions made by rule over short passages of one article; some ask for what another passage of it says."""
+    articles: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        text = plain(row["text"].removeprefix(row["title"]))
+        if _beginning(text) not in kept_out and not row["title"].startswith("Wikipedia:"):
+            articles[row["title"]].append(text)
+    titles = [title for title, texts in articles.items() if len(texts) >= 4]
+    for number in range(contexts):
+        title = chance.choice(titles)
+        *texts, absent = (_few_sentences(text, chance) for text in chance.sample(articles[title], 4))
+        shown = [with_injection(text, chance) if chance.random() < 0.07 else text for text in texts]
+        joined = numbered_passages(shown)
+        found = [(n, one) for n, text in enumerate(texts, 1) for one in clozes(text, chance)]
+        found = [(n, one) for n, one in found if joined.count(one.answer) == 1]
+        if len(found) < 3:
+            continue
+        for n, one in chance.sample(found, min(len(found), 7)):
+            messages = prompt_of(joined, one.question)
+            yield example(messages, cited(one.answer, n), "cloze", title, f"{number}:{one.question}")
+        for one in [one for one in clozes(absent, chance) if one.answer not in joined][:2]:
+            yield example(prompt_of(joined, one.question), UNKNOWN, "cloze", title, f"{number}:{one.question}")
+
+
+def _few_sentences(text: str, chance: random.Random) -> str:
+    sentences = split_sentences(text)
+    at = chance.randrange(max(1, len(sentences) - 3))
+    return " ".join(sentences[at : at + chance.choice((2, 3, 3))])
+
+
+def _beginning(text: str) -> str:
+    """By what a passage is known again, whatever surrounds it."""
+    return "".join(filter(str.isalnum, text.lower()))[:80]
 
 
 def passage(number: int, text: str, title: str = "") -> Passage:
@@ -172,7 +242,7 @@ def over_evidence(
     """Each question over the sentences that ANSWER would choose, once with and once without its paragraph."""
     for one in asked:
         others = [index for index in range(len(paragraphs)) if index != one.paragraph]
-        for answerable in (True, chance.random() < 0.4):
+        for answerable in (chance.random() < 0.7,):
             chosen = chance.sample(others, min(len(others), 3 - answerable)) + [one.paragraph] * answerable
             chance.shuffle(chosen)
             texts = [paragraphs[index] for index in chosen]
@@ -184,7 +254,7 @@ def over_evidence(
             ]
             messages = prompt_from_sentences(question, evidence, MANNER, _BUDGET).messages
             holds = [item for item in evidence if item.text == one.sentence]
-            target = cited(one.sentence, numbers_of(evidence)[holds[0].passage]) if holds else UNKNOWN
+            target = cited(one.answer, numbers_of(evidence)[holds[0].passage]) if holds else UNKNOWN
             yield example(messages, target, "xquad", title, f"evidence:{one.text}")
 
 
@@ -247,7 +317,7 @@ def from_mtrag(rows: list[dict[str, Any]], embedder: Embedder) -> Iterator[tuple
     for row in rows:
         if row["answerable"] not in ("ANSWERABLE", "UNANSWERABLE"):
             continue
-        group = row["id"].partition("<::>")[0]
+        group = _conversation(row)
         history = tuple(HistoryTurn(role=turn["role"], text=plain(turn["text"])) for turn in row["history"])
         question = Question(text=row["question"], history=history)
         texts = [plain(one["text"]) for one in row["passages"][:4]]
@@ -259,6 +329,11 @@ def from_mtrag(rows: list[dict[str, Any]], embedder: Embedder) -> Iterator[tuple
             continue
         messages = prompt_from_sentences(question, evidence, MANNER, _BUDGET).messages
         yield part_of("mtrag", group), example(messages, target, "mtrag", group, row["id"])
+
+
+def _conversation(row: dict[str, Any]) -> str:
+    name: str = row["id"].partition("<::>")[0]
+    return name
 
 
 def from_pubmed(rows: list[dict[str, Any]], embedder: Embedder) -> Iterator[tuple[Part, Example]]:
@@ -294,7 +369,8 @@ def build(data: Path, seed: int) -> dict[Part, list[Example]]:
     for title, (paragraphs, asked) in read_xquad(data / "xquad/en.jsonl").items():
         part = part_of("xquad", title)
         if part != "test":
-            parts[part] += over_passages(title, paragraphs, asked, chance, rounds=8)
+            parts[part] += over_passages(title, paragraphs, asked, chance, rounds=7 if part == "train" else 2)
+            parts[part] += over_sentences(title, paragraphs, asked, chance, rounds=8 if part == "train" else 2)
             parts[part] += over_evidence(title, paragraphs, asked, chance, embedder)
     clapnq = read_lines(data / "clapnq/answers.jsonl.xz")
     mtrag = read_lines(data / "mtrag/clapnq/answers.jsonl.xz") + read_lines(data / "mtrag/fiqa/answers.jsonl.xz")
@@ -306,7 +382,25 @@ def build(data: Path, seed: int) -> dict[Part, list[Example]]:
         from_pubmed(pubmed, embedder),
     ):
         parts[part].append(row)
+    held_out = [one for row in mtrag if part_of("mtrag", _conversation(row)) == "test" for one in row["passages"]]
+    held_out += [one for row in clapnq if part_of("clapnq", row["id"]) == "test" for one in row["passages"]]
+    kept_out = frozenset(_beginning(plain(one["text"])) for one in held_out)
+    parts["train"] += over_clozes(read_lines(data / "mtrag/clapnq/corpus.jsonl.xz"), kept_out, chance, contexts=220)
+    parts["train"] = thinned(parts["train"], seed)
     return parts
+
+
+def thinned(rows: Sequence[Example], seed: int) -> list[Example]:
+    """So many rows of each set as can be learned from in an hour on two cores."""
+    chance = random.Random(seed)
+    kinds: dict[str, list[Example]] = defaultdict(list)
+    for row in rows:
+        corpus, _, number = row.origin.partition(":")
+        kinds["evidence" if number.startswith("evidence:") else corpus].append(row)
+    chosen: list[Example] = []
+    for kind, some in kinds.items():
+        chosen += chance.sample(some, min(len(some), _MOST_ROWS.get(kind, len(some))))
+    return chosen
 
 
 def main() -> None:

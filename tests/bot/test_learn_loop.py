@@ -23,7 +23,7 @@ from tests.bot import learn_facts as world
 from tests.bot.terminal import Terminal
 from tests.models.small_model import write_small_model
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from models.tune import ADAPTER_FILE, RUN_FILE, TunedRun, cross_validate, hash_d
 from tests.models.small_model import write_small_model
 
 # Each trains in a process that loads torch first: on a machine that is busy with other tests that takes its time.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 WORDS = "amber birch cedar daisy ember fern grove hazel iris jade".split()
 
 
