@@ -10,8 +10,9 @@ from models.child import ChildGenerator, Runtime
 from models.errors import ModelError
 from models.generator import Generator
 from models.openai_server import OpenAIServerGenerator, Server
-from models.registry import EMBEDDED, ModelRegistry
+from models.registry import EMBEDDED, EMBEDDED_PLAIN, ModelRegistry
 from models.requantize import fastest_embedded
+from models.starter import starter
 from models.tuned import TunedFile
 
 
@@ -20,7 +21,7 @@ class ModelOptions:
     """Which model, and how it is run."""
 
     name: str = EMBEDDED
-    """`embedded` or a name on the allow-list."""
+    """`embedded`, `embedded-plain` (the same without the starter version), or a name on the allow-list."""
     context_tokens: int = 4096
     gpu_layers: int | None = None
     """None: all of them where there is a GPU, else none."""
@@ -79,9 +80,12 @@ def _load_file(
     if tuned is not None and tuned.kind == "merged":
         path, version = tuned.path, tuned.version
     else:
-        embedded = options.name == EMBEDDED
+        embedded = options.name in (EMBEDDED, EMBEDDED_PLAIN)
         file = fastest_embedded(registry, progress) if embedded else registry.open_model(options.name)
         path, version = file.path, tuned.version if tuned else file.version
+    if tuned is None and options.name == EMBEDDED:
+        # What comes with the package: every other version of this model went on from it, or began anew.
+        adapter, version = starter().path, starter().version
     progress(f"Loading the language model {version}")
     runtime = Runtime(
         context_tokens=options.context_tokens,
@@ -89,6 +93,6 @@ def _load_file(
         threads=options.threads,
         chat_format=options.chat_format,
         adapter=adapter,
-        tuned=tuned is not None,
+        tuned=tuned is not None or adapter is not None,
     )
     return ChildGenerator(path, version, runtime)

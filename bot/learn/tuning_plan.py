@@ -11,7 +11,8 @@ from bot.errors import MisuseError
 from bot.settings import Settings
 from models.gguf import is_adapter
 from models.plan import Method, Plan
-from models.registry import EMBEDDED, ModelRegistry, embedded_model
+from models.registry import EMBEDDED, EMBEDDED_PLAIN, ModelRegistry, embedded_model
+from models.starter import starter
 
 # Preferences are learned from far fewer rows than skills, and too large a step forgets the skill.
 _GENTLE_RATE = 5e-5
@@ -28,7 +29,8 @@ def plan_for(
     full: bool = False,
     numbers: Mapping[str, float] | None = None,
 ) -> Plan:
-    """Plan a run on a dataset; `in_service` is the adapter of the version in use, where there is one.
+    """Plan a run on a dataset; `in_service` is the adapter of the version in use, where there is one;
+    the embedded model has its starter version's.
 
     Raises MisuseError where the settings name no model that can be tuned here.
     """
@@ -44,6 +46,8 @@ def plan_for(
     )
     if method != "supervised":
         plan = replace(plan, learning_rate=_GENTLE_RATE)
+    if in_service is None and model.name == EMBEDDED:
+        in_service = starter().path
     if base is None and not from_scratch and in_service is not None:
         if not is_adapter(in_service):
             raise MisuseError(
@@ -56,6 +60,6 @@ def plan_for(
 
 def _file_of(settings: Settings) -> Path:
     name = settings.file.model.name
-    if name == EMBEDDED:
+    if name in (EMBEDDED, EMBEDDED_PLAIN):
         return embedded_model().path
     return ModelRegistry(settings.home / "models").open_model(name).path
