@@ -19,7 +19,7 @@ from bot.prompt import Budget, Manner, Prompt, numbers_of, prompt_from_passages,
 from bot.quote import quote_grammar
 from bot.sentences import asks_for_number, is_negated, names_number
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done
-from bot.words import ANSWER_STOPPED, NOT_FOUND, QUOTING, QUOTING_MORE
+from bot.words import ANSWER_STOPPED, NOT_FOUND, QUOTING, QUOTING_MORE, WITH_QUOTE
 from knowledge.document import Passage, Question
 from knowledge.embed import Embedder, Vectors
 from models.errors import GenerationStopped
@@ -37,6 +37,8 @@ _SURE_SUPPORT = 0.7
 # tests/benchmarks/README.md, "Grounding".
 LEAST_SHARE = 0.6
 _LEAST_RELEVANCE = 0.7
+# Up to here an answer is a name, a number or a phrase, which nobody can judge without the sentence that it stands in.
+_MOST_FRAGMENT_WORDS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,11 +194,16 @@ def _checked(sentence: str, draft: Draft, citer: Citer, writer: Writer) -> str |
     if support is None:
         return None if drops else clean
     source = support.evidence
+    fragment = writer.generator.tuned and _is_fragment(clean, source)
     if drops and (
-        _beside_the_point(source, draft) or _turned_round(clean, source.text, writer) or _is_code(clean, source.text)
+        _beside_the_point(source, draft)
+        or (not fragment and _turned_round(clean, source.text, writer))
+        or _is_code(clean, source.text)
     ):
         return None
-    return f"{clean.rstrip()} [{citer.cite(support.evidence)}]"
+    if fragment and writer.manner.length != "short":
+        clean = WITH_QUOTE.format(answer=clean.rstrip(" ."), quote=source.text)
+    return f"{clean.rstrip()} [{citer.cite(source)}]"
 
 
 def _support(sentence: str, citer: Citer, writer: Writer) -> Support | None:
@@ -205,6 +212,12 @@ def _support(sentence: str, citer: Citer, writer: Writer) -> Support | None:
         return support
     logger.debug("a sentence stands on no passage (share %.2f)", support.share if support else 0.0)
     return citer.support_across(sentence, writer.embedder) if writer.crosses_languages else None
+
+
+def _is_fragment(sentence: str, source: Evidence) -> bool:
+    """A tuned model answers with the words that are asked for; the sentence around them shows that they are right."""
+    said = len(sentence.split())
+    return said <= _MOST_FRAGMENT_WORDS and 2 * said <= len(source.text.split()) and len(source.text) <= _MOST_QUOTED
 
 
 def _is_code(sentence: str, source: str) -> bool:

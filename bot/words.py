@@ -34,6 +34,7 @@ ANSWER_READING = "Reading {count} passages…"
 ANSWER_STOPPED = "Stopped."
 QUOTING = "The sources say: "
 QUOTING_MORE = "The sources also say: "
+WITH_QUOTE = "{answer}: “{quote}”"
 NOTHING_ELSE = "I looked again and found nothing else to say."
 NO_QUESTION = "What would you like to know? Ask me in your own words."
 SMALL_TALK: Mapping[str, str] = {

@@ -10,7 +10,7 @@ import pytest
 from bot.answer import Answering, AnswerOptions, without_abstentions
 from bot.errors import QuestionError
 from bot.evidence import rank_evidence
-from bot.turn import Answer, Delta, Done, Status
+from bot.turn import Answer, Brief, Delta, Done, Status, Style
 from bot.words import NOT_FOUND
 from knowledge.audience import Audience, channel_audience
 from knowledge.document import HistoryTurn, Question
@@ -241,6 +241,16 @@ def test_timings_and_tokens_are_counted() -> None:
     assert answer.tokens.prompt > 50
     assert 0 <= answer.seconds.retrieve <= answer.seconds.first_token <= answer.seconds.total
     assert answer.version == "scripted-1"
+
+
+def test_a_tuned_models_word_is_shown_with_the_sentence_that_it_stands_in() -> None:
+    question = Question(text="Who issues badges?")
+    parts = answering("Maria Lopez [1]", library=FixedLibrary([passage(BADGES)]))
+    tuned = replace(parts, generator=ScriptedGenerator("Maria Lopez [1]", tuned=True))
+    assert ask(tuned, question).text == "Maria Lopez: “Badges are issued by Maria Lopez at the front desk.” [1]"
+    assert ask(parts, question).text == "Maria Lopez [1]"
+    short = [*tuned.answer(question, Audience.everyone(), brief=Brief(style=Style(length="short")))]
+    assert next(event.answer.text for event in short if isinstance(event, Done)) == "Maria Lopez [1]"
 
 
 @pytest.mark.parametrize(
