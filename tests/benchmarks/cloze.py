@@ -23,6 +23,7 @@ _WINDOW = 14
 _LONGEST_ANSWER = 5
 # How often a word is left out of the question: people do not repeat a sentence to ask about it.
 _DROPPED, _DROPPED_SMALL = 0.1, 0.2
+_THINGS = ("What", "What kind of thing", "What")
 _SMALL = STOP_WORDS - {"not", "no"}
 
 
@@ -76,7 +77,7 @@ def _runs(tokens: Sequence[str], bare: Sequence[str]) -> Iterator[tuple[int, int
             names = [bool(_NAME.fullmatch(word)) for word in bare[start:end]]
             if 0 < end - start <= _LONGEST_ANSWER and not _YEAR.fullmatch(bare[start]):
                 named = all(names) and (start > 0 or end - start > 1)
-                asking = ("Who", "What", "Which one", "Who or what") if named else ("What", "What", "Which thing")
+                asking = ("Who", "What", "Which one", "Who or what") if named else _THINGS
                 yield from ((start, end, asking) for _ in range(2 if named else 1))
             start = None
 
