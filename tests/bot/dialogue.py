@@ -106,7 +106,7 @@ def all_acknowledged(workspace: Workspace, name: str) -> bool:
     return bool(envelopes) and envelopes <= {entry["request"]["envelope_id"] for entry in workspace.ledger("ack")}
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until something is so, or fail."""
     deadline = time.monotonic() + seconds
     while not is_so():
