@@ -10,7 +10,7 @@ from models.child import ChildGenerator, Runtime
 from models.errors import ModelError
 from models.generator import Generator
 from models.openai_server import OpenAIServerGenerator, Server
-from models.registry import EMBEDDED, EMBEDDED_PLAIN, ModelRegistry
+from models.registry import EMBEDDED, EMBEDDED_NAMES, ModelRegistry
 from models.requantize import fastest_embedded
 from models.starter import starter
 from models.tuned import TunedFile
@@ -80,7 +80,7 @@ def _load_file(
     if tuned is not None and tuned.kind == "merged":
         path, version = tuned.path, tuned.version
     else:
-        embedded = options.name in (EMBEDDED, EMBEDDED_PLAIN)
+        embedded = options.name in EMBEDDED_NAMES
         file = fastest_embedded(registry, progress) if embedded else registry.open_model(options.name)
         path, version = file.path, tuned.version if tuned else file.version
     if tuned is None and options.name == EMBEDDED:

