@@ -26,6 +26,7 @@ from bot.learn.policy import Permissions
 from bot.learn.questions import (
     Candidate,
     answerable_row,
+    asked_by_rule,
     generated_candidate,
     is_asked_unanswerably,
     owned_chunks,
@@ -54,6 +55,8 @@ class DatasetOptions:
     """The same seed puts the same conversations and documents into the same parts."""
     most_questions: int = 1_000
     """The most questions made from documents."""
+    by_rule: int = 300
+    """The most of them that are asked by rule for a word of a sentence: many, but clumsy."""
     generated: int = 200
     """So many of them the language model in service may ask, where one is given."""
     unanswerable: float = 0.35
@@ -180,6 +183,8 @@ def _candidates(
     pieces = owned_chunks(serving.engine)
     found = [candidate for piece in pieces for candidate in plain_candidates(piece)]
     found = evenly(found, options.most_questions)
+    by_rule = [candidate for piece in pieces for candidate in asked_by_rule(piece)]
+    found += evenly(by_rule, min(options.by_rule, options.most_questions - len(found)))
     if generator is None:
         return found
     asked = evenly(pieces, min(options.generated, options.most_questions - len(found)))

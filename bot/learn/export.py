@@ -186,7 +186,8 @@ def _votes(ledger: Ledger) -> Iterator[dict[str, Any]]:
 
 
 def _testable(content: Content) -> Iterator[Row]:
-    return (row for row in content.parts.get("test", ()) if row.example.kind == "supervised")
+    rows = content.parts.get("test", ())
+    return (row for row in rows if row.example.kind == "supervised" and not row.by_rule)
 
 
 def _test_row(row: Row) -> dict[str, Any]:
@@ -194,6 +195,7 @@ def _test_row(row: Row) -> dict[str, Any]:
         "id": row.example.id,
         "origin": row.example.origin,
         "lane": row.example.lane,
+        "group": _without_place(row.example).group,
         "history": [{"role": turn.role, "text": turn.text} for turn in row.question.history],
         "question": row.question.text,
         "answerable": row.answerable,

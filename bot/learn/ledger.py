@@ -79,6 +79,11 @@ class LedgerPassage:
     prior: float = 0.0
     trust: str = "usual"
 
+    @property
+    def is_said(self) -> bool:
+        """Whether it comes from an earlier conversation or a file of this one; such have no place in the library."""
+        return self.chunk_id < 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerVote:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from knowledge.audience import EVERYONE
+from knowledge.audience import EVERYONE, channel_audience
 from models.example import Lane
 
 LeftOut = Literal[
@@ -104,7 +104,10 @@ class Provenance:
     answered_by: str = ""
     """Who wrote what is to be said; empty where a model or a document did."""
     audiences: frozenset[str] = frozenset({EVERYONE})
-    """Of the documents that it stands on."""
+    """Of what stands in its prompt."""
+    found: frozenset[str] = frozenset({EVERYONE})
+    """Of all that was looked at for it. What its own channel said before may be among that, where everybody reads the
+    channel; it does not stand in the prompt, and no word of the row comes from it."""
     owned: bool = True
     """Whether all of these documents are the operator's own."""
     remembered: bool = True
@@ -112,7 +115,8 @@ class Provenance:
 
 def lane_of(row: Provenance, permissions: Permissions) -> Lane:
     """Say by which permission a row may train; raises NotUsableError where it may not."""
-    if row.audiences - {EVERYONE}:
+    own = {channel_audience(row.channel)} if permissions.is_public(row.channel) else set()
+    if row.audiences - {EVERYONE} or row.found - {EVERYONE} - own:
         raise NotUsableError("not_public")
     if not row.owned:
         raise NotUsableError("not_owned")

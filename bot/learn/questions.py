@@ -1,21 +1,24 @@
 """Questions made from the operator's own public documents, kept where retrieval finds the very sentence again.
 
-They come from headings, from sentences that define something, and from the language model in service where one is
-given. A question may also be asked of other passages only: then the right answer is that the text does not say.
+They come from headings, from sentences that define something, from statements that are turned into questions, and from
+the language model in service where one is given. A question may also be asked of other passages only: then the right
+answer is that the text does not say.
 """
 
 from __future__ import annotations
 
 import hashlib
+import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
 from bot.learn.clean import question_problem
+from bot.learn.cloze import clozes
 from bot.learn.policy import NotUsableError
-from bot.learn.rows import Omitted, Outcome, finished
+from bot.learn.rows import Omitted, Outcome, Row, finished
 from bot.learn.served import Served, Serving, is_owned
 from bot.learn.targets import UNKNOWN, cited
 from bot.learn.tombstones import document_origin
@@ -65,6 +68,8 @@ class Candidate:
     sentence: str = field(repr=False)
     chunk_id: int
     document_id: int
+    answer: str = field(default="", repr=False)
+    """The words of the sentence that are asked for; empty where the whole sentence answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +114,16 @@ def plain_candidates(piece: OwnedChunk) -> Iterator[Candidate]:
         for sentence in usable:
             if question := question_of_definition(sentence):
                 yield _candidate(piece, question, sentence)
+
+
+def asked_by_rule(piece: OwnedChunk) -> Iterator[Candidate]:
+    """Questions for a name, a number or a phrase of each sentence, in words like the sentence's own."""
+    # The same text is asked the same, so that a later dataset puts it into the same part.
+    chance = random.Random(_stable(piece.text))  # noqa: S311  nothing secret is drawn
+    for _, sentences in _sections(piece):
+        for cloze in clozes(" ".join(sentences), chance):
+            if cloze.sentence in sentences and _says_enough(cloze.sentence):
+                yield replace(_candidate(piece, cloze.question, cloze.sentence), answer=cloze.answer)
 
 
 def generated_candidate(piece: OwnedChunk, generator: Generator) -> Candidate | None:
@@ -171,9 +186,9 @@ def answerable_row(candidate: Candidate, serving: Serving) -> Outcome:
     try:
         served = _round_trip(candidate, serving)
         best = served.evidence[0]
-        answer = cited(best.text, served.numbers[best.passage])
+        answer = cited(candidate.answer or best.text, served.numbers[best.passage])
         example = _example(candidate, served, answer)
-        return finished(example, served, order=candidate.document_id)
+        return _finished(candidate, example, served)
     except NotUsableError as error:
         return Omitted(origin=origin, reason=error.reason)
 
@@ -188,7 +203,7 @@ def unanswerable_row(candidate: Candidate, serving: Serving) -> Outcome:
             served = serving.anew(Question(text=candidate.question), without=frozenset(without))
             saying = {one.id for one in served.read if _says_the_same(one.text, telling)}
             if not saying:
-                return finished(_example(candidate, served, UNKNOWN), served, order=candidate.document_id)
+                return _finished(candidate, _example(candidate, served, UNKNOWN), served)
             without |= saying
     except NotUsableError as error:
         return Omitted(origin=origin, reason=error.reason)
@@ -221,6 +236,11 @@ def _example(candidate: Candidate, served: Served, answer: str) -> Example:
     return Example(
         kind="supervised", lane="documents", origin=origin, group=origin, messages=served.messages, answer=answer
     )
+
+
+def _finished(candidate: Candidate, example: Example, served: Served) -> Row:
+    row = finished(example, served, order=candidate.document_id)
+    return replace(row, by_rule=bool(candidate.answer))
 
 
 def _candidate(piece: OwnedChunk, question: str, sentence: str) -> Candidate:

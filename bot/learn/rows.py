@@ -12,10 +12,10 @@ from typing import Final, cast
 
 from bot.composing import HISTORY_TURNS
 from bot.learn.clean import answer_problem, normalised, question_problem
-from bot.learn.ledger import LedgerAnswer, LedgerCurated, LedgerVote
+from bot.learn.ledger import LedgerAnswer, LedgerCurated, LedgerPassage, LedgerVote
 from bot.learn.policy import LeftOut, NotUsableError, Permissions, Provenance, lane_of
 from bot.learn.scan import find_secrets, without_people
-from bot.learn.served import Served, Serving, target_of_answer, target_of_words
+from bot.learn.served import Served, Serving, all_held, target_of_answer, target_of_words
 from bot.learn.targets import UNKNOWN
 from bot.turn import Length
 from knowledge.audience import EVERYONE
@@ -53,6 +53,8 @@ class Row:
     source: str = ""
     topic: str = ""
     """The title of the document that it stands on."""
+    by_rule: bool = False
+    """Asked by rule, in words that nobody would use: good to learn from, not to be judged by."""
 
     @property
     def answerable(self) -> bool:
@@ -200,7 +202,8 @@ def _provenance(answer: LedgerAnswer, vote: LedgerVote | None) -> Provenance:
         channel=answer.channel,
         asked_by=frozenset({answer.user, *(turn.user for turn in shown if turn.role == "user")}),
         answered_by=vote.user if vote is not None and vote.correction.strip() else "",
-        audiences=answer.audiences.union(*(filter(None, turn.audience.split(",")) for turn in shown)),
+        audiences=frozenset[str]().union(*(filter(None, turn.audience.split(",")) for turn in shown)),
+        found=answer.audiences,
         remembered=answer.remembered,
     )
 
@@ -214,11 +217,16 @@ def _prompt(answer: LedgerAnswer, serving: Serving) -> Served | LeftOut:
     question = Question(text=normalised(answer.question), history=history)
     length = _LENGTHS.get(answer.purpose, cast(Length, answer.length))
     try:
-        served = serving.again(question, answer.passages, length, answer.language)
+        served = serving.again(question, _documents_of(answer), length, answer.language)
         _check_documents(serving, served)
     except NotUsableError as error:
         return error.reason
     return served
+
+
+def _documents_of(answer: LedgerAnswer) -> list[LedgerPassage]:
+    """What it looked at without what was said in earlier conversations: these are other people's words."""
+    return [passage for passage in answer.passages if not passage.is_said]
 
 
 def _check_documents(serving: Serving, served: Served) -> None:
@@ -233,6 +241,8 @@ def _row(answer: LedgerAnswer, vote: LedgerVote | None, kind: Kind, lane: Lane, 
     said = ""
     if vote is None or kind != "supervised":
         said = target_of_answer(answer.text, answer.citations, answer.abstained, served)
+        if len(_documents_of(answer)) < len(answer.passages) and not answer.abstained and not all_held(said, served):
+            raise NotUsableError("not_cited")
     better = ""
     if vote is not None and kind != "vote":
         text = normalised(vote.correction)

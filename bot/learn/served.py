@@ -24,7 +24,7 @@ from bot.notes import FOLDER as SAVED_FOLDER
 from bot.prompt import Budget, numbers_of
 from bot.sentences import split_sentences
 from bot.turn import Citation, Length, Style
-from bot.words import NOTHING_ELSE, QUOTING, QUOTING_MORE
+from bot.words import NOTHING_ELSE, QUOTING, QUOTING_MORE, WITH_QUOTE
 from knowledge.audience import Audience
 from knowledge.database import reading
 from knowledge.document import Passage, Question
@@ -39,7 +39,8 @@ from models.errors import PromptTooLongError
 from models.generator import ChatMessage
 
 _MARK = "["
-
+# Shares are sums of weights.
+_EVERY_WORD = 1.0 - 1e-6
 
 _NORMAL = Style()
 
@@ -154,7 +155,8 @@ def target_of_answer(text: str, citations: Sequence[Citation], abstained: bool, 
         return UNKNOWN
     chunk_of = {citation.n: citation.chunk_id for citation in citations}
     said: list[str] = []
-    for sentence, number in _cited_sentences(text):
+    for shown, number in _cited_sentences(text):
+        sentence = _without_quote(shown, served)
         in_prompt = served.number_of(chunk_of[number]) if number in chunk_of else None
         if in_prompt is None:
             raise NotUsableError("not_cited")
@@ -179,6 +181,22 @@ def target_of_words(text: str, served: Served) -> str:
     if not said:
         raise NotUsableError("empty")
     return " ".join(said)
+
+
+def all_held(target: str, served: Served) -> bool:
+    """Whether every word of what is to be said stands in the documents of the prompt."""
+    citer = Citer(served.read, served.evidence, served.question.text)
+    supports = [citer.support(sentence) for sentence in split_sentences(without_markers(target))]
+    return all(support is not None and support.share >= _EVERY_WORD for support in supports)
+
+
+def _without_quote(sentence: str, served: Served) -> str:
+    """An answer of a few words is shown with the sentence that it stands in; what the model said are the words."""
+    for item in served.evidence:
+        said = sentence.removesuffix(WITH_QUOTE.format(answer="", quote=item.text).rstrip("”"))
+        if said != sentence:
+            return said
+    return sentence
 
 
 def _cited_sentences(text: str) -> list[tuple[str, int]]:

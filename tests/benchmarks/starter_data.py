@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from bot.evidence import Evidence, rank_evidence
+from bot.learn.cloze import clozes
 from bot.learn.targets import UNKNOWN, cited
 from bot.prompt import Budget, Manner, numbered_passages, numbers_of, prompt_from_sentences
 from bot.sentences import split_sentences
 from knowledge.document import HistoryTurn, Passage, Question
 from knowledge.embed import Embedder, load_embedder
-from models.example import Example, Part, write_examples
+from models.example import Example, Part, read_examples, write_examples
 from models.generator import ChatMessage
-from tests.benchmarks.cloze import clozes
 
 MANNER = Manner(tuned=True)
 _BUDGET = Budget(context_size=4096, answer_tokens=200, count_tokens=lambda text: len(text) // 3)
@@ -362,8 +362,8 @@ def _cite_by_words(answer: str, evidence: Sequence[Evidence]) -> str | None:
     return " ".join(said) or None
 
 
-def build(data: Path, seed: int) -> dict[Part, list[Example]]:
-    """All rows by part."""
+def build(data: Path, seed: int, contexts: int, general: Path | None) -> dict[Part, list[Example]]:
+    """All rows by part; `contexts`: so many texts are asked by rule; `general`: what `starter_general` wrote."""
     chance = random.Random(seed)
     embedder = load_embedder("embedded")
     parts: dict[Part, list[Example]] = {"train": [], "validation": [], "test": [], "general": []}
@@ -386,8 +386,9 @@ def build(data: Path, seed: int) -> dict[Part, list[Example]]:
     held_out = [one for row in mtrag if part_of("mtrag", _conversation(row)) == "test" for one in row["passages"]]
     held_out += [one for row in clapnq if part_of("clapnq", row["id"]) == "test" for one in row["passages"]]
     kept_out = frozenset(_beginning(plain(one["text"])) for one in held_out)
-    parts["train"] += over_clozes(read_lines(data / "mtrag/clapnq/corpus.jsonl.xz"), kept_out, chance, contexts=220)
+    parts["train"] += over_clozes(read_lines(data / "mtrag/clapnq/corpus.jsonl.xz"), kept_out, chance, contexts)
     parts["train"] = thinned(parts["train"], seed)
+    parts["train"] += read_examples(general) if general is not None else ()
     whole = [row for row in parts["validation"] if row.origin.startswith("xquad:") and row.origin.count(":") == 1]
     parts["validation"] = whole[:_CHECKED]
     return parts
@@ -412,9 +413,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--clozes", type=int, default=220, metavar="TEXTS", help="so many texts are asked by rule")
+    parser.add_argument("--general", type=Path, help="what starter_general wrote")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    parts = build(options.data, options.seed)
+    parts = build(options.data, options.seed, options.clozes, options.general)
     for part, rows in parts.items():
         count = write_examples(options.out / f"{part}.jsonl", rows)
         unknown = sum(row.answer == UNKNOWN for row in rows)

@@ -107,6 +107,15 @@ class World:
         save_user_turn(self.engine, incoming)
         return save_answer(self.engine, incoming, answer)
 
+    def also_saw(self, answer_id: int, said: str, channel: str = PLACE) -> None:
+        """Let an answer have been chosen from what an earlier conversation of a channel said, too."""
+        answer = tables.answer
+        seen = {"chunk_id": -7, "text_hash": said, "uri": "https://x.example/p7", "score": 0.3, "cosine": 0.3}
+        with writing(self.engine) as connection:
+            row = connection.execute(sa.select(answer).where(answer.c.id == answer_id)).one()
+            values = {"passages": [*row.passages, seen], "audience": f"{row.audience},channel:{channel}"}
+            connection.execute(sa.update(answer).where(answer.c.id == answer_id).values(values))
+
     def consent(self, *users: str) -> None:
         """Let the words of these people be used."""
         for user in users:

@@ -176,6 +176,75 @@ def test_an_adapter_for_everyone_learns_nothing_from_a_private_document(world: W
     assert reasons(tmp_path / "d")["not_public"] >= 2
 
 
+def test_what_an_open_channel_said_before_keeps_no_answer_out_and_does_not_come_in(
+    world: World, tmp_path: Path
+) -> None:
+    answer_id = world.ask(WHO)
+    record_vote(world.engine, answer_id, CHLOE, 1, "button")
+    world.also_saw(answer_id, "Kim told us that badges wait in the cellar.")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    (row,) = of_people(tmp_path / "d", "supervised")
+    assert row.answer == "Badges are issued by Maria Lopez at the front desk. [1]"
+    assert row.messages == world.prompts[answer_id - 1]
+    assert "cellar" not in str(row)
+
+
+def test_an_answer_with_a_word_that_only_an_earlier_conversation_can_have_given_stays_out(
+    world: World, tmp_path: Path
+) -> None:
+    answer_id = world.ask(WHO, says="Badges are issued by Maria Lopez at the front desk upstairs.")
+    record_vote(world.engine, answer_id, CHLOE, 1, "button")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    assert len(of_people(tmp_path / "d", "supervised")) == 1
+    world.also_saw(answer_id, "The front desk is upstairs.")
+    world.with_tuning(MESSAGES).build(tmp_path / "e")
+    assert of_people(tmp_path / "e", "supervised") == of_people(tmp_path / "e", "vote") == []
+
+
+@pytest.mark.parametrize(("asked_in", "heard_in"), [(PLACE, "C0LEADS"), ("C0LEADS", "C0LEADS"), ("C0LEADS", PLACE)])
+def test_what_was_said_where_not_everyone_reads_keeps_an_answer_out(
+    world: World, tmp_path: Path, asked_in: str, heard_in: str
+) -> None:
+    answer_id = world.ask(WHO, user=ADA, channel=asked_in)
+    record_reason(world.engine, answer_id, ADA, "unclear", "Maria Lopez issues badges at the front desk.")
+    world.also_saw(answer_id, "Badges cost nothing for leads.", heard_in)
+    report = world.with_tuning(MESSAGES, [ADA]).build(tmp_path / "d")
+    assert of_people(tmp_path / "d", "supervised") == []
+    assert report.left_out["not_public"] >= 1
+
+
+def test_an_answer_of_a_few_words_is_learned_without_the_sentence_that_it_is_shown_with(
+    world: World, tmp_path: Path
+) -> None:
+    answer_id = world.ask(WHO, says="Maria Lopez")
+    answered = load_answered(world.engine, answer_id)
+    assert answered is not None
+    assert answered.text == "Maria Lopez: “Badges are issued by Maria Lopez at the front desk.” [1]"
+    record_vote(world.engine, answer_id, CHLOE, 1, "button")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    assert [row.answer for row in of_people(tmp_path / "d", "supervised")] == ["Maria Lopez [1]"]
+
+
+def test_a_statement_is_asked_for_one_of_its_words(world: World, tmp_path: Path) -> None:
+    world.learn_documents(
+        "The Oslo office was opened by Kari Nordmann in 2019 after the move from Bergen.",
+        "The bakery in Lisbon sells eleven kinds of bread to the offices nearby.",
+        name="statements",
+    )
+    world.build(tmp_path / "d")
+    rows = [row for row in everything(tmp_path / "d") if row.lane == "documents" and row.answer != UNKNOWN]
+    short = [row for row in rows if len(row.answer.split()) <= 6]
+    assert short
+    for row in short:
+        said = row.answer.removesuffix(" [1]")
+        text, _, asked = row.messages[-1].content.rpartition("\n\nQuestion: ")
+        assert said in text
+        assert said not in asked
+
+
 def test_what_people_wrote_in_slack_is_no_document_of_the_operators(world: World, tmp_path: Path) -> None:
     world.learn_documents("# How to reset a badge?\n\nPeter resets a badge in the basement.", kind="slack", name="chat")
     world.build(tmp_path / "d")

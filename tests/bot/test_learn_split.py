@@ -136,6 +136,7 @@ def test_a_number_or_a_not_makes_another_question() -> None:
     st.booleans(),
     st.booleans(),
     st.frozensets(st.sampled_from([EVERYONE, "channel:C1"])),
+    st.frozensets(st.sampled_from([EVERYONE, "channel:C1", "channel:C2", "person:U1"])),
 )
 def test_nobodys_words_train_without_a_permission_for_them(
     asked_by: frozenset[str],
@@ -145,6 +146,7 @@ def test_nobodys_words_train_without_a_permission_for_them(
     switched_on: bool,
     public_place: bool,
     audiences: frozenset[str],
+    found: frozenset[str],
 ) -> None:
     permissions = Permissions(
         message_text=switched_on,
@@ -152,13 +154,16 @@ def test_nobodys_words_train_without_a_permission_for_them(
         consenting=frozenset(("T1", user) for user in consenting),
         is_public=lambda _channel: public_place,
     )
-    provenance = Provenance(team="T1", channel="C1", asked_by=asked_by, answered_by=answered_by, audiences=audiences)
+    provenance = Provenance(
+        team="T1", channel="C1", asked_by=asked_by, answered_by=answered_by, audiences=audiences, found=found
+    )
     people = asked_by | ({answered_by} - {""})
     try:
         lane = lane_of(provenance, permissions)
     except NotUsableError:
         return
     assert audiences <= {EVERYONE}
+    assert found <= ({EVERYONE, "channel:C1"} if public_place else {EVERYONE})
     match lane:
         case "documents":
             assert not people
