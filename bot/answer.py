@@ -356,7 +356,9 @@ def _write_differently(
         warm = replace(writer.options.generation, temperature=_WARMTH, seed=secrets.randbelow(2**31))
         attempt = replace(draft, evidence=_other_evidence(draft.evidence, before) if number else draft.evidence)
         attempt.written, attempt.raw = [], []
-        again = replace(writer, options=replace(writer.options, generation=warm), stands=before != NOT_FOUND)
+        again = replace(
+            writer, options=replace(writer.options, generation=warm), stands=not before.startswith(NOT_FOUND)
+        )
         made = _finished(write(attempt, again, cancel))
         if made.stopped or made.abstained or not _says_the_same(made.text, before):
             yield Delta(text=made.text)

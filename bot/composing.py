@@ -33,6 +33,7 @@ from bot.slack.stream import ROLL_SECONDS, AnswerStream
 from bot.turn import Answer, AnswerEvent, Brief, Delta, Done, Incoming, Length, Purpose, Status, Visibility
 from knowledge.audience import Audience
 from knowledge.document import Question
+from knowledge.store import has_unread_sources
 from models.errors import GenerationError, GenerationStopped
 
 logger = logging.getLogger(__name__)
@@ -162,6 +163,8 @@ class Composing:
             # The outermost edge of one question: whatever happens inside, the person gets a sentence.
             logger.exception("question %d failed", lease.id)
             return _failure(lease, visibility, type(error).__name__)
+        if answer.abstained and not answer.asks_back and has_unread_sources(self.engine):
+            answer = replace(answer, text=f"{answer.text} {words.STILL_READING}")
         return Composed(visibility=visibility, answer=answer)
 
     def _show(self, lease: Lease, row: AnswerRow, incoming: Incoming, run: Run, wish: Wish | None) -> AnswerStream:

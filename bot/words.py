@@ -27,6 +27,7 @@ UNTITLED = "Untitled"
 
 # What an answer says beside what the model writes
 NOT_FOUND = "I could not find an answer to that in my sources."
+STILL_READING = "I am still reading some of them for the first time: ask again in a few minutes."
 CLARIFY = "I know of several things that this may be about. Do you mean:"
 CLARIFY_REPLY = "Choose one, reply with its number, or say it in your own words."
 ANSWER_SEARCHING = "Searching the team's knowledge…"

@@ -131,6 +131,13 @@ def list_sources(engine: sa.Engine) -> tuple[StoredSource, ...]:
     return tuple(StoredSource(**row) for row in rows)
 
 
+def has_unread_sources(engine: sa.Engine) -> bool:
+    """Tell whether any source was never read to its end yet: what was not found may stand there."""
+    ended = sa.select(sync_run.c.id).where(sync_run.c.source_id == source.c.id, sync_run.c.finished_at.is_not(None))
+    with reading(engine) as connection:
+        return connection.execute(sa.select(source.c.id).where(~ended.exists()).limit(1)).first() is not None
+
+
 def trust_source(engine: sa.Engine, trusted_id: str, trust: Trust) -> None:
     """Say how far a source's word goes; nothing is read again. Raises SourceError where there is none."""
     _check_trust(trust)

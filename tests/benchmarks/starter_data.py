@@ -362,8 +362,22 @@ def _cite_by_words(answer: str, evidence: Sequence[Evidence]) -> str | None:
     return " ".join(said) or None
 
 
-def build(data: Path, seed: int, contexts: int, general: Path | None) -> dict[Part, list[Example]]:
-    """All rows by part; `contexts`: so many texts are asked by rule; `general`: what `starter_general` wrote."""
+@dataclass(frozen=True, kw_only=True)
+class Mixture:
+    """How much of what the training part holds."""
+
+    contexts: int
+    """So many texts are asked by rule."""
+    share: float = 1.0
+    """Of the texts."""
+    unknown: float = 1.0
+    """Of the questions without an answer."""
+    general: Path | None = None
+    """What `starter_general` wrote."""
+
+
+def build(data: Path, seed: int, mixture: Mixture) -> dict[Part, list[Example]]:
+    """All rows by part."""
     chance = random.Random(seed)
     embedder = load_embedder("embedded")
     parts: dict[Part, list[Example]] = {"train": [], "validation": [], "test": [], "general": []}
@@ -386,9 +400,9 @@ def build(data: Path, seed: int, contexts: int, general: Path | None) -> dict[Pa
     held_out = [one for row in mtrag if part_of("mtrag", _conversation(row)) == "test" for one in row["passages"]]
     held_out += [one for row in clapnq if part_of("clapnq", row["id"]) == "test" for one in row["passages"]]
     kept_out = frozenset(_beginning(plain(one["text"])) for one in held_out)
-    parts["train"] += over_clozes(read_lines(data / "mtrag/clapnq/corpus.jsonl.xz"), kept_out, chance, contexts)
-    parts["train"] = thinned(parts["train"], seed)
-    parts["train"] += read_examples(general) if general is not None else ()
+    parts["train"] += over_clozes(read_lines(data / "mtrag/clapnq/corpus.jsonl.xz"), kept_out, chance, mixture.contexts)
+    parts["train"] = some_texts(thinned(parts["train"], seed), mixture, seed)
+    parts["train"] += read_examples(mixture.general) if mixture.general is not None else ()
     whole = [row for row in parts["validation"] if row.origin.startswith("xquad:") and row.origin.count(":") == 1]
     parts["validation"] = whole[:_CHECKED]
     return parts
@@ -407,6 +421,17 @@ def thinned(rows: Sequence[Example], seed: int) -> list[Example]:
     return chosen
 
 
+def some_texts(rows: Sequence[Example], mixture: Mixture, seed: int) -> list[Example]:
+    """A share of the texts with all their questions: those to one text are read together and cost little."""
+    chance = random.Random(seed)
+    chosen: dict[str, bool] = {}
+    texts = [row.messages[-1].content.rpartition("\n\nQuestion: ")[0] for row in rows]
+    for text in texts:
+        chosen.setdefault(text, chance.random() < mixture.share)
+    some = [row for row, text in zip(rows, texts, strict=True) if chosen[text]]
+    return [row for row in some if row.answer != UNKNOWN or chance.random() < mixture.unknown]
+
+
 def main() -> None:
     """Write the files and say how many rows there are of each."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -414,10 +439,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--clozes", type=int, default=220, metavar="TEXTS", help="so many texts are asked by rule")
+    parser.add_argument("--share", type=float, default=1.0, help="of the texts")
+    parser.add_argument("--unknown", type=float, default=1.0, help="share of the questions without an answer")
     parser.add_argument("--general", type=Path, help="what starter_general wrote")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    parts = build(options.data, options.seed, options.clozes, options.general)
+    mixture = Mixture(contexts=options.clozes, share=options.share, unknown=options.unknown, general=options.general)
+    parts = build(options.data, options.seed, mixture)
     for part, rows in parts.items():
         count = write_examples(options.out / f"{part}.jsonl", rows)
         unknown = sum(row.answer == UNKNOWN for row in rows)

@@ -21,13 +21,16 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--start", type=Path, help="an adapter to go on from")
+    parser.add_argument("--rate", type=float, default=8e-4, help="learning rate")
     options = parser.parse_args()
     # Larger steps than a version from feedback takes: here a skill is learned from nothing, from many small packs.
     plan = Plan(
         base=str(embedded_model().path),
         dataset=str(options.dataset.absolute()),
         dropout=0.0,
-        learning_rate=8e-4,
+        start="" if options.start is None else str(options.start.absolute()),
+        learning_rate=options.rate,
         warmup_steps=15,
         accumulate=1,
         pack_tokens=1100,

@@ -162,3 +162,20 @@ def test_a_press_on_an_answer_that_is_gone_says_so(
         connection.execute(sa.delete(tables.answer))
     choose(workspace, BEN, HELP, message, "why")
     wait_until(lambda: workspace.whispers(BEN) == [words.ANSWER_GONE])
+
+
+def test_whoever_asks_before_everything_was_read_learns_that_it_is_being_read(
+    workspace: Workspace, start_bot: StartBot, engine: sa.Engine
+) -> None:
+    passages = shelve(engine, ("Badges", BADGES, EVERYONE))
+    run = knowledge_tables.sync_run
+    start_bot(answering(passages, "The text does not say."))
+    with writing(engine) as connection:
+        connection.execute(sa.update(run).values(finished_at=None))
+    message = ask(workspace, BEN, HELP, f"{BOT} Who paints the fence?")
+    assert f"{words.NOT_FOUND} {words.STILL_READING}" in repr(message["blocks"])
+    with writing(engine) as connection:
+        connection.execute(sa.update(run).values(finished_at=run.c.started_at))
+    message = ask(workspace, BEN, HELP, f"{BOT} Who paints the wall?")
+    assert words.NOT_FOUND in repr(message["blocks"])
+    assert words.STILL_READING not in repr(message["blocks"])
