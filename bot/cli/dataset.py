@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bot.learn.export import DatasetReport
+    from models.generator import Generator
 
 _SHOWN_REASONS = 12
 
@@ -29,21 +30,35 @@ def dataset() -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Write into this folder.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed splits another way.")
 @click.option("--ask-model", "ask_model", is_flag=True, help="Let the language model ask questions, too (slow).")
+@click.option(
+    "--rehearsal/--no-rehearsal",
+    default=True,
+    help="Let the version in service answer tasks without a text, to be learned again against forgetting.",
+)
 @json_option
 @click.pass_obj
-def build(invocation: Invocation, output: Path | None, seed: int, ask_model: bool, as_json: bool) -> None:
+def build(
+    invocation: Invocation, output: Path | None, seed: int, ask_model: bool, rehearsal: bool, as_json: bool
+) -> None:
     """Write everything that may be learned from into a folder, with where each row comes from."""
+    from bot.learn.contestants import in_service
     from bot.learn.dataset import DatasetOptions, build_dataset
     from bot.purge import DATASETS_FOLDER
 
     with invocation.application(with_generator=ask_model) as application, progress_bar() as progress:
-        home = application.settings.home
+        settings = application.settings
+        home = settings.home
+
+        def start() -> Generator:
+            return invocation.open_version(settings, in_service(application.engine, settings)[1])
+
         report = build_dataset(
             application.engine,
             application.library.embedder,
-            application.settings,
+            settings,
             output or home / DATASETS_FOLDER / f"{datetime.now(UTC):%Y%m%d-%H%M%S}",
             generator=application.generator,
+            open_rehearsing=start if rehearsal else None,
             options=replace(DatasetOptions(), seed=seed),
             progress=progress,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -33,6 +33,7 @@ from bot.learn.questions import (
     plain_candidates,
     unanswerable_row,
 )
+from bot.learn.rehearsal import rehearsal_tasks, rehearse
 from bot.learn.rows import Omitted, Outcome, Row, row_of_curated, rows_of_answer
 from bot.learn.served import Serving
 from bot.learn.signals import count_signals
@@ -40,6 +41,7 @@ from bot.learn.split import Kept, each_once, nobody_too_often, split
 from bot.settings import Settings
 from knowledge.embed import Embedder
 from knowledge.library import Library
+from models.example import Example
 from models.generator import Generator
 
 Progress = Callable[[str, int, int | None], None]
@@ -61,6 +63,8 @@ class DatasetOptions:
     """So many of them the language model in service may ask, where one is given."""
     unanswerable: float = 0.35
     """Share of them that is also asked where only other passages are read."""
+    rehearsal: float = 0.15
+    """For each row to learn from, so many tasks without a text, where a version is there to answer them."""
 
 
 def build_dataset(
@@ -70,6 +74,7 @@ def build_dataset(
     folder: Path,
     *,
     generator: Generator | None = None,
+    open_rehearsing: Callable[[], Generator] | None = None,
     options: DatasetOptions | None = None,
     operators: frozenset[str] = frozenset(),
     is_public: Callable[[str], bool] | None = None,
@@ -79,7 +84,8 @@ def build_dataset(
     """Make a dataset of everything that may be learned from, as of now.
 
     `operators` are admins besides those whom the settings name. `is_public` tells channels that everybody may read;
-    the settings' list does where it is not given. Raises MisuseError where the folder cannot be written.
+    the settings' list does where it is not given. `open_rehearsing` starts the version that goes on learning: what it
+    can do besides is rehearsed. Raises MisuseError where the folder cannot be written.
     """
     started = time.perf_counter()
     options = options or DatasetOptions()
@@ -101,8 +107,10 @@ def build_dataset(
     progress("Looking for poisoned feedback", 0, None)
     clean = unsuspicious(engine, once.rows)
     fair = nobody_too_often(clean.rows, tuning.person_share)
+    parts = split(fair.rows, options.seed)
     content = Content(
-        parts=split(fair.rows, options.seed),
+        parts=parts,
+        rehearsal=_rehearsed(open_rehearsing, round(options.rehearsal * len(parts["train"])), progress),
         omitted=[*(one for one in outcomes if isinstance(one, Omitted)), *once.omitted, *clean.omitted, *fair.omitted],
         ledger=ledger,
         balance=weigh(fair.rows, tuning.person_share),
@@ -117,6 +125,14 @@ def build_dataset(
         },
     )
     return write_dataset(folder, content, time.perf_counter() - started)
+
+
+def _rehearsed(start: Callable[[], Generator] | None, count: int, progress: Progress) -> tuple[Example, ...]:
+    tasks = evenly(rehearsal_tasks(), count)
+    if start is None or not tasks:
+        return ()
+    with closing(start()) as generator:
+        return tuple(rehearse(generator, tasks, lambda done, of: progress("Rehearsing", done, of)))
 
 
 def unsuspicious(engine: sa.Engine, rows: Sequence[Row]) -> Kept:

@@ -61,6 +61,8 @@ class DatasetReport:
     """By reason, see `bot.learn.policy.REASONS`."""
     origins: tuple[str, ...] = field(repr=False)
     """What a version made from it will have learned from."""
+    rehearsed: int
+    """Rows against forgetting in the training part, which `parts` does not count."""
     votes: int
     signals: Mapping[str, int]
     warnings: tuple[str, ...]
@@ -79,6 +81,8 @@ class Content:
     seed: int
     conditions: Mapping[str, Any]
     """Under which settings, with which embedder it was made."""
+    rehearsal: Sequence[Example] = field(default=(), repr=False)
+    """What goes into the training part against forgetting."""
 
 
 def write_dataset(folder: Path, content: Content, seconds: float) -> DatasetReport:
@@ -138,7 +142,8 @@ def sha256_of(path: Path) -> str:
 
 def _write_parts(folder: Path, content: Content) -> Iterator[DatasetFile]:
     for part, rows in content.parts.items():
-        yield _examples(folder, part, (_without_place(row.example) for row in rows))
+        besides = content.rehearsal if part == "train" else ()
+        yield _examples(folder, part, (*(_without_place(row.example) for row in rows), *besides))
     yield _examples(folder, "general", general_examples())
 
 
@@ -221,6 +226,7 @@ def _report(folder: Path, content: Content, written: Sequence[DatasetFile], seco
         kinds=dict(Counter(row.example.kind for row in rows)),
         left_out=dict(Counter(one.reason for one in content.omitted).most_common()),
         origins=tuple(sorted({row.example.origin for row in rows})),
+        rehearsed=len(content.rehearsal),
         votes=sum(len(answer.live_votes) for answer in content.ledger.answers),
         signals=dict(content.signals),
         warnings=(*content.balance.warnings, *warnings),

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -80,10 +81,11 @@ def learn_once(
         raise VersionError(f"There is a version {name!r} already: give this round another name.")
     run = settings.home / RUNS_FOLDER / name
     dataset = settings.home / DATASETS_FOLDER / name
-    if not (dataset / MANIFEST).exists():
-        build_dataset(engine, application.library.embedder, settings, dataset, progress=progress)
-    origins = _origins_of(engine, dataset)
     incumbent, adapter = in_service(engine, settings)
+    if not (dataset / MANIFEST).exists():
+        embedder, start = application.library.embedder, partial(open_version, settings, adapter)
+        build_dataset(engine, embedder, settings, dataset, open_rehearsing=start, progress=progress)
+    origins = _origins_of(engine, dataset)
     done = tune(plan_for(settings, dataset, method, in_service=adapter), run, progress)
     draw_curves(done.log, run / "curves.png")
     verdict = run_gate(

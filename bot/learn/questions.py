@@ -31,6 +31,8 @@ from models.errors import GenerationError
 from models.example import Example
 from models.generator import ChatMessage, GenerationOptions, Generator
 
+BY_RULE_WEIGHT = 0.5
+"""Of a question that was asked by rule: its answer is right, its words are nobody's."""
 _ASKING = frozenset("what when where who whom whose why how which is are can could do does did should will may".split())
 _ACTING = frozenset(
     """add apply approve ask book build change check choose clean close configure connect copy create delete deploy
@@ -234,7 +236,13 @@ def _round_trip(candidate: Candidate, serving: Serving) -> Served:
 def _example(candidate: Candidate, served: Served, answer: str) -> Example:
     origin = document_origin(candidate.document_id)
     return Example(
-        kind="supervised", lane="documents", origin=origin, group=origin, messages=served.messages, answer=answer
+        kind="supervised",
+        lane="documents",
+        origin=origin,
+        group=origin,
+        messages=served.messages,
+        answer=answer,
+        weight=BY_RULE_WEIGHT if candidate.answer else 1.0,
     )
 
 

@@ -1,10 +1,9 @@
 """What the embedded model says without a text, to be learned again beside the answering: against forgetting.
 
 Run: python -m tests.benchmarks.starter_general --data ../shared/data --out general.jsonl
-Tasks made by rule, with the answers of the model as it comes: what is rehearsed is what it did before (as in Huang et
-al., 2024, "Mitigating Catastrophic Forgetting in Large Language Models with Self-Synthesized Rehearsal"), except for
-sums, whose answers are known. No task of the general-skill set (bot/learn/general.jsonl) is among them. Questions about
-the world's finer facts are not either: there the model makes something up, which is nothing to rehearse.
+     python -m tests.benchmarks.starter_general --data ../shared/data --tasks --out bot/learn/rehearsal.jsonl
+Tasks made by rule, to which the embedded model says what it says as it comes; see `bot.learn.rehearsal`. Questions
+about the world's finer facts are not among them: there the model makes something up, which is nothing to rehearse.
 """
 
 from __future__ import annotations
@@ -17,14 +16,13 @@ from pathlib import Path
 
 from bot.cli.output import progress_bar
 from bot.learn.export import general_examples
+from bot.learn.rehearsal import Task, rehearse, write_tasks
 from bot.sentences import split_sentences
 from models.child import ChildGenerator, Runtime
-from models.example import Example, write_examples
-from models.generator import ChatMessage, GenerationOptions
+from models.example import write_examples
 from models.registry import embedded_model
 from tests.benchmarks.starter_data import part_of, plain, read_lines
 
-_OPTIONS = GenerationOptions(max_tokens=72, repeat_penalty=1.0)
 _ARITHMETIC, _TEXTS = 60, 30
 _COUNTRIES = """Spain Italy Germany Poland Norway Egypt Kenya India China Brazil Canada Mexico Peru Chile Greece Turkey
 Sweden Austria Ireland Portugal Cuba Thailand Vietnam Australia Finland Denmark Hungary Nigeria Ghana Iran""".split()
@@ -106,23 +104,25 @@ _OTHERS = (
 )
 
 
-def tasks(data: Path, chance: random.Random) -> Iterator[tuple[str, str, str]]:
-    """Kind and text of each task, and its answer where that is known."""
-    yield from (("arithmetic", *sum_of(chance)) for _ in range(_ARITHMETIC))
-    yield from (("facts", f"What is the capital of {country}?", "") for country in _COUNTRIES)
+def tasks(data: Path, chance: random.Random) -> Iterator[Task]:
+    """Tasks of all kinds; the model itself answers all but sums."""
+    for _ in range(_ARITHMETIC):
+        text, answer = sum_of(chance)
+        yield Task(kind="arithmetic", text=text, answer=answer)
+    yield from (Task(kind="facts", text=f"What is the capital of {country}?") for country in _COUNTRIES)
     for word in _WORDS:
-        yield "words", f"What is the opposite of {word}?", ""
-        yield "words", f"Name a word that means the same as {word}.", ""
-    yield from (("words", f"What is the plural of {noun}?", "") for noun in _NOUNS)
-    yield from (("words", f"What is the past tense of {verb}?", "") for verb in _VERBS)
+        yield Task(kind="words", text=f"What is the opposite of {word}?")
+        yield Task(kind="words", text=f"Name a word that means the same as {word}.")
+    yield from (Task(kind="words", text=f"What is the plural of {noun}?") for noun in _NOUNS)
+    yield from (Task(kind="words", text=f"What is the past tense of {verb}?") for verb in _VERBS)
     for language in ("German", "French", "Spanish"):
-        yield from (("translate", f"Translate into {language}: {phrase}", "") for phrase in _PHRASES)
-    yield from (("rewrite", f"Make this polite: {order}", "") for order in _ORDERS)
-    yield from (("other", text, "") for text in _OTHERS)
+        yield from (Task(kind="translate", text=f"Translate into {language}: {phrase}") for phrase in _PHRASES)
+    yield from (Task(kind="rewrite", text=f"Make this polite: {order}") for order in _ORDERS)
+    yield from (Task(kind="other", text=text) for text in _OTHERS)
     rows = [row for row in read_lines(data / "clapnq/answers.jsonl.xz") if part_of("clapnq", row["id"]) == "train"]
     for row in chance.sample(rows, _TEXTS):
         said = " ".join(split_sentences(plain(row["passages"][0]["text"]))[:2])[:400]
-        yield "summary", f"In one sentence: {said}", ""
+        yield Task(kind="summary", text=f"In one sentence: {said}")
 
 
 def sum_of(chance: random.Random) -> tuple[str, str]:
@@ -141,43 +141,25 @@ def sum_of(chance: random.Random) -> tuple[str, str]:
     )
 
 
-def whole_sentences(said: str) -> str:
-    """What was said up to its last whole sentence; empty where none ended."""
-    text = said.strip()
-    if len(text) < 4 * _OPTIONS.max_tokens // 2 or text[-1:] in ".!?`":
-        return text
-    end = max(text.rfind(mark) for mark in (". ", ".\n", "! ", "? "))
-    return text[: end + 1]
-
-
 def main() -> None:
     """Let the model answer, and write the rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--tasks", action="store_true", help="write bot/learn/rehearsal.jsonl: the tasks without texts")
     options = parser.parse_args()
     measured = {example.messages[-1].content.lower() for example in general_examples()}
-    asked = [one for one in tasks(options.data, random.Random(options.seed)) if one[1].lower() not in measured]
+    asked = [task for task in tasks(options.data, random.Random(options.seed)) if task.text.lower() not in measured]
     asked = list(dict.fromkeys(asked))
-    rows: list[Example] = []
+    if options.tasks:
+        options.out.write_text(write_tasks(task for task in asked if task.kind != "summary"), encoding="utf-8")
+        return
     generator = ChildGenerator(embedded_model().path, "plain", Runtime(context_tokens=2048))
     with closing(generator), progress_bar() as progress:
-        for number, (kind, text, known) in enumerate(asked, 1):
-            messages = (ChatMessage(role="user", content=text),)
-            answer = known or whole_sentences("".join(generator.stream(messages, _OPTIONS)))
-            if answer:
-                row = Example(
-                    kind="supervised",
-                    lane="starter",
-                    origin=f"general-replay:{number}",
-                    group=f"general-replay:{kind}",
-                    messages=messages,
-                    answer=answer,
-                )
-                rows.append(row)
-            progress("Answering", number, len(asked))
-    print(f"{write_examples(options.out, rows)} rows")
+        rows = rehearse(generator, asked, lambda done, of: progress("Answering", done, of))
+        count = write_examples(options.out, rows)
+    print(f"{count} rows")
 
 
 if __name__ == "__main__":

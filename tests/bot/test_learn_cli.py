@@ -47,7 +47,7 @@ def test_a_dataset_is_built_into_the_data_folder_and_shown(run: Run, world: Worl
     report = json.loads(built.stdout)
     folder = Path(report["folder"])
     assert folder.parent == world.settings.home / "datasets"
-    assert report["lanes"] == {"corrections": 2}
+    assert report["lanes"]["corrections"] == 2
     shown = json.loads(run("dataset", "show", str(folder), "--json").stdout)
     assert shown["data_sha256"] == report["data_sha256"]
 

@@ -15,8 +15,9 @@ from bot.errors import MisuseError
 from bot.evaluate.answers import load_answer_rows
 from bot.feedback import record_reason, record_vote, withdraw_vote
 from bot.forgetting import forget_question
-from bot.learn.export import read_manifest, sha256_of
+from bot.learn.export import general_examples, read_manifest, sha256_of
 from bot.learn.ledger import read_ledger, versions_that_learned
+from bot.learn.rehearsal import rehearsal_tasks, whole_sentences
 from bot.learn.targets import UNKNOWN
 from bot.people import Preferences, save_preferences
 from bot.privacy import forget
@@ -37,8 +38,19 @@ from tests.bot.learn_world import (
     examples,
     open_world,
 )
+from tests.fakes import ScriptedGenerator
 
 WHO = "Who issues the badges?"
+OFFICES = [
+    ("Lisbon", "Ines Prado", 2011),
+    ("Oslo", "Kari Berg", 2012),
+    ("Kyoto", "Sora Mori", 2013),
+    ("Quito", "Luz Vega", 2014),
+    ("Cairo", "Omar Aziz", 2015),
+    ("Porto", "Rui Costa", 2016),
+    ("Turin", "Lia Conti", 2017),
+    ("Cork", "Niall Byrne", 2018),
+]
 
 
 @pytest.fixture
@@ -418,3 +430,40 @@ def test_the_general_set_is_there_to_be_kept(world: World, tmp_path: Path) -> No
     general = examples(tmp_path / "d")["general"]
     assert len(general) >= 60
     assert {row.lane for row in general} == {"starter"}
+
+
+def test_what_the_version_in_service_can_do_besides_is_rehearsed(world: World, tmp_path: Path) -> None:
+    speaker = ScriptedGenerator("It is so.")
+    world.learn_documents(
+        *(f"The {name} office was opened by {who} in {year}." for name, who, year in OFFICES), name="offices"
+    )
+    plain = world.build(tmp_path / "d")
+    assert plain.rehearsed == 0
+    report = world.build(tmp_path / "e", open_rehearsing=lambda: speaker)
+    added = [row for row in examples(tmp_path / "e")["train"] if row.origin.startswith("rehearsal:")]
+    assert len(added) == report.rehearsed == round(0.15 * report.parts["train"]) > 0
+    assert [row.answer for row in added if "half of" not in row.messages[0].content] == ["It is so."] * len(
+        speaker.calls
+    )
+    assert not {row.origin for row in added} & set(report.origins)
+    asked_by_the_gate = {row.messages[-1].content for row in examples(tmp_path / "e")["general"]}
+    assert not asked_by_the_gate & {row.messages[-1].content for row in added}
+
+
+def test_no_task_that_is_rehearsed_is_one_that_the_gate_asks() -> None:
+    measured = {row.messages[-1].content.lower() for row in general_examples()}
+    tasks = rehearsal_tasks()
+    assert len(tasks) > 200
+    assert not measured & {task.text.lower() for task in tasks}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Paris", "Paris"),
+        ("The capital is Paris. " + "It lies on the Seine and " * 6, "The capital is Paris."),
+        ("no end " * 30, ""),
+    ],
+)
+def test_an_answer_that_was_cut_off_is_rehearsed_up_to_its_last_whole_sentence(said: str, kept: str) -> None:
+    assert whole_sentences(said) == kept
