@@ -116,6 +116,7 @@ def _print(report: DatasetReport) -> None:
     _print_counts({"parts": report.parts, "lanes": report.lanes, "kinds": report.kinds})
     _print_left_out({said[reason]: count for reason, count in report.left_out.items()})
     _print_rest(report.votes, report.signals, report.warnings)
+    click.echo(f"Tasks without a document, against forgetting: {report.rehearsed} more rows to learn from.")
     click.echo(f"Written to {report.folder} in {report.seconds:.0f} s. Test rows: lorekeeper eval answers FILE")
 
 
