@@ -26,6 +26,7 @@ from bot.learn.rows import Omitted, Row
 from bot.sentences import words
 from models.example import Example, Part, write_examples
 from models.generator import ChatMessage
+from models.registry import sha256_of
 
 MANIFEST = "manifest.json"
 BALANCE = "balance.json"
@@ -132,12 +133,6 @@ def general_examples() -> Iterator[Example]:
             messages=(ChatMessage(role="user", content=row["question"]),),
             answer=row["answer"],
         )
-
-
-def sha256_of(path: Path) -> str:
-    """The digest of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_parts(folder: Path, content: Content) -> Iterator[DatasetFile]:

@@ -173,7 +173,7 @@ def pass_gate(loop: Loop) -> Result:
 def try_canary(loop: Loop) -> Result:
     """Let it answer a share of the conversations, while people go on asking."""
     lorekeeper(loop, "versions", "canary", VERSION, "--share", CANARY_SHARE)
-    lived = _let_people(loop, "canary_deeds.jsonl", max(1, loop.questions_each // 2), part="canary")
+    lived = _let_people(loop, "canary_deeds.jsonl", max(1, loop.questions_each // 4), part="canary")
     shown = lorekeeper(loop, "versions", "show", VERSION)
     if shown["state"] != "canary":
         return {**lived, "version": shown, "refused": [event["why"] for event in shown["history"][-1:]]}

@@ -15,7 +15,7 @@ from bot.errors import MisuseError
 from bot.evaluate.answers import load_answer_rows
 from bot.feedback import record_reason, record_vote, withdraw_vote
 from bot.forgetting import forget_question
-from bot.learn.export import general_examples, read_manifest, sha256_of
+from bot.learn.export import general_examples, read_manifest
 from bot.learn.ledger import read_ledger, versions_that_learned
 from bot.learn.rehearsal import rehearsal_tasks, whole_sentences
 from bot.learn.targets import UNKNOWN
@@ -24,6 +24,7 @@ from bot.privacy import forget
 from bot.settings import TuningSettings
 from knowledge.audience import Audience
 from knowledge.database import reading
+from models.registry import sha256_of
 from tests.bot.learn_world import (
     ADA,
     BADGES,

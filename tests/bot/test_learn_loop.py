@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from bot.database import open_database
 from bot.evaluate.files import write_rows
-from bot.learn.export import MANIFEST, DatasetFile, sha256_of
+from bot.learn.export import MANIFEST, DatasetFile
 from bot.learn.tombstones import bury
 from bot.learn.versions import find_version, history
 from bot.purge import DATASETS_FOLDER, RUNS_FOLDER
 from knowledge.database import writing
 from models.example import write_examples
-from models.registry import ModelRegistry
+from models.registry import ModelRegistry, sha256_of
 from tests.bot import learn_facts as world
 from tests.bot.terminal import Terminal
 from tests.models.small_model import write_small_model
