@@ -23,7 +23,7 @@ from bot.prompt import EXAMPLE, Manner, numbered_passages
 from models.child import ChildGenerator, Runtime
 from models.generator import ChatMessage, GenerationOptions
 from models.registry import embedded_model
-from tests.benchmarks.starter_data import Asked, part_of, read_xquad
+from tests.benchmarks.starter_data import Asked, conversation_of, part_of, read_lines, read_xquad
 
 _NUMBER = re.compile(r"\[(\d+)\]")
 _OPTIONS = GenerationOptions(max_tokens=96, repeat_penalty=1.0)
@@ -57,6 +57,18 @@ def held_out_rows(data: Path, rows: int, unanswerable: float, seed: int) -> list
             }
         )
     return made
+
+
+def held_out_answers(data: Path, corpus: str, rows: int, seed: int) -> list[dict[str, Any]]:
+    """Questions with long answers that are in no other part: CLAPNQ's own, or turns of MTRAG's conversations."""
+    if corpus == "clapnq":
+        found = read_lines(data / "clapnq/answers.jsonl.xz")
+        found = [row for row in found if part_of(corpus, row["id"]) == "test"]
+    else:
+        found = [row for name in ("clapnq", "fiqa") for row in read_lines(data / f"mtrag/{name}/answers.jsonl.xz")]
+        found = [row for row in found if part_of(corpus, conversation_of(row)) == "test"]
+    found = [row for row in found if row["answerable"] in ("ANSWERABLE", "UNANSWERABLE")]
+    return random.Random(seed).sample(found, min(rows, len(found)))
 
 
 def ask(generator: ChildGenerator, row: dict[str, Any], *, tuned: bool, closed_book: bool = False) -> str:
@@ -104,9 +116,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--closed-book", action="store_true", help="without any text: what the model knows by itself")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--corpus", choices=["xquad", "clapnq", "mtrag"], default="xquad", help="of --write-rows")
     parser.add_argument("--write-rows", type=Path, help="only write the rows, for `lorekeeper eval answers`")
     options = parser.parse_args()
     rows = held_out_rows(options.data, options.rows, options.unanswerable, seed=17)
+    if options.corpus != "xquad":
+        rows = held_out_answers(options.data, options.corpus, options.rows, seed=17)
     if options.write_rows:
         options.write_rows.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return

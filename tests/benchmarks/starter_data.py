@@ -318,7 +318,7 @@ def from_mtrag(rows: list[dict[str, Any]], embedder: Embedder) -> Iterator[tuple
     for row in rows:
         if row["answerable"] not in ("ANSWERABLE", "UNANSWERABLE"):
             continue
-        group = _conversation(row)
+        group = conversation_of(row)
         history = tuple(HistoryTurn(role=turn["role"], text=plain(turn["text"])) for turn in row["history"])
         question = Question(text=row["question"], history=history)
         texts = [plain(one["text"]) for one in row["passages"][:4]]
@@ -332,7 +332,8 @@ def from_mtrag(rows: list[dict[str, Any]], embedder: Embedder) -> Iterator[tuple
         yield part_of("mtrag", group), example(messages, target, "mtrag", group, row["id"])
 
 
-def _conversation(row: dict[str, Any]) -> str:
+def conversation_of(row: dict[str, Any]) -> str:
+    """By which all turns of a conversation are known."""
     name: str = row["id"].partition("<::>")[0]
     return name
 
@@ -397,7 +398,7 @@ def build(data: Path, seed: int, mixture: Mixture) -> dict[Part, list[Example]]:
         from_pubmed(pubmed, embedder),
     ):
         parts[part].append(row)
-    held_out = [one for row in mtrag if part_of("mtrag", _conversation(row)) == "test" for one in row["passages"]]
+    held_out = [one for row in mtrag if part_of("mtrag", conversation_of(row)) == "test" for one in row["passages"]]
     held_out += [one for row in clapnq if part_of("clapnq", row["id"]) == "test" for one in row["passages"]]
     kept_out = frozenset(_beginning(plain(one["text"])) for one in held_out)
     parts["train"] += over_clozes(read_lines(data / "mtrag/clapnq/corpus.jsonl.xz"), kept_out, chance, mixture.contexts)
