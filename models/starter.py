@@ -12,7 +12,7 @@ from models.errors import ModelFileError, ModelNotAllowedError
 from models.registry import sha256_of
 
 _FILE = Path(__file__).parent / "starter_adapter" / "adapter.gguf"
-_SHA256 = "e885ad047bf662a5ea9a84019a31d750c4920935bd8ea0ffb2789b164e63c0a0"
+_SHA256 = "b27961e86046f1d6b80773a21253b75fc61b9c745d8ebb9782e87b1b162955ca"
 
 
 @dataclass(frozen=True, kw_only=True)
