@@ -175,6 +175,16 @@ def read_adapter(adapter: Path, base: Path) -> Callable[[str], tuple[Matrix, Mat
     return matrices
 
 
+def adapter_shape(adapter: Path) -> tuple[int, int]:
+    """Rank and alpha of an adapter; raises TuningError where it is none, or ModelFileError."""
+    own = gguf_values(adapter)
+    reader: Any = gguf.GGUFReader(str(adapter))
+    ranks = {int(tensor.shape[-1]) for tensor in reader.tensors if tensor.name.endswith(".lora_a")}
+    if own.get("adapter.type") != "lora" or len(ranks) != 1:
+        raise TuningError(f"{adapter} is no LoRA adapter of one rank: begin without it.")
+    return ranks.pop(), round(float(own["adapter.lora.alpha"]))
+
+
 def gguf_values(path: Path) -> dict[str, Any]:
     """Read the values of a GGUF file's header; raises ModelFileError."""
     try:

@@ -9,6 +9,7 @@ from typing import cast
 
 from bot.errors import MisuseError
 from bot.settings import Settings
+from models.adapter import adapter_shape
 from models.gguf import is_adapter
 from models.plan import Method, Plan
 from models.registry import EMBEDDED, EMBEDDED_NAMES, ModelRegistry, embedded_model
@@ -54,7 +55,13 @@ def plan_for(
                 f"The version in service is a whole model ({in_service}): begin anew with --from-scratch, or go on "
                 "from it with --base."
             )
-        plan = replace(plan, start=str(in_service))
+        rank, alpha = adapter_shape(in_service)
+        if (wanted := (numbers or {}).get("rank", rank)) != rank:
+            raise MisuseError(
+                f"--rank {wanted}: the run goes on from {in_service}, which has rank {rank}. Leave --rank out, or "
+                "begin anew with --from-scratch."
+            )
+        plan = replace(plan, start=str(in_service), rank=rank, alpha=alpha)
     return replace(plan, **dict(numbers or {}))  # type: ignore[arg-type]
 
 
