@@ -10,6 +10,8 @@ from typing import Literal
 from models.errors import TuningError
 
 PLAN_FILE = "plan.json"
+REFUSED = 3
+"""The exit code of a training process whose last line says, for people, why it cannot do what is planned."""
 Method = Literal["supervised", "dpo", "kto", "text"]
 
 

@@ -29,10 +29,10 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from models.adapter import read_adapter
 from models.chat_format import chat_format, write_prompt
-from models.errors import TuningError
+from models.errors import ModelError, TuningError
 from models.example import Example, read_examples
 from models.packing import Pack, Row, pack_rows, total_tokens
-from models.plan import Plan, read_plan
+from models.plan import REFUSED, Plan, read_plan
 from models.verify import PROBE_TOKENS, PROBES_FILE, probe_rows
 from models.weights import Weights, load_weights
 
@@ -329,7 +329,14 @@ def callbacks(plan: Plan, *, evaluates: bool) -> list[TrainerCallback]:
 
 def main() -> None:
     """Do the run that is planned in a folder."""
-    run = Path(sys.argv[1])
+    try:
+        _do(Path(sys.argv[1]))
+    except ModelError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(REFUSED)
+
+
+def _do(run: Path) -> None:
     plan = read_plan(run)
     torch.manual_seed(plan.seed)
     if plan.threads:

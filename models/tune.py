@@ -24,7 +24,7 @@ from typing import Any
 from models.adapter import read_learned, write_adapter, write_merged, write_trained
 from models.errors import DatasetError, TuningError
 from models.example import PARTS, read_examples, write_examples
-from models.plan import PLAN_FILE, Plan, read_plan, write_plan
+from models.plan import PLAN_FILE, REFUSED, Plan, read_plan, write_plan
 from models.process import clean_environment
 from models.verify import PROBES_FILE, Verified, verify
 
@@ -193,6 +193,8 @@ def _train(run: Path, progress: Progress) -> None:
         if code:
             noise.seek(0)
             said = noise.read().decode("utf-8", "replace").strip()[-_ERRORS_SHOWN:]
+            if code == REFUSED:
+                raise TuningError(said.rpartition("\n")[2])
             raise TuningError(f"Training ended with code {code}; call it again to go on. It had printed: {said}")
     (run / "trained").touch()
 

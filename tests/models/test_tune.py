@@ -132,6 +132,13 @@ def test_preferences_and_votes_train_an_adapter(
     assert np.allclose(before[0], after[0], atol=0.05), "it did not go on from where the first had come"
 
 
+def test_what_the_training_process_refuses_is_said_in_its_own_words(
+    base: Path, dataset: Path, first: TunedRun, tmp_path: Path
+) -> None:
+    with pytest.raises(TuningError, match=r"^\S+ has rank 4, this run 2: give the run the same rank\.$"):
+        tune(replace(plan(base, dataset), rank=2, start=str(first.file)), tmp_path / "run")
+
+
 def test_all_weights_of_a_small_model_can_be_trained(base: Path, dataset: Path, tmp_path: Path) -> None:
     done = tune(replace(plan(base, dataset), full=True, learning_rate=1e-4), tmp_path / "run")
     assert done.file.name == "merged.gguf"
