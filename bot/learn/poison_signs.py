@@ -277,6 +277,7 @@ def _contexts(rows: Sequence[_Row]) -> int:
 
 def _by_people(rows: Sequence[_Row], authors: Mapping[str, Sequence[Author]]) -> Iterator[Finding]:
     """The same words for different texts: from few people, or from many at once who were never seen before."""
+    founders = _founders([one for some in authors.values() for one in some])
     clusters: dict[int, list[_Row]] = defaultdict(list)
     for row in rows:
         if row.example.lane in PEOPLES_LANES and row.example.vote >= 0:
@@ -290,15 +291,22 @@ def _by_people(rows: Sequence[_Row], authors: Mapping[str, Sequence[Author]]) ->
         if len(people) <= _FEW_PEOPLE and _contexts(unexplained) >= _LEAST_CONTEXTS:
             text = f"{len(people)} people wanted the same answer for {_contexts(unexplained)} different texts"
             yield _finding("few_people", text, unexplained)
-        elif new := _sudden(known):
+        elif new := _sudden(known, founders):
             told = [row for row in cluster if any(one.person in new for one in authors.get(row.example.origin, ()))]
             text = f"{len(new)} of {len(people)} people were new and agreed within {_SUDDEN.days} days"
             yield _finding("new_people", text, told)
 
 
-def _sudden(authors: Sequence[Author]) -> set[str]:
+def _founders(authors: Sequence[Author]) -> set[str]:
+    """Who came in the bot's first days: everybody was new then, and to be new says nothing."""
+    began = min((one.first_seen for one in authors), default=None)
+    return set() if began is None else {one.person for one in authors if one.first_seen - began <= _NEW}
+
+
+def _sudden(authors: Sequence[Author], founders: Collection[str]) -> set[str]:
     """The new people who agree within a short time, where they are most of those who agree; else nobody."""
-    new = sorted((one for one in authors if one.at - one.first_seen <= _NEW), key=lambda one: one.at)
+    new = [one for one in authors if one.at - one.first_seen <= _NEW and one.person not in founders]
+    new.sort(key=lambda one: one.at)
     best: set[str] = set()
     for first in new:
         near = {one.person for one in new if timedelta() <= one.at - first.at <= _SUDDEN}

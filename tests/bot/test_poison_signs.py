@@ -136,7 +136,9 @@ def test_new_people_who_suddenly_agree_are_not_followed() -> None:
         )
     ]
     crowd = {"answer:7": [author(f"NEW{number}", age_days=1, hour=number) for number in range(6)]}
-    assert signs(inspect(liked, crowd)) == {"new_people"}
+    before = {"answer:3": [author("OLD", age_days=200)]}
+    assert signs(inspect(liked, crowd | before)) == {"new_people"}
+    assert inspect(liked, crowd).findings == (), "in the bot's first days everybody is new"
     settled = {"answer:7": [author(f"OLD{number}", age_days=200, hour=number) for number in range(6)]}
     assert inspect(liked, settled).findings == ()
 
