@@ -107,7 +107,7 @@ def test_a_version_that_forgot_is_refused(bench: Bench) -> None:
     assert rules_of(report) == {"general"}
 
 
-def test_how_likely_the_reference_is_decides_on_general_skill_where_the_model_tells(bench: Bench) -> None:
+def test_one_task_less_counts_where_the_references_have_become_less_likely_too(bench: Bench) -> None:
     class Telling(ScriptedGenerator):
         def __init__(self, script: Script, log_probability: float) -> None:
             super().__init__(script)
@@ -116,14 +116,20 @@ def test_how_likely_the_reference_is_decides_on_general_skill_where_the_model_te
         def score(self, messages: object, answer: str) -> list[float]:
             return [self.log_probability] * 3
 
-    def version(log_probability: float) -> Contestant:
-        return Contestant(name="new", open=lambda: Telling(world.reads_well, log_probability), options=OPTIONS)
+    forgotten = world.general_examples()[0].messages[-1].content
 
-    before = Contestant(name="old", open=lambda: Telling(world.never_knows, -2.0), options=OPTIONS)
-    assert run_gate(version(-2.01), before, sets(), bench).promoted
-    refused = run_gate(version(-2.1), before, sets(), bench)
+    def forgets_one(messages: Sequence[ChatMessage]) -> str:
+        return "It is a number." if messages[-1].content == forgotten else world.reads_well(messages)
+
+    def version(script: Script, log_probability: float) -> Contestant:
+        return Contestant(name="new", open=lambda: Telling(script, log_probability), options=OPTIONS)
+
+    before = version(world.never_knows, -2.0)
+    assert run_gate(version(forgets_one, -2.0), before, sets(), bench).promoted
+    refused = run_gate(version(forgets_one, -2.1), before, sets(), bench)
     assert [one.rule for one in refused.refusals] == ["general"]
-    assert "-2.100" in refused.refusals[0].text
+    assert "general_contains" in refused.refusals[0].text
+    assert run_gate(version(world.reads_well, -3.0), before, sets(), bench).promoted, "it says the same otherwise"
 
 
 def test_a_golden_question_that_was_answered_may_not_fail_now(bench: Bench) -> None:
