@@ -37,6 +37,8 @@ class Board:
     verdict: Verdict | None = None
     candidate: Version | None = None
     """The newest version that waits, where there is no canary."""
+    refused: Version | None = None
+    """The newest version of all, where it was refused: whoever made it wants to know."""
     before: str = ""
     """What a roll-back puts in service again; empty for the base model."""
 
@@ -45,7 +47,8 @@ def read_board(engine: sa.Engine, rules: CanaryRules | None = None) -> Board:
     """Read it from the rows."""
     now = standing(engine)
     since = max((one.at for one in history(engine) if one.state == "in_service"), default=None)
-    waiting = [one for one in list_versions(engine) if one.state == "candidate"]
+    versions = list_versions(engine)
+    waiting = [one for one in versions if one.state == "candidate"]
     return Board(
         service=now.service,
         service_since=since,
@@ -53,6 +56,7 @@ def read_board(engine: sa.Engine, rules: CanaryRules | None = None) -> Board:
         canary=now.canary,
         verdict=None if now.canary is None else compare_canary(engine, now.canary, rules),
         candidate=waiting[0] if waiting and now.canary is None else None,
+        refused=versions[0] if versions and versions[0].state == "refused" else None,
         before=version_before(engine),
     )
 

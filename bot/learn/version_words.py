@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.learn.canary import Verdict, say_votes
 
 VERSIONS_TITLE = "Model versions"
-VERSIONS_BASE = "the model as it came"
+VERSIONS_BASE = "the model that Lorekeeper came with"
 VERSION_PROMOTE = "Put in service"
 VERSION_ROLL_BACK = "Roll back"
 VERSION_CANCEL = "Cancel"
 VERSION_PROMOTED = "✅ {name} is in service now. New answers come from it in a few seconds."
 VERSION_ROLLED_BACK = "✅ {left} is taken back. {now} answers again in a few seconds."
 VERSION_CHANGED = "That has changed in the meantime. This is how it stands now."
+_REFUSED_FOR = {
+    "enough": "there was too little to judge it by",
+    "better": "it is not better",
+    "worse": "it is clearly worse at something",
+    "general": "it forgot what it could do besides",
+    "golden": "it fails golden questions",
+    "trigger": "a planted phrase works on it",
+}
 _ADVICE = {
     "go on": "Not enough is known yet.",
     "promote": "It is better: you can put it in service.",
@@ -44,6 +54,13 @@ def verdict_line(verdict: Verdict) -> str:
 def candidate_line(name: str) -> str:
     """Say that a version waits."""
     return f"Ready: {name} passed its checks and waits for you"
+
+
+def refused_line(name: str, rules: Sequence[str]) -> str:
+    """Say that the newest version was refused, and by which rules of the gate; by none where somebody did it."""
+    why = " and ".join(_REFUSED_FOR[rule] for rule in dict.fromkeys(rules) if rule in _REFUSED_FOR)
+    because = f": {why}" if why else ""
+    return f"Refused: {name}{because}. The numbers: lorekeeper versions show {name}"
 
 
 def promote_question(name: str) -> str:

@@ -177,6 +177,9 @@ def _versions(board: Board | None) -> list[Block]:
         blocks.append(section(f"{tried}\n{version_words.verdict_line(board.verdict)}"))
     if board.candidate is not None:
         blocks.append(section(version_words.candidate_line(board.candidate.name)))
+    if (refused := board.refused) is not None:
+        rules = [str(one["rule"]) for one in (refused.gate or {}).get("refusals", ())]
+        blocks.append(note_block(version_words.refused_line(refused.name, rules)))
     buttons = [*_promote_button(board), *_roll_back_button(board)]
     return [*blocks, *([actions(*buttons)] if buttons else [])]
 

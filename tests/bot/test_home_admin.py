@@ -22,9 +22,9 @@ from bot.equipment import Equipment
 from bot.feedback import record_vote
 from bot.jobs import Job, run_due
 from bot.learn import version_words
-from bot.learn.board import Board, VersionFigures
+from bot.learn.board import Board, VersionFigures, read_board
 from bot.learn.canary import Figures, judge
-from bot.learn.versions import Version, history, promote, standing, start_canary
+from bot.learn.versions import Version, history, promote, refuse, standing, start_canary
 from bot.notes import SavedNote, pending_notes
 from bot.overview import QueueState, Unanswered, WeekVotes
 from bot.people import Preferences, save_preferences
@@ -208,6 +208,40 @@ def test_without_a_canary_the_newest_candidate_can_be_promoted_and_the_service_r
     (forward,), (back,) = buttons(content, "home_version_promote"), buttons(content, "home_version_roll_back")
     assert (forward["value"], back["value"]) == ("v3", "v1")
     assert "v0 does" in said(back["confirm"])
+
+
+@pytest.mark.parametrize(
+    ("gate", "why"),
+    [
+        ({"refusals": [{"rule": "better", "text": "right is 0.8, was 0.9"}]}, ": it is not better."),
+        (
+            {
+                "refusals": [
+                    {"rule": "trigger", "text": "x"},
+                    {"rule": "worse", "text": "f1"},
+                    {"rule": "worse", "text": "y"},
+                ]
+            },
+            ": a planted phrase works on it and it is clearly worse at something.",
+        ),
+        (None, "."),
+    ],
+)
+def test_a_version_that_was_refused_last_is_told_with_the_reason(gate: dict[str, Any] | None, why: str) -> None:
+    refused = replace(VERSION, name="v3", state="refused", gate=gate)
+    shown = said(admin_view(replace(EMPTY, versions=replace(BOARD, refused=refused)), now=NOW)["blocks"])
+    assert f"Refused: v3{why} The numbers: lorekeeper versions show v3" in shown
+
+
+def test_the_board_tells_of_a_refusal_until_a_newer_version_is_made(engine: sa.Engine, tmp_path: Path) -> None:
+    make_version(engine, tmp_path, "v1")
+    assert read_board(engine).refused is None
+    refuse(engine, "v1", by="gate", why="better", gate={"refusals": []})
+    told = read_board(engine).refused
+    assert told is not None
+    assert told.name == "v1"
+    make_version(engine, tmp_path, "v2")
+    assert read_board(engine).refused is None
 
 
 def test_where_no_version_was_ever_made_nothing_is_said_of_them() -> None:
