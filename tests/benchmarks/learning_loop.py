@@ -16,7 +16,7 @@ from tests.benchmarks.learning_report import write_report
 from tests.benchmarks.learning_stages import STAGES, Loop
 from tests.benchmarks.staged import REFUSED, run_stages
 
-XQUAD = Path("../shared/data/xquad/en.jsonl")
+DATA = Path("../shared/data")
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--poison", action="store_true", help="a large group plants a trigger")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--online", type=int, default=3, help="people at their pages at once")
-    parser.add_argument("--xquad", type=Path, default=XQUAD)
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--limit", type=int, help="only so many rows in the gate and the measurements")
     parser.add_argument("--model", default="embedded", help="what answers in the beginning: embedded, or a name")
     parser.add_argument("--until", choices=list(STAGES), help="the last stage to run")
@@ -40,7 +40,7 @@ def main() -> int:
         seed=given.seed,
         poison=given.poison,
         online=given.online,
-        xquad=given.xquad,
+        data=given.data,
         limit=given.limit,
         model=given.model,
     )

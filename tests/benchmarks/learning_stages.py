@@ -53,7 +53,7 @@ class Loop:
     seed: int
     poison: bool
     online: int
-    xquad: Path
+    data: Path
     limit: int | None = None
     """Rows of each set in gate and measurement; None for all."""
     model: str = "embedded"
@@ -91,7 +91,7 @@ class Loop:
 
     def collection(self) -> Collection:
         """What people ask about, and what is held back."""
-        return load_collection(self.xquad, seed=self.seed)
+        return load_collection(self.data, seed=self.seed)
 
     def crowd(self, collection: Collection) -> tuple[Person, ...]:
         """Everybody who takes part."""

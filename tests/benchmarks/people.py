@@ -236,4 +236,6 @@ def _reason(judgement: Judgement) -> str:
 def _correction(person: Person, question: KnownQuestion) -> str:
     if not question.gold:
         return ""
-    return question.sentence if person.writes_sentences and question.sentence else f"It is {question.gold[0]}."
+    if question.sentence and (person.writes_sentences or question.gold[0] == question.sentence):
+        return question.sentence
+    return f"It is {question.gold[0]}."

@@ -1,7 +1,9 @@
-"""What simulated people ask about: the articles of XQuAD, as documents that the bot reads and questions with answers.
+"""What simulated people ask about: articles of XQuAD and passages of CLAPNQ, as documents with questions and answers.
 
-Of each article one paragraph is missing from the documents: its questions have no answer there, though all around them
-is spoken of. Some articles are held back: nobody asks about them, so that what was learned can be measured on them.
+Only what the starter version never saw: a version that is to learn from people must have something to learn. Of each
+article one paragraph is missing from the documents: its questions have no answer there, though all around them is
+spoken of; some passages of CLAPNQ do not answer theirs either. Some topics are held back: nobody asks about them, so
+that what was learned can be measured on them.
 """
 
 from __future__ import annotations
@@ -16,11 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from bot.evaluate.scores import contains_answer
-from bot.sentences import split_sentences
+from bot.sentences import content_words, split_sentences
+from tests.benchmarks.starter_data import part_of, plain, read_lines
 
 _HELD_PERCENT = 34
 _PASSAGES = 3
 _UNANSWERABLE = 0.25
+_SHELF = 14
+# So much of a sentence stands in an answer that was written from it.
+_SAID = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,22 +69,18 @@ class Collection:
     held: tuple[Topic, ...]
 
 
-def load_collection(xquad: Path, *, seed: int) -> Collection:
-    """Split the articles: the same file and seed give the same topics."""
-    articles: dict[str, list[dict[str, Any]]] = {}
-    for line in xquad.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        articles.setdefault(row["title"], []).append(row)
-    topics = [_topic(name, articles[name], random.Random(f"{seed}:{name}")) for name in sorted(articles)]
+def load_collection(data: Path, *, seed: int) -> Collection:
+    """Split the topics of the data folder: the same files and seed give the same."""
+    topics = [*_articles(data / "xquad/en.jsonl", seed), *_shelves(data / "clapnq/answers.jsonl.xz")]
     return Collection(
         asked=tuple(topic for topic in topics if not is_held(topic.name)),
         held=tuple(topic for topic in topics if is_held(topic.name)),
     )
 
 
-def is_held(article: str) -> bool:
-    """Whether an article is held back, by a hash of its name."""
-    return int(hashlib.sha256(f"xquad/{article}".encode()).hexdigest(), 16) % 100 < _HELD_PERCENT
+def is_held(topic: str) -> bool:
+    """Whether a topic is held back, by a hash of its name."""
+    return int(hashlib.sha256(f"loop/{topic}".encode()).hexdigest(), 16) % 100 < _HELD_PERCENT
 
 
 def write_documents(topics: Sequence[Topic], folder: Path) -> None:
@@ -94,6 +96,48 @@ def write_held_rows(topics: Sequence[Topic], path: Path, *, seed: int) -> int:
     rows = [row for topic in topics for row in _rows(topic, random.Random(f"{seed}:{topic.name}:rows"))]
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return len(rows)
+
+
+def _articles(xquad: Path, seed: int) -> Iterator[Topic]:
+    """The articles that are held out of the starter version's training."""
+    articles: dict[str, list[dict[str, Any]]] = {}
+    for line in xquad.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        articles.setdefault(row["title"], []).append(row)
+    for name in sorted(articles):
+        if part_of("xquad", name) == "test":
+            yield _topic(name, articles[name], random.Random(f"{seed}:{name}"))
+
+
+def _shelves(clapnq: Path) -> Iterator[Topic]:
+    """The questions that are held out, some passages to a topic; half of them are not answered by their passage."""
+    rows = [row for row in read_lines(clapnq) if part_of("clapnq", row["id"]) == "test"]
+    rows.sort(key=lambda row: hashlib.sha256(row["id"].encode()).hexdigest())
+    for number, start in enumerate(range(0, len(rows), _SHELF), 1):
+        name = f"Shelf_{number}"
+        some = rows[start : start + _SHELF]
+        questions = tuple(found for row in some if (found := _asked_of_passage(name, row)) is not None)
+        yield Topic(name=name, paragraphs=tuple(_passage(row) for row in some), questions=questions)
+
+
+def _passage(row: dict[str, Any]) -> str:
+    given = row["passages"][0]
+    return f"## {given['title']}\n\n{plain(given['text'])}"
+
+
+def _asked_of_passage(topic: str, row: dict[str, Any]) -> KnownQuestion | None:
+    """The question with the sentences that its answer was written from; None where none can be told."""
+    text = f"{row['question'][:1].upper()}{row['question'][1:]}?"
+    if row["answerable"] != "ANSWERABLE":
+        return KnownQuestion(id=row["id"], topic=topic, text=text, gold=())
+    said = set(content_words(plain(row["answers"][0])))
+    sentences = split_sentences(plain(row["passages"][0]["text"]))
+    gold = tuple(one for one in sentences if _is_said(set(content_words(one)), said))
+    return KnownQuestion(id=row["id"], topic=topic, text=text, gold=gold, sentence=gold[0]) if gold else None
+
+
+def _is_said(sentence: set[str], answer: set[str]) -> bool:
+    return bool(sentence) and len(sentence & answer) >= _SAID * len(sentence)
 
 
 def _topic(name: str, rows: Sequence[dict[str, Any]], chance: random.Random) -> Topic:
