@@ -28,7 +28,8 @@ from tests.benchmarks.crowd import Deed, Play, move_in, play
 from tests.benchmarks.people import Campaign, Judgement, Kind, Person, Traits, judge, make_people
 from tests.benchmarks.people_page import read_text
 from tests.benchmarks.staged import run_stages
-from tests.benchmarks.topics import KnownQuestion, Topic
+from tests.benchmarks.starter_data import part_of
+from tests.benchmarks.topics import KnownQuestion, Topic, load_collection
 from tests.bot.answer_dialogue import rows
 from tests.bot.dialogue import ScriptedAnswering, link, options, wait_until
 
@@ -250,3 +251,22 @@ def test_stages_that_were_done_are_not_done_again_and_a_refusal_ends_the_run(tmp
             "gate": {"refused", "stage_seconds"},
         }
     assert done == ["ask", "gate"]
+
+
+def test_people_ask_about_what_no_version_was_trained_on_and_nobody_about_what_is_held_back() -> None:
+    data = Path(__file__).resolve().parents[3] / "shared" / "data"
+    if not (data / "xquad").is_dir():
+        pytest.skip("no data sets beside the repository")
+    found = load_collection(data, seed=7)
+    assert found == load_collection(data, seed=7)
+    asked, held = ({topic.name for topic in topics} for topics in (found.asked, found.held))
+    assert asked
+    assert held
+    assert not asked & held
+    articles = [name for name in asked | held if not name.startswith("Shelf_")]
+    assert {part_of("xquad", name) for name in articles} == {"test"}
+    for topic in (*found.asked, *found.held):
+        for question in topic.questions:
+            assert not question.gold or any(question.sentence in text for text in topic.paragraphs)
+            if topic.name.startswith("Shelf_"):
+                assert part_of("clapnq", question.id) == "test"
