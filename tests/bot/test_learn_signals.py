@@ -67,5 +67,5 @@ def test_signals_never_become_rows(world: World, tmp_path: Path) -> None:
     world.consent(BEN)
     say(world, "Thanks a lot!", thread="000001.1")
     report = world.with_tuning(MESSAGES).build(tmp_path / "d")
-    assert everything(tmp_path / "d") == []
+    assert [row for row in everything(tmp_path / "d") if row.lane != "documents"] == []
     assert report.signals == {"thanked": 1}
