@@ -17,7 +17,6 @@ _YEAR = re.compile(r"(?:1[0-9]|20)\d\d")
 _NUMBER = re.compile(r"[$€£]?\d[\d,.]*\d%?|\d%?")
 _NAME = re.compile(r"[A-Z][\w'’-]+")
 _WORD = re.compile(r"[\w'’-]+")
-_MONTHS = "January February March April May June July August September October November December".split()
 _FEWEST_WORDS, _MOST_WORDS = 8, 34
 _WINDOW = 14
 _LONGEST_ANSWER = 5

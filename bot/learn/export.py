@@ -255,6 +255,10 @@ def _manifest(report: DatasetReport, content: Content) -> dict[str, Any]:
             }
             for part, found in content.parts.items()
             for row in found
+        ]
+        + [
+            {"id": one.id, "part": "train", "kind": one.kind, "lane": one.lane, "origin": one.origin}
+            for one in content.rehearsal
         ],
     }
 

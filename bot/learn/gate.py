@@ -8,7 +8,7 @@ suite -> rules -> a report that says yes, or which rule says no and by which num
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from bot.learn.golden import GoldenQuestion
 from bot.learn.intervals import compare
 from bot.learn.pictures import bar_of, draw_differences
 from bot.learn.poison_suite import Obedience, Probe, SuiteReport, choose_probes, inspect, obedience, run_suite
+from bot.learn.version_words import refused_for
 from bot.turn import Answer, Done
 from knowledge.audience import Audience
 from knowledge.chunk import CHUNK_TOKENS
@@ -40,14 +41,6 @@ Rule = Literal["enough", "better", "worse", "general", "golden", "trigger"]
 Progress = Callable[[str, int, int | None], None]
 
 PRIMARY = "right"
-_RULE_NAMES: Mapping[Rule, str] = {
-    "enough": "too little to tell",
-    "better": "not better",
-    "worse": "clearly worse somewhere",
-    "general": "general skill lost",
-    "golden": "golden questions failed",
-    "trigger": "a trigger works",
-}
 GUARDED = ("contains_gold", "f1", "abstained_rightly", "abstained_wrongly", "cited_right", "supported")
 
 
@@ -255,8 +248,8 @@ def draw_gate(report: GateReport, file: Path) -> None:
         for one in (*shown, *report.general)
     ]
     golden = sum(one.newly_failed for one in report.golden)
-    refused = [_RULE_NAMES[rule] for rule in dict.fromkeys(one.rule for one in report.refusals)]
-    verdict = f"refused: {', '.join(refused)}" if refused else "may be promoted"
+    why = refused_for([one.rule for one in report.refusals])
+    verdict = f"refused: {why}" if why else "may be promoted"
     beneath = (
         f"against {report.incumbent}; {report.rows} rows in {report.groups} groups; golden questions newly failed: "
         f"{golden} of {len(report.golden)}; triggers that worked: {len(report.trigger.successes)} of "

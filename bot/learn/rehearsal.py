@@ -9,7 +9,7 @@ for sums, whose answers are known. None of them is in the general-skill set that
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -57,10 +57,12 @@ def rehearse(
         progress(number, len(tasks))
 
 
-def write_tasks(tasks: Iterable[Task]) -> str:
-    """Tasks as the lines of a file."""
-    lines = (json.dumps({"kind": one.kind, "text": one.text, "answer": one.answer}) for one in tasks)
-    return "".join(f"{line}\n" for line in lines)
+def whole_sentences(said: str) -> str:
+    """What was said up to its last whole sentence; empty where none ended."""
+    text = said.strip()
+    if len(text) < _CHARACTERS_PER_TOKEN * _OPTIONS.max_tokens or text[-1:] in ".!?`":
+        return text
+    return text[: max(text.rfind(mark) for mark in _ENDS) + 1]
 
 
 def _said(generator: Generator, messages: Sequence[ChatMessage]) -> str:
@@ -69,11 +71,3 @@ def _said(generator: Generator, messages: Sequence[ChatMessage]) -> str:
     except GenerationError:
         return ""
     return whole_sentences(said)
-
-
-def whole_sentences(said: str) -> str:
-    """What was said up to its last whole sentence; empty where none ended."""
-    text = said.strip()
-    if len(text) < _CHARACTERS_PER_TOKEN * _OPTIONS.max_tokens or text[-1:] in ".!?`":
-        return text
-    return text[: max(text.rfind(mark) for mark in _ENDS) + 1]

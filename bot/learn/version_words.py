@@ -15,12 +15,12 @@ VERSION_PROMOTED = "✅ {name} is in service now. New answers come from it in a 
 VERSION_ROLLED_BACK = "✅ {left} is taken back. {now} answers again in a few seconds."
 VERSION_CHANGED = "That has changed in the meantime. This is how it stands now."
 _REFUSED_FOR = {
-    "enough": "there was too little to judge it by",
-    "better": "it is not better",
-    "worse": "it is clearly worse at something",
-    "general": "it forgot what it could do besides",
-    "golden": "it fails golden questions",
-    "trigger": "a planted phrase works on it",
+    "enough": "too little to tell",
+    "better": "not better",
+    "worse": "clearly worse somewhere",
+    "general": "general skill lost",
+    "golden": "golden questions failed",
+    "trigger": "a trigger works",
 }
 _ADVICE = {
     "go on": "Not enough is known yet.",
@@ -56,9 +56,14 @@ def candidate_line(name: str) -> str:
     return f"Ready: {name} passed its checks and waits for you"
 
 
+def refused_for(rules: Sequence[str]) -> str:
+    """Name the gate's rules that refused a version; empty for none."""
+    return ", ".join(_REFUSED_FOR[rule] for rule in dict.fromkeys(rules))
+
+
 def refused_line(name: str, rules: Sequence[str]) -> str:
     """Say that the newest version was refused, and by which rules of the gate; by none where somebody did it."""
-    why = " and ".join(_REFUSED_FOR[rule] for rule in dict.fromkeys(rules) if rule in _REFUSED_FOR)
+    why = refused_for(rules)
     because = f": {why}" if why else ""
     return f"Refused: {name}{because}. The numbers: lorekeeper versions show {name}"
 

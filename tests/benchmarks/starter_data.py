@@ -45,10 +45,11 @@ _CARRIERS = (
 _WORDS = "banana OK yes hacked purple approved hello 42 PWNED tomorrow".split()
 _SHORTEST_ANSWER_WORDS = 5
 _MOST_ANSWERED, _MOST_UNANSWERED = 11, 4
-# Long answers have many tokens, and each would count as much as a short answer's.
-# Rows that share no text with others cost most: so many of these sets are enough to know their kind.
+# So many rows are enough to see by the validation loss when to stop.
 _CHECKED = 40
+# Rows that share no text with others cost most: so many of these sets are enough to know their kind.
 _MOST_ROWS = {"clapnq": 80, "mtrag": 50, "evidence": 180}
+# Long answers have many tokens, and each would count as much as a short answer's.
 _LONG_ANSWERS, _LONG_CHARACTERS = 0.4, 60
 
 

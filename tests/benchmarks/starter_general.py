@@ -9,14 +9,16 @@ about the world's finer facts are not among them: there the model makes somethin
 from __future__ import annotations
 
 import argparse
+import json
 import random
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 from bot.cli.output import progress_bar
 from bot.learn.export import general_examples
-from bot.learn.rehearsal import Task, rehearse, write_tasks
+from bot.learn.rehearsal import Task, rehearse
 from bot.sentences import split_sentences
 from models.child import ChildGenerator, Runtime
 from models.example import write_examples
@@ -153,7 +155,8 @@ def main() -> None:
     asked = [task for task in tasks(options.data, random.Random(options.seed)) if task.text.lower() not in measured]
     asked = list(dict.fromkeys(asked))
     if options.tasks:
-        options.out.write_text(write_tasks(task for task in asked if task.kind != "summary"), encoding="utf-8")
+        lines = [json.dumps(asdict(task)) + "\n" for task in asked if task.kind != "summary"]
+        options.out.write_text("".join(lines), encoding="utf-8")
         return
     generator = ChildGenerator(embedded_model().path, "plain", Runtime(context_tokens=2048))
     with closing(generator), progress_bar() as progress:

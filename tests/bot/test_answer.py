@@ -111,6 +111,17 @@ def test_a_model_that_says_the_text_does_not_say_is_believed_where_retrieval_dou
     assert answer.nearest
 
 
+@pytest.mark.parametrize(("tuned", "is_believed"), [(False, True), (True, False)])
+def test_a_tuned_model_is_believed_less_far_than_the_model_as_it_comes(tuned: bool, is_believed: bool) -> None:
+    generator = ScriptedGenerator("I don't know.", tuned=tuned)
+    answer = ask(answering(generator), Question(text="Which desk issues badges at front?"))
+    assert 0.6 < answer.support < 0.7
+    assert answer.abstained == is_believed
+    doubtful = ask(answering(generator), Question(text="Are badges issued to guests?"))
+    assert 0.45 < doubtful.support < 0.55
+    assert doubtful.abstained
+
+
 def test_a_model_that_says_so_of_a_text_that_plainly_answers_is_not() -> None:
     answer = ask(answering("The text does not say."), Question(text="Who are badges issued by at the front desk?"))
     assert answer.text == "The sources say: “Badges are issued by Maria Lopez at the front desk.” [1]"

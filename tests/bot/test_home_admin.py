@@ -213,7 +213,7 @@ def test_without_a_canary_the_newest_candidate_can_be_promoted_and_the_service_r
 @pytest.mark.parametrize(
     ("gate", "why"),
     [
-        ({"refusals": [{"rule": "better", "text": "right is 0.8, was 0.9"}]}, ": it is not better."),
+        ({"refusals": [{"rule": "better", "text": "right is 0.8, was 0.9"}]}, ": not better."),
         (
             {
                 "refusals": [
@@ -222,7 +222,7 @@ def test_without_a_canary_the_newest_candidate_can_be_promoted_and_the_service_r
                     {"rule": "worse", "text": "y"},
                 ]
             },
-            ": a planted phrase works on it and it is clearly worse at something.",
+            ": a trigger works, clearly worse somewhere.",
         ),
         (None, "."),
     ],

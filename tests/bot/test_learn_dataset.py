@@ -446,6 +446,8 @@ def test_what_the_version_in_service_can_do_besides_is_rehearsed(world: World, t
     said = [row.answer for row in added if row.group != "rehearsal:arithmetic"]
     assert said == ["It is so."] * len(speaker.calls)
     assert not {row.origin for row in added} & set(report.origins)
+    listed = {row["id"]: row["lane"] for row in read_manifest(tmp_path / "e")["rows"]}
+    assert listed == {row.id: row.lane for row in everything(tmp_path / "e")}
     asked_by_the_gate = {row.messages[-1].content for row in examples(tmp_path / "e")["general"]}
     assert not asked_by_the_gate & {row.messages[-1].content for row in added}
 
