@@ -146,10 +146,12 @@ async def clear_traffic(playground: Playground, body: Body) -> JSON:
 
 
 async def faults(playground: Playground, body: Body) -> JSON:
-    """Set switches for what goes wrong; `clear` and `disconnect` act at once."""
+    """Set switches for what goes wrong; `clear`, `give_up` and `disconnect` act at once."""
     settings = dict(body)
     if settings.pop("clear", False):
         playground.faults.clear()
+    if settings.pop("give_up", False):
+        playground.delivery.give_up()
     reason = settings.pop("disconnect", None)
     playground.faults.change(settings)
     answer: JSON = {"faults": playground.faults.settings.model_dump()}

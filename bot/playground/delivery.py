@@ -40,6 +40,7 @@ class Delivery(ABC):
         self._default_ack_seconds = ack_seconds
         self._default_time_scale = time_scale
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unconfirmed: dict[asyncio.Task[None], JSON] = {}
         self._connected = asyncio.Event()
         self._held: JSON | None = None
 
@@ -78,19 +79,30 @@ class Delivery(ABC):
         """Deliver a slash command once and wait for its acknowledgement, which may be the answer."""
         return await self._attempt("slash_commands", payload, accepts_response=True)
 
+    def give_up(self) -> int:
+        """Give up what nobody has confirmed yet, as Slack does after its last try; returns how many that are."""
+        given_up = {task: payload for task, payload in self._unconfirmed.items() if task.cancel()}
+        for payload in given_up.values():
+            self._ledger.add("event", name_of(payload), "lost", request=payload)
+        self._held = None
+        return len(given_up)
+
     async def stop(self) -> None:
         """End all deliveries."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _start(self, payload: JSON, *, attempt: int) -> None:
-        self._in_background(self._deliver(payload, attempt))
+        task = self._in_background(self._deliver(payload, attempt))
+        self._unconfirmed[task] = payload
+        task.add_done_callback(self._unconfirmed.pop)
 
     async def _deliver(self, payload: JSON, attempt: int) -> None:
         reason = ""

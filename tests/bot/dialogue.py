@@ -67,6 +67,13 @@ class Workspace:
         assert answer["ok"], answer
         return answer
 
+    def begin(self, **features: bool) -> None:
+        """A day without faults; what the last test's bot did not confirm is not for this one's."""
+        self.act("faults", clear=True, give_up=True)
+        if features:
+            self.act("features", **features)
+        self.act("clear_traffic")
+
     def say(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> str:
         """Say something; returns its ts."""
         thread = {"thread_ts": thread_ts} if thread_ts else {}

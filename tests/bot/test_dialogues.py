@@ -41,9 +41,7 @@ from tests.bot.dialogue import (
 def workspace(playground: PlaygroundProcess, request: pytest.FixtureRequest) -> Workspace:
     """A workspace with all that Slack has, and one without streaming and agents: the same dialogues, told otherwise."""
     workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("features", streaming=request.param, agent=request.param)
-    workspace.act("clear_traffic")
+    workspace.begin(streaming=request.param, agent=request.param)
     return workspace
 
 

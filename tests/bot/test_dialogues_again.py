@@ -27,9 +27,7 @@ from tests.bot.dialogue import BEN, BOT, HELP, LONG, ScriptedAnswering, StartBot
 @pytest.fixture
 def workspace(playground: PlaygroundProcess) -> Workspace:
     workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("features", streaming=True, agent=True)
-    workspace.act("clear_traffic")
+    workspace.begin(streaming=True, agent=True)
     return workspace
 
 

@@ -65,8 +65,7 @@ class PatientWorkspace(Workspace):
 def workspace(playground: PlaygroundProcess, engine: sa.Engine) -> Workspace:
     """As everywhere, on a day without faults."""
     workspace = PatientWorkspace(playground, engine)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
+    workspace.begin()
     return workspace
 
 

@@ -33,9 +33,7 @@ SLOW = "word " * 60 + "end"
 @pytest.fixture
 def workspace(playground: PlaygroundProcess) -> Workspace:
     workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("features", streaming=True, agent=True, feedback_buttons=True)
-    workspace.act("clear_traffic")
+    workspace.begin(streaming=True, agent=True, feedback_buttons=True)
     return workspace
 
 

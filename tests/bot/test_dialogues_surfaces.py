@@ -53,8 +53,7 @@ def playground() -> Iterator[PlaygroundProcess]:
 @pytest.fixture
 def workspace(playground: PlaygroundProcess) -> Iterator[Workspace]:
     workspace = Workspace(playground)
-    workspace.act("faults", clear=True)
-    workspace.act("clear_traffic")
+    workspace.begin()
     yield workspace
     workspace.act("features", agent=True)
 

@@ -112,6 +112,19 @@ def test_duplicates_and_reordering_on_request(site: Site) -> None:
             app.acknowledge(envelope)
 
 
+def test_what_nobody_confirmed_can_be_given_up(site: Site) -> None:
+    with site.app_connection() as app:
+        site.say("hello")
+        assert app.read()["payload"]["event"]["text"] == "hello"
+    site.faults(give_up=True)
+    assert [entry["status"] for entry in site.ledger("event")][-1] == "lost"
+    with site.app_connection() as app:
+        site.say("again")
+        again = app.read()
+        assert again["payload"]["event"]["text"] == "again"
+        app.acknowledge(again)
+
+
 @pytest.mark.parametrize("reason", ["refresh_requested", "link_disabled", "too_many_websockets"])
 def test_a_disconnect_says_why_and_closes(site: Site, reason: str) -> None:
     with site.app_connection() as app:
