@@ -36,7 +36,8 @@ def load_weights(base: str) -> Weights:
     try:
         tokenizer = AutoTokenizer.from_pretrained(**where)
         model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
-    except (OSError, ValueError, ImportError, KeyError, NotImplementedError) as error:
+    # A RuntimeError is what transformers says to weights of other sizes than it believes the file to have.
+    except (OSError, ValueError, ImportError, KeyError, NotImplementedError, RuntimeError) as error:
         raise TuningError(
             f"The weights of {base} cannot be read for tuning ({error}). Name a GGUF of Llama, Qwen or Gemma shape, "
             "or a model that transformers knows."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,10 +35,17 @@ def dataset() -> None:
     default=True,
     help="Let the version in service answer tasks without a text, to be learned again against forgetting.",
 )
+@click.option("--text", is_flag=True, help="Add your documents' plain text, for `lorekeeper tune --method text`.")
 @json_option
 @click.pass_obj
 def build(
-    invocation: Invocation, output: Path | None, seed: int, ask_model: bool, rehearsal: bool, as_json: bool
+    invocation: Invocation,
+    output: Path | None,
+    seed: int,
+    ask_model: bool,
+    rehearsal: bool,
+    text: bool,
+    as_json: bool,
 ) -> None:
     """Write everything that may be learned from into a folder, with where each row comes from."""
     from bot.learn.contestants import in_service
@@ -59,7 +66,7 @@ def build(
             output or home / DATASETS_FOLDER / f"{datetime.now(UTC):%Y%m%d-%H%M%S}",
             generator=application.generator,
             open_rehearsing=start if rehearsal else None,
-            options=replace(DatasetOptions(), seed=seed),
+            options=DatasetOptions(seed=seed, texts=text),
             progress=progress,
         )
     if as_json:
@@ -117,6 +124,8 @@ def _print(report: DatasetReport) -> None:
     _print_left_out({said[reason]: count for reason, count in report.left_out.items()})
     _print_rest(report.votes, report.signals, report.warnings)
     click.echo(f"Tasks without a document, against forgetting: {report.rehearsed} more rows to learn from.")
+    if report.texts:
+        click.echo(f"Pieces of your documents' text, for `lorekeeper tune --method text`: {report.texts}.")
     click.echo(f"Written to {report.folder} in {report.seconds:.0f} s. Test rows: lorekeeper eval answers FILE")
 
 

@@ -38,6 +38,7 @@ from bot.learn.rows import Omitted, Outcome, Row, row_of_curated, rows_of_answer
 from bot.learn.served import Serving
 from bot.learn.signals import count_signals
 from bot.learn.split import Kept, each_once, nobody_too_often, split
+from bot.learn.texts import TextRow, text_rows
 from bot.settings import Settings
 from knowledge.embed import Embedder
 from knowledge.library import Library
@@ -65,6 +66,10 @@ class DatasetOptions:
     """Share of them that is also asked where only other passages are read."""
     rehearsal: float = 0.15
     """For each row to learn from, so many tasks without a text, where a version is there to answer them."""
+    texts: bool = False
+    """The documents' plain text, too."""
+    most_texts: int = 5_000
+    """So many pieces of it."""
 
 
 def build_dataset(
@@ -108,10 +113,16 @@ def build_dataset(
     clean = unsuspicious(engine, once.rows)
     fair = nobody_too_often(clean.rows, tuning.person_share)
     parts = split(fair.rows, options.seed)
+    pieces = evenly(owned_chunks(engine), options.most_texts if options.texts else 0)
+    texts = list(text_rows(pieces, options.seed))
     content = Content(
         parts=parts,
         rehearsal=_rehearsed(open_rehearsing, round(options.rehearsal * len(parts["train"])), progress),
-        omitted=[*(one for one in outcomes if isinstance(one, Omitted)), *once.omitted, *clean.omitted, *fair.omitted],
+        texts=[one for one in texts if isinstance(one, TextRow)],
+        omitted=[
+            *(one for one in (*outcomes, *texts) if isinstance(one, Omitted)),
+            *(*once.omitted, *clean.omitted, *fair.omitted),
+        ],
         ledger=ledger,
         balance=weigh(fair.rows, tuning.person_share),
         signals=count_signals(engine),

@@ -23,6 +23,7 @@ from bot.learn.balance import Balance, bars
 from bot.learn.ledger import Ledger
 from bot.learn.policy import REASONS, LeftOut
 from bot.learn.rows import Omitted, Row
+from bot.learn.texts import TextRow
 from bot.sentences import words
 from models.example import Example, Part, write_examples
 from models.generator import ChatMessage
@@ -64,6 +65,8 @@ class DatasetReport:
     """What a version made from it will have learned from."""
     rehearsed: int
     """Rows against forgetting in the training part, which `parts` does not count."""
+    texts: int
+    """Pieces of the documents' plain text, which `parts` does not count."""
     votes: int
     signals: Mapping[str, int]
     warnings: tuple[str, ...]
@@ -84,6 +87,13 @@ class Content:
     """Under which settings, with which embedder it was made."""
     rehearsal: Sequence[Example] = field(default=(), repr=False)
     """What goes into the training part against forgetting."""
+    texts: Sequence[TextRow] = field(default=(), repr=False)
+    """The documents' plain text."""
+
+    def besides(self, part: Part) -> tuple[Example, ...]:
+        """What a part holds besides its rows of questions."""
+        rehearsal = self.rehearsal if part == "train" else ()
+        return (*rehearsal, *(one.example for one in self.texts if one.part == part))
 
 
 def write_dataset(folder: Path, content: Content, seconds: float) -> DatasetReport:
@@ -137,8 +147,7 @@ def general_examples() -> Iterator[Example]:
 
 def _write_parts(folder: Path, content: Content) -> Iterator[DatasetFile]:
     for part, rows in content.parts.items():
-        besides = content.rehearsal if part == "train" else ()
-        yield _examples(folder, part, (*(_without_place(row.example) for row in rows), *besides))
+        yield _examples(folder, part, (*(_without_place(row.example) for row in rows), *content.besides(part)))
     yield _examples(folder, "general", general_examples())
 
 
@@ -220,8 +229,9 @@ def _report(folder: Path, content: Content, written: Sequence[DatasetFile], seco
         lanes=dict(Counter(row.example.lane for row in rows)),
         kinds=dict(Counter(row.example.kind for row in rows)),
         left_out=dict(Counter(one.reason for one in content.omitted).most_common()),
-        origins=tuple(sorted({row.example.origin for row in rows})),
+        origins=tuple(sorted({row.example.origin for row in rows} | {one.example.origin for one in content.texts})),
         rehearsed=len(content.rehearsal),
+        texts=len(content.texts),
         votes=sum(len(answer.live_votes) for answer in content.ledger.answers),
         signals=dict(content.signals),
         warnings=(*content.balance.warnings, *warnings),
@@ -246,19 +256,9 @@ def _manifest(report: DatasetReport, content: Content) -> dict[str, Any]:
             for reason, found in sorted(omitted.items(), key=lambda item: -len(item[1]))
         ],
         "rows": [
-            {
-                "id": row.example.id,
-                "part": part,
-                "kind": row.example.kind,
-                "lane": row.example.lane,
-                "origin": row.example.origin,
-            }
+            {"id": one.id, "part": part, "kind": one.kind, "lane": one.lane, "origin": one.origin}
             for part, found in content.parts.items()
-            for row in found
-        ]
-        + [
-            {"id": one.id, "part": "train", "kind": one.kind, "lane": one.lane, "origin": one.origin}
-            for one in content.rehearsal
+            for one in (*(row.example for row in found), *content.besides(part))
         ],
     }
 

@@ -314,6 +314,19 @@ def from_clapnq(rows: list[dict[str, Any]], chance: random.Random) -> Iterator[t
         )
 
 
+def long_from_clapnq(rows: list[dict[str, Any]], embedder: Embedder) -> Iterator[tuple[Part, Example]]:
+    """Long answers over the sentences that ANSWER would choose of their passage."""
+    for row in rows:
+        if row["answerable"] != "ANSWERABLE":
+            continue
+        given, question = row["passages"][0], Question(text=row["question"])
+        evidence = choose_evidence(question, [plain(given["text"])], given["title"], embedder)[:6]
+        target = _cite_by_words(plain(row["answers"][0]), evidence)
+        if target is not None:
+            messages = prompt_from_sentences(question, evidence, MANNER, _BUDGET).messages
+            yield part_of("clapnq", row["id"]), example(messages, target, "clapnq", row["id"], f"long:{row['id']}")
+
+
 def from_mtrag(rows: list[dict[str, Any]], embedder: Embedder) -> Iterator[tuple[Part, Example]]:
     """Questions within a conversation, over the sentences that ANSWER would choose."""
     for row in rows:
@@ -376,6 +389,8 @@ class Mixture:
     """Of the questions without an answer."""
     general: Path | None = None
     """What `starter_general` wrote."""
+    long: bool = False
+    """All long answers there are, beside the share of the others."""
 
 
 def build(data: Path, seed: int, mixture: Mixture) -> dict[Part, list[Example]]:
@@ -403,7 +418,12 @@ def build(data: Path, seed: int, mixture: Mixture) -> dict[Part, list[Example]]:
     held_out += [one for row in clapnq if part_of("clapnq", row["id"]) == "test" for one in row["passages"]]
     kept_out = frozenset(_beginning(plain(one["text"])) for one in held_out)
     parts["train"] += over_clozes(read_lines(data / "mtrag/clapnq/corpus.jsonl.xz"), kept_out, chance, mixture.contexts)
-    parts["train"] = some_texts(thinned(parts["train"], seed), mixture, seed)
+    long = [row for row in parts["train"] if mixture.long and len(row.answer) >= _LONG_CHARACTERS]
+    if mixture.long:
+        long += [row for part, row in long_from_clapnq(clapnq, embedder) if part == "train"]
+    kept = {row.origin for row in long}
+    others = [row for row in parts["train"] if row.origin not in kept]
+    parts["train"] = [*long, *some_texts(thinned(others, seed), mixture, seed)]
     parts["train"] += read_examples(mixture.general) if mixture.general is not None else ()
     whole = [row for row in parts["validation"] if row.origin.startswith("xquad:") and row.origin.count(":") == 1]
     parts["validation"] = whole[:_CHECKED]
@@ -443,10 +463,19 @@ def main() -> None:
     parser.add_argument("--clozes", type=int, default=220, metavar="TEXTS", help="so many texts are asked by rule")
     parser.add_argument("--share", type=float, default=1.0, help="of the texts")
     parser.add_argument("--unknown", type=float, default=1.0, help="share of the questions without an answer")
+    parser.add_argument(
+        "--long", action="store_true", help="all long answers there are, beside the share of the others"
+    )
     parser.add_argument("--general", type=Path, help="what starter_general wrote")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    mixture = Mixture(contexts=options.clozes, share=options.share, unknown=options.unknown, general=options.general)
+    mixture = Mixture(
+        contexts=options.clozes,
+        share=options.share,
+        unknown=options.unknown,
+        general=options.general,
+        long=options.long,
+    )
     parts = build(options.data, options.seed, mixture)
     for part, rows in parts.items():
         count = write_examples(options.out / f"{part}.jsonl", rows)

@@ -123,7 +123,7 @@ class World:
 
     def build(self, folder: Path, **changes: Any) -> DatasetReport:
         """Make a dataset."""
-        options = DatasetOptions(seed=changes.pop("seed", 0))
+        options = DatasetOptions(seed=changes.pop("seed", 0), texts=changes.pop("texts", False))
         return build_dataset(self.engine, self.embedder, self.settings, folder, options=options, **changes)
 
     def with_tuning(self, tuning: TuningSettings, admins: Sequence[str] = ()) -> World:

@@ -452,6 +452,35 @@ def test_what_the_version_in_service_can_do_besides_is_rehearsed(world: World, t
     assert not asked_by_the_gate & {row.messages[-1].content for row in added}
 
 
+def test_the_documents_own_text_can_be_added(world: World, tmp_path: Path) -> None:
+    """Public and the operator's own only, each document in one part, without secrets and people's addresses."""
+    opened = (
+        f"The {name} office was opened by {who} in {year}, and has a garden behind it since."
+        for name, who, year in OFFICES
+    )
+    world.learn_documents(*(f"# {number}\n\n{text}" for number, text in enumerate(opened)), name="offices")
+    long = "This page is about the way into the building, which is open from eight to six on every day of the week."
+    world.learn_documents(f"{long} Ask maria.lopez@example.com.", f"{long} The password is hunter22!.", name="doors")
+    world.learn_documents(f"{long} It is for the leads only.", name="hidden", audience="channel:C0LEADS")
+    assert world.build(tmp_path / "d").texts == 0
+    report = world.build(tmp_path / "e", texts=True)
+    texts = {row.origin: row for row in everything(tmp_path / "e") if row.kind == "text"}
+    assert len(texts) == report.texts == len(OFFICES) + 1
+    assert {row.lane for row in texts.values()} == {"documents"}
+    assert not any(row.messages for row in texts.values())
+    said = "\n".join(row.answer for row in texts.values())
+    assert "Ask " in said
+    assert not any(word in said for word in ("maria.lopez", "hunter22", "leads only"))
+    assert texts.keys() <= set(report.origins)
+    parts = {
+        part: {row.origin for row in rows if row.kind == "text"} for part, rows in examples(tmp_path / "e").items()
+    }
+    assert sum(map(len, parts.values())) == len(texts)
+    assert all(parts[part] for part in ("train", "validation", "test"))
+    listed = {row["id"]: row["kind"] for row in read_manifest(tmp_path / "e")["rows"]}
+    assert listed == {row.id: row.kind for row in everything(tmp_path / "e")}
+
+
 def test_no_task_that_is_rehearsed_is_one_that_the_gate_asks() -> None:
     measured = {row.messages[-1].content.lower() for row in general_examples()}
     tasks = rehearsal_tasks()

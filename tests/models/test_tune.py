@@ -21,6 +21,7 @@ from models.example import Example, write_examples
 from models.generator import ChatMessage, GenerationOptions
 from models.plan import Plan, read_plan, write_plan
 from models.tune import ADAPTER_FILE, RUN_FILE, TunedRun, cross_validate, hash_dataset, read_run, tune
+from tests.models.shapes import SHAPES, write_shape
 from tests.models.small_model import write_small_model
 
 # Each trains in a process that loads torch first: on a machine that is busy with other tests that takes its time.
@@ -95,6 +96,23 @@ def test_what_was_trained_is_what_llama_cpp_says(base: Path, dataset: Path, tmp_
             scores.append(sum(generator.score(row.messages, row.answer)))
     assert scores[1] > scores[0] + 1
     assert tune(plan(base, dataset), tmp_path / "run") == read_run(tmp_path / "run") == done
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_other_shapes_than_llama_are_tuned_too(dataset: Path, tmp_path: Path, shape: str) -> None:
+    form = "gemma" if shape.startswith("gemma") else "chatml"
+    base = write_shape(tmp_path / f"{shape}.gguf", shape)
+    done = tune(replace(plan(base, dataset), chat_format=form), tmp_path / "run")
+    assert done.verified is not None
+    assert done.verified.same_text == done.verified.probes > 0
+    assert done.verified.loss_quantized == pytest.approx(done.verified.loss, rel=0.01)
+
+
+def test_a_model_that_transformers_reads_otherwise_is_refused_in_words(dataset: Path, tmp_path: Path) -> None:
+    """Its heads are narrower than those of every Qwen 3 that transformers knows."""
+    base = write_shape(tmp_path / "odd.gguf", "qwen3", head=16)
+    with pytest.raises(TuningError, match="cannot be read for tuning"):
+        tune(plan(base, dataset), tmp_path / "run")
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(base: Path, dataset: Path, tmp_path: Path) -> None:
