@@ -13,8 +13,7 @@ from typing import Any
 import gguf
 import numpy as np
 import numpy.typing as npt
-
-from models.registry import embedded_model
+from tokenizers.pre_tokenizers import ByteLevel
 
 _WIDTH, _INNER, _HEADS, _KV_HEADS, _BLOCKS = 64, 128, 4, 2, 2
 # The widths of the heads that the real ones have. transformers reads Qwen 3's from no file, and takes what attention is
@@ -44,7 +43,7 @@ def write_shape(target: Path, architecture: str, *, head: int | None = None, see
         writer.add_sliding_window(512)
         vocabulary = _write_letters(writer)
     else:
-        vocabulary = _write_embedded_vocabulary(writer)
+        vocabulary = _write_bytes(writer)
     if architecture == "gemma2":
         writer.add_attn_logit_softcapping(50.0)
         writer.add_final_logit_softcapping(30.0)
@@ -87,15 +86,22 @@ def _tensors(
             yield f"blk.{block}.attn_k_norm.weight", vector(head, 1.0)
 
 
-def _write_embedded_vocabulary(writer: gguf.GGUFWriter) -> int:
-    """The vocabulary of the embedded model: byte pairs, as Qwen's is."""
-    reader: Any = gguf.GGUFReader(str(embedded_model().path))
-    for key, field in reader.fields.items():
-        if key.startswith("tokenizer."):
-            kind = field.types[0]
-            inner = field.types[-1] if kind == gguf.GGUFValueType.ARRAY else None
-            writer.add_key_value(key, field.contents(), kind, sub_type=inner)
-    return len(reader.fields["tokenizer.ggml.tokens"].data)
+def _write_bytes(writer: gguf.GGUFWriter) -> int:
+    """A vocabulary of bytes and one pair, as Qwen spells them, with ChatML's marks."""
+    control = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    tokens = [*control, *sorted(ByteLevel.alphabet()), "th"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(tokens)
+    writer.add_token_types(
+        [gguf.TokenType.CONTROL] * len(control) + [gguf.TokenType.NORMAL] * (len(tokens) - len(control))
+    )
+    writer.add_token_merges(["t h"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(2)
+    writer.add_pad_token_id(0)
+    writer.add_add_bos_token(False)
+    return len(tokens)
 
 
 def _write_letters(writer: gguf.GGUFWriter) -> int:
