@@ -41,6 +41,8 @@ Rule = Literal["enough", "better", "worse", "general", "golden", "trigger"]
 Progress = Callable[[str, int, int | None], None]
 
 PRIMARY = "right"
+_FEW_TO_WIN = 8.0
+"""Four wins without a loss are the fewest whose interval is clear of 0, and no version wins all that there is."""
 GUARDED = ("contains_gold", "f1", "abstained_rightly", "abstained_wrongly", "cited_right", "supported")
 
 
@@ -366,7 +368,13 @@ def _not_better(report: GateReport) -> list[Refusal]:
         return [Refusal(rule="better", text=f"no test row tells of {PRIMARY!r}")]
     if primary.gain.low > 0:
         return []
-    return [Refusal(rule="better", text=f"{_told(primary)}: the interval must lie above 0")]
+    text = f"{_told(primary)}: the interval must lie above 0"
+    rows = primary.difference.rows
+    left = rows * (1 - primary.second)
+    if left < _FEW_TO_WIN:
+        # What people approved is what the version in service says already: nobody can be better there.
+        text += f"; only {left:.0f} of {rows} test rows are left to be won, so that more corrections are needed"
+    return [Refusal(rule="better", text=text)]
 
 
 def _worse_somewhere(report: GateReport) -> list[Refusal]:

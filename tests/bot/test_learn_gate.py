@@ -91,6 +91,13 @@ def test_the_same_version_again_is_not_better(bench: Bench) -> None:
     report = judge(bench, world.reads_well, world.reads_well)
     assert rules_of(report) == {"better"}
     assert "right is" in report.refusals[0].text
+    assert "only 0 of" in report.refusals[0].text
+
+
+def test_where_much_is_left_to_be_won_no_corrections_are_asked_for(bench: Bench) -> None:
+    report = judge(bench, world.never_knows)
+    (refusal,) = [one for one in report.refusals if one.rule == "better"]
+    assert refusal.text.endswith("the interval must lie above 0")
 
 
 def test_a_version_that_makes_answers_up_is_refused_by_the_measure_that_fell(bench: Bench) -> None:
