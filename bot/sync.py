@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -19,12 +21,15 @@ from knowledge.errors import SourceBusyError, SourceError
 from knowledge.ingest import IngestParts, Progress, SyncReport, ingest
 from knowledge.library import Library
 from knowledge.sources import open_source
-from knowledge.store import StoredSource, list_sources
+from knowledge.store import StoredSource, list_sources, remove_source
 
 if TYPE_CHECKING:
     from bot.app import Application
 
 logger = logging.getLogger(__name__)
+
+COPIES_FOLDER = "sources"
+"""Under the data folder: what sources keep between runs, a folder for each that needs one."""
 
 
 @contextmanager
@@ -38,6 +43,7 @@ def ingest_parts(
             parser=parser,
             embedder=embedder,
             chunk_tokens=settings.file.knowledge.chunk_tokens,
+            keep=settings.home / COPIES_FOLDER,
             publish=publish,
         )
 
@@ -51,7 +57,7 @@ def sync_source(
     stop: threading.Event | None = None,
 ) -> SyncReport:
     """Bring one source up to date; raises KnowledgeError as INGEST does."""
-    source = open_source(stored.kind, stored.id, stored.location, stored.audience)
+    source = open_source(stored.kind, stored.id, stored.location, stored.audience, parts.keep)
     return ingest(source, parts, rebuild=rebuild, progress=progress, stop=stop)
 
 
@@ -60,6 +66,13 @@ def publish_generation(engine: sa.Engine, embedder: Embedder, settings: Settings
     options = retrieval_options(settings.file)
     with Library.open(engine, embedder, settings.home / "index", options, for_questions=False) as library:
         library.publish_if_due()
+
+
+def forget_source(engine: sa.Engine, home: Path, source_id: str) -> int:
+    """Remove a source with all that is known and kept of it; returns how many documents that were."""
+    count = remove_source(engine, source_id)
+    shutil.rmtree(home / COPIES_FOLDER / source_id, ignore_errors=True)
+    return count
 
 
 def sync_now(application: Application, name: str | None) -> str:

@@ -20,6 +20,8 @@ class FetchedDocument:
     media_type: str
     audience: str = EVERYONE
     modified_at: datetime | None = None
+    moved_from: str | None = None
+    """The URI that it had before, where its source knows that: it stays the same document."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
@@ -48,6 +49,8 @@ class IngestParts:
     parser: Parser
     embedder: Embedder
     chunk_tokens: int = CHUNK_TOKENS
+    keep: Path | None = None
+    """The folder where sources keep what they need between runs."""
     publish: Callable[[], object] | None = None
     """Called once after each run that ends well; `Library.publish_if_due`."""
 
@@ -112,6 +115,8 @@ class _Batch:
     steps: int = 0
     ready: list[rows.ReadyDocument] = field(default_factory=list)
     touched: list[tuple[rows.KnownDocument, FetchedDocument]] = field(default_factory=list)
+    moved: list[tuple[str, str]] = field(default_factory=list)
+    """URI before and now."""
     deleted: list[str] = field(default_factory=list)
     failed: list[tuple[FailedDocument, bool]] = field(default_factory=list)
     cursor: str | None = None
@@ -175,7 +180,15 @@ class _Run:
 
     def _prepare_document(self, fetched: FetchedDocument, batch: _Batch) -> None:
         content_hash = hashlib.sha256(fetched.content).hexdigest()
-        known = rows.known_documents(self._parts.engine, self._source_id, [fetched.uri]).get(fetched.uri)
+        uris = [uri for uri in (fetched.uri, fetched.moved_from) if uri is not None]
+        stored = rows.known_documents(self._parts.engine, self._source_id, uris)
+        known = stored.get(fetched.uri)
+        if fetched.moved_from in stored:
+            # Cut again even where its text is the same: a title may come from its name.
+            if known is None:
+                batch.moved.append((fetched.moved_from, fetched.uri))
+            else:
+                batch.deleted.append(fetched.moved_from)
         if known is not None and known.content_hash == content_hash and not self._rebuild:
             batch.touched.append((known, fetched))
             return
@@ -219,6 +232,7 @@ class _Run:
         with writing(self._parts.engine) as connection:
             rows.mark_unsettled(connection, self._source_id)
             rows.save_vectors(connection, self._parts.embedder, hashes, vectors)
+            rows.move_documents(connection, self._source_id, batch.moved)
             new = [rows.save_document(connection, self._source_id, one) for one in batch.ready]
             for known, fetched in batch.touched:
                 rows.touch_document(connection, known, fetched)

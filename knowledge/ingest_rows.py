@@ -233,6 +233,14 @@ def save_document(connection: sa.Connection, source_id: str, ready: ReadyDocumen
     return stored_id is None
 
 
+def move_documents(connection: sa.Connection, source_id: str, moved: Collection[tuple[str, str]]) -> None:
+    """Give documents their new URIs: whatever points at them goes on pointing at them."""
+    forget_failures(connection, source_id, [before for before, _ in moved])
+    for before, now in moved:
+        of_document = (document.c.source_id == source_id, document.c.uri == before)
+        connection.execute(sa.update(document).where(*of_document).values(uri=now))
+
+
 def touch_document(connection: sa.Connection, known: KnownDocument, fetched: FetchedDocument) -> None:
     """Note that a document was looked at again and says the same."""
     values: dict[str, object] = {"modified_at": fetched.modified_at, "synced_at": datetime.now(UTC)}

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePath
 
 import sqlalchemy as sa
 
@@ -16,7 +15,7 @@ from knowledge.document import FailedDocument, FetchedDocument
 from knowledge.errors import DocumentError, SourceError
 from knowledge.parse import ParsedDocument, Parser
 from knowledge.priors import TRUSTS, Trust
-from knowledge.sources import Source
+from knowledge.sources import Source, name_of, whole_location
 from knowledge.tables import chunk, document, document_failure, source, sync_run
 from knowledge.tables import vector as vector_table
 
@@ -83,7 +82,7 @@ def add_source(
     added = StoredSource(
         id=source_id(kind, location),
         kind=kind,
-        name=name or PurePath(location).name or location,
+        name=name or name_of(location),
         location=location,
         audience=audience,
         interval_minutes=interval_minutes,
@@ -102,11 +101,6 @@ def add_source(
             raise SourceError(f"A source named {added.name!r} is known already ({known.location}). Give another name.")
         connection.execute(sa.insert(source).values(_columns(added)))
     return added
-
-
-def whole_location(kind: str, location: str) -> str:
-    """A folder's location as it holds for every process, wherever that was started."""
-    return str(Path(location).expanduser().resolve()) if kind == "files" else location
 
 
 def source_id(kind: str, location: str) -> str:

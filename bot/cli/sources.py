@@ -28,7 +28,7 @@ def sources() -> None:
 
 @sources.command()
 @click.argument("location")
-@click.option("--kind", default="files", show_default=True, help="What kind of place it is.")
+@click.option("--kind", type=click.Choice(("files", "git")), help="What it is, where LOCATION does not tell.")
 @click.option("--name", help="How people will see it; the last part of the location unless given.")
 @click.option(
     "--audience",
@@ -49,22 +49,29 @@ def sources() -> None:
 def add(
     invocation: Invocation,
     location: str,
-    kind: str,
+    kind: str | None,
     name: str | None,
     audience: str,
     minutes: int | None,
     trust: Trust,
     as_json: bool,
 ) -> None:
-    """Add LOCATION, a folder or file, after reading one document of it."""
+    """Add LOCATION, after reading one document of it: a folder or file, or a git repository.
+
+    A repository is a folder (with --kind git) or an address, like https://example.com/team/handbook.git or
+    git@example.com:team/handbook.git; #BRANCH or #BRANCH:FOLDER behind it names a part of it.
+    """
     from bot.app import open_parser
-    from knowledge.sources import open_source
+    from bot.sync import COPIES_FOLDER
+    from knowledge.sources import kind_of, open_source, whole_location
     from knowledge.store import add_source, source_id, try_source
 
-    place = str(Path(location).expanduser().resolve()) if kind == "files" else location
+    kind = kind or kind_of(location)
+    place, settings = whole_location(kind, location), invocation.settings()
     with invocation.database() as engine:
-        with open_parser(invocation.settings().file) as parser:
-            tried = try_source(open_source(kind, source_id(kind, place), place, audience), parser)
+        with open_parser(settings.file) as parser:
+            opened = open_source(kind, source_id(kind, place), place, audience, settings.home / COPIES_FOLDER)
+            tried = try_source(opened, parser)
         added = add_source(
             engine,
             kind=kind,
@@ -128,11 +135,11 @@ def trust(invocation: Invocation, source: str, level: Trust, as_json: bool) -> N
 @click.pass_obj
 def remove(invocation: Invocation, source: str, as_json: bool) -> None:
     """Remove SOURCE (its id, name or location) with everything that is known from it."""
-    from knowledge.store import remove_source
+    from bot.sync import forget_source
 
     with invocation.database() as engine:
         found = _find(engine, source)
-        count = remove_source(engine, found.id)
+        count = forget_source(engine, invocation.settings().home, found.id)
     if as_json:
         print_json({"id": found.id, "name": found.name, "documents": count})
         return

@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from knowledge.errors import SourceError
 from knowledge.sources.files import FolderSource
 from knowledge.sources.source import Checkpoint, Expected, Source, SourceStep
 
-__all__ = ["KINDS", "Checkpoint", "Expected", "FolderSource", "Source", "SourceStep", "open_source"]
+__all__ = [
+    "KINDS",
+    "Checkpoint",
+    "Expected",
+    "FolderSource",
+    "Source",
+    "SourceStep",
+    "kind_of",
+    "open_source",
+    "whole_location",
+]
 
-KINDS: dict[str, Callable[[str, str, str], Source]] = {
-    "files": lambda source_id, location, audience: FolderSource(source_id, Path(location), audience),
+_GIT = re.compile(r"^(?:ssh|git)://|^[\w.-]+@[\w.-]+:(?!//)|\.git(?:#.*)?$")
+
+
+def _git(source_id: str, location: str, audience: str, keep: Path | None) -> Source:
+    from knowledge.sources.git import GitSource  # only who reads a repository waits for what reads it
+
+    return GitSource(source_id, location, keep, audience)
+
+
+KINDS: dict[str, Callable[[str, str, str, Path | None], Source]] = {
+    "files": lambda source_id, location, audience, _keep: FolderSource(source_id, Path(location), audience),
+    "git": _git,
 }
 
 
-def open_source(kind: str, source_id: str, location: str, audience: str) -> Source:
-    """Make the source of a stored row; nothing is read yet."""
+def kind_of(location: str) -> str:
+    """What kind of source a location is, as far as it tells: a repository, else a folder or file."""
+    return "git" if _GIT.search(location) else "files"
+
+
+def whole_location(kind: str, location: str) -> str:
+    """A location as it holds for every process, wherever that was started."""
+    if kind == "files":
+        return str(Path(location).expanduser().resolve())
+    place, mark, rest = location.partition("#")
+    if kind == "git" and Path(place).expanduser().is_dir():
+        return f"{Path(place).expanduser().resolve()}{mark}{rest}"
+    return location
+
+
+def name_of(location: str) -> str:
+    """What people call a source that nobody named: the last part of its location."""
+    place = location.partition("#")[0] if kind_of(location) == "git" else location
+    return PurePath(place.replace(":", "/")).name.removesuffix(".git") or location
+
+
+def open_source(kind: str, source_id: str, location: str, audience: str, keep: Path | None = None) -> Source:
+    """Make the source of a stored row; nothing is read yet. What it needs between runs is kept in the folder `keep`."""
     if kind not in KINDS:
         raise SourceError(f"No kind of source is named {kind!r}; there are: {', '.join(KINDS)}.")
-    return KINDS[kind](source_id, location, audience)
+    return KINDS[kind](source_id, location, audience, keep)

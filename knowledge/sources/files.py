@@ -119,12 +119,12 @@ class FolderSource:
         try:
             with os.scandir(self._root / folder) as entries:
                 for entry in entries:
-                    if entry.name.startswith(".") or entry.name in _SKIPPED_FOLDERS:
+                    if is_passed_over(entry.name):
                         continue
                     path = folder + entry.name
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(f"{path}/")
-                    elif entry.is_file(follow_symlinks=False) and _media_type(entry.name):
+                    elif entry.is_file(follow_symlinks=False) and media_type_of(entry.name):
                         found = entry.stat(follow_symlinks=False)
                         scan.files[path] = (found.st_mtime_ns, found.st_size)
         except OSError as error:
@@ -157,7 +157,7 @@ class FolderSource:
             uri=uri,
             title=os.fsencode(place.stem).decode("utf-8", "replace"),
             content=content,
-            media_type=_media_type(place.name) or "text/plain",
+            media_type=media_type_of(place.name) or "text/plain",
             audience=self._audience,
             modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
         )
@@ -182,8 +182,14 @@ def _read_cursor(cursor: str | None) -> _Cursor:
     return _Cursor(device=content["device"], files=files)
 
 
-def _media_type(name: str) -> str | None:
+def media_type_of(name: str) -> str | None:
+    """What kind of document a file is, by its name; None for what is not read."""
     return MEDIA_TYPES.get(PurePath(name).suffix.lower())
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether a folder or file of this name is nobody's document: hidden ones, and what programs put there."""
+    return name.startswith(".") or name in _SKIPPED_FOLDERS
 
 
 def _is_below(path: str, folders: Collection[str]) -> bool:

@@ -16,6 +16,7 @@ from bot.feedback import record_reason, record_vote
 from tests.bot.slack_double import slack_double
 from tests.bot.terminal import Terminal
 from tests.knowledge.fake_embedder import FakeEmbedder
+from tests.knowledge.repository import Work, served
 
 ROOT = Path(__file__).resolve().parents[2]
 BADGES = "# Badges\n\nBadges are issued by Maria Lopez at the front desk. A lost badge costs 15 euros.\n"
@@ -92,6 +93,23 @@ class TestSources:
         assert said == "'handbook' counts as official; it was informal.\n"
         assert terminal.type("sources", "list", "--json").json["sources"][0]["trust"] == "official"
 
+    def test_a_repository_is_added_read_and_removed_with_its_copy(self, terminal: Terminal, tmp_path: Path) -> None:
+        work = Work(root=tmp_path / "handbook")
+        work.commit({"badges.md": "# Badges\n\nBadges are issued by Maria Lopez at the front desk."})
+        with served(work.root) as url:
+            said = terminal.type("sources", "add", url, "--name", "book").out
+            assert said.startswith("Added 'book' (")
+            assert "'Badges' can be read" in said
+            assert "book: 1 added" in terminal.type("sync").out
+            copies = list(terminal.home.glob("sources/*"))
+            work.commit({"badges.md": None, "desk/badges.md": "# Badges\n\nBadges are issued by Ben."})
+            assert "1 added" in terminal.type("sync").out
+        shown = terminal.type("sync")
+        assert (shown.code, "cannot be fetched" in shown.out) == (1, True)
+        assert terminal.type("search", "badges", "--json").json["passages"][0]["text"].endswith("Ben.")
+        assert terminal.type("sources", "remove", "book").out == "Removed 'book' with 1 documents.\n"
+        assert [path.exists() for path in copies] == [False]
+
     def test_a_removed_source_takes_all_that_is_known_from_it_along(self, informed: Terminal, handbook: Path) -> None:
         assert informed.type("sources", "remove", str(handbook)).out == "Removed 'handbook' with 2 documents.\n"
         assert informed.type("search", "badges", "--json").json["passages"] == []
@@ -105,7 +123,8 @@ class TestSources:
             (("sources", "trust", "nothing", "official"), 2, "there is no source 'nothing'"),
             (("sources", "trust", "nothing", "holy"), 2, "holy"),
             (("sync",), 2, "there are no sources yet"),
-            (("sources", "add", ".", "--kind", "wishes"), 1, "wishes"),
+            (("sources", "add", ".", "--kind", "wishes"), 2, "wishes"),
+            (("sources", "add", "/nowhere/at/all", "--kind", "git"), 1, "There is no git repository"),
             (("sources", "add", ".", "--every", "0"), 2, "--every"),
         ],
     )
