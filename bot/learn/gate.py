@@ -41,6 +41,7 @@ Rule = Literal["enough", "better", "worse", "general", "golden", "trigger"]
 Progress = Callable[[str, int, int | None], None]
 
 PRIMARY = "right"
+_GENERAL_SHARE = "general_contains"
 _FEW_TO_WIN = 8.0
 """Four wins without a loss are the fewest whose interval is clear of 0, and no version wins all that there is."""
 GUARDED = ("contains_gold", "f1", "abstained_rightly", "abstained_wrongly", "cited_right", "supported")
@@ -244,11 +245,10 @@ def draw_gate(report: GateReport, file: Path) -> None:
     """Draw the paired differences with their intervals, and the verdict above them."""
     worse = {one.measure for one in report.measures if _is_worse(one, report.rules.tolerance)}
     worse |= {one.measure for one in report.general if _has_lost(one, report)}
+    # Shares only: beside a log-probability nobody would see how far they lie apart.
     shown = [one for one in report.measures if one.measure in (PRIMARY, *GUARDED)]
-    bars = [
-        bar_of(one, "worse" if one.measure in worse else "better" if one.gain.low > 0 else "")
-        for one in (*shown, *report.general)
-    ]
+    shown += [one for one in report.general if one.measure == _GENERAL_SHARE]
+    bars = [bar_of(one, "worse" if one.measure in worse else "better" if one.gain.low > 0 else "") for one in shown]
     golden = sum(one.newly_failed for one in report.golden)
     why = refused_for([one.rule for one in report.refusals])
     verdict = f"refused: {why}" if why else "may be promoted"
@@ -321,7 +321,7 @@ def _compare_general(
         for one, other in pairs
         if one.log_probability is not None and other.log_probability is not None
     ]
-    found = [_difference("general_contains", contains, groups)] if contains else []
+    found = [_difference(_GENERAL_SHARE, contains, groups)] if contains else []
     if likely and len(likely) == len(pairs):
         found.append(_difference("general_log_probability", likely, groups))
     return tuple(found)
@@ -407,7 +407,7 @@ def _has_lost(one: MeasureDifference, report: GateReport) -> bool:
     So fewer right texts count where that is no accident, or where the references have clearly become less likely, too.
     Their likelihood alone tells of the form: a version that says the same in other words has forgotten nothing.
     """
-    if one.measure != "general_contains" or one.first >= one.second * (1 - report.rules.general_loss):
+    if one.measure != _GENERAL_SHARE or one.first >= one.second * (1 - report.rules.general_loss):
         return False
     finer = report.measure("general_log_probability")
     return finer is None or one.gain.high < 0 or finer.gain.high < 0
