@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from knowledge.converted import Converted, as_prose, decode
 from knowledge.errors import UnreadableDocumentError, UnsupportedFormatError
 from knowledge.sources.files import MEDIA_TYPES
 
@@ -43,14 +43,6 @@ _PROGRAM_TITLE = re.compile(r"^(title|untitled.*|slide 1|document\d*)$|\.\w{2,4}
 _NOT_CONTENT = ("script", "style", "template", "noscript", "iframe", "object", "svg", "nav", "form", "button")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Converted:
-    """What a converter found; an empty title means that the document names none."""
-
-    title: str
-    markdown: str = field(repr=False)
-
-
 def convert(content: bytes, media_type: str) -> Converted:
     """Convert one document. Raises DocumentError; a damaged file may raise what its converter raises."""
     converter = _CONVERTERS.get(media_type)
@@ -66,21 +58,8 @@ def _visible(text: str) -> str:
     return _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _decode(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = content.decode("utf-16", "replace")
-    else:
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = content.decode("cp1252", "replace")
-    if text.count("\0") > 8 + len(text) // 1000:
-        raise UnreadableDocumentError("It is not text, whatever its name says.")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def _from_markdown(content: bytes) -> Converted:
-    text = _decode(content)
+    text = decode(content)
     title = ""
     if text.startswith("---\n") and (end := text.find("\n---", 3)) > 0:
         front, text = text[: end + 4], text[end + 4 :]
@@ -160,12 +139,7 @@ def _first_heading(markdown: str) -> str:
 
 
 def _from_text(content: bytes) -> Converted:
-    return Converted(title="", markdown=_as_prose(_decode(content)))
-
-
-def _as_prose(text: str) -> str:
-    # A line that only looks like a heading must not become one.
-    return re.sub(r"^(#{1,6}\s|={3,}\s*$|-{3,}\s*$)", r"\\\1", text, flags=re.MULTILINE)
+    return Converted(title="", markdown=as_prose(decode(content)))
 
 
 def _from_html(content: bytes | str) -> Converted:
@@ -207,7 +181,7 @@ def _is_hidden(element: object) -> bool:
 def _from_rst(content: bytes) -> Converted:
     from knowledge.rst import html_from_rst
 
-    text = _decode(content)
+    text = decode(content)
     converted = _from_html(html_from_rst(text))
     # Enhancement proposals begin with mail-like fields instead of a title.
     named = _RFC_TITLE.search(text[:1000])
@@ -232,7 +206,7 @@ def _from_pdf(content: bytes) -> Converted:
     title = str((reader.metadata.title if reader.metadata else None) or "")
     if _PROGRAM_TITLE.search(title):
         title = ""
-    numbered = (f"## Page {number}\n\n{_as_prose(_joined(page))}" for number, page in enumerate(pages, start=1) if page)
+    numbered = (f"## Page {number}\n\n{as_prose(_joined(page))}" for number, page in enumerate(pages, start=1) if page)
     return Converted(title=title, markdown="\n\n".join(numbered))
 
 
@@ -252,6 +226,48 @@ def _from_docx(content: bytes) -> Converted:
     return _from_html(html)
 
 
+def _from_asciidoc(content: bytes) -> Converted:
+    from knowledge.asciidoc import from_asciidoc
+
+    return from_asciidoc(content)
+
+
+def _from_csv(content: bytes) -> Converted:
+    from knowledge.sheets import from_csv
+
+    return from_csv(content)
+
+
+def _from_xlsx(content: bytes) -> Converted:
+    from knowledge.sheets import from_xlsx
+
+    return from_xlsx(content)
+
+
+def _from_pptx(content: bytes) -> Converted:
+    from knowledge.slides import from_pptx
+
+    return from_pptx(content)
+
+
+def _from_notebook(content: bytes) -> Converted:
+    from knowledge.notebook import from_notebook
+
+    return from_notebook(content, _from_markdown)
+
+
+def _from_mail(content: bytes) -> Converted:
+    from knowledge.mail import from_mail
+
+    return from_mail(content, _from_html)
+
+
+def _from_epub(content: bytes) -> Converted:
+    from knowledge.epub import from_epub
+
+    return from_epub(content, _from_html)
+
+
 _CONVERTERS: dict[str, Callable[[bytes], Converted]] = {
     "text/markdown": _from_markdown,
     "text/plain": _from_text,
@@ -259,4 +275,11 @@ _CONVERTERS: dict[str, Callable[[bytes], Converted]] = {
     "text/html": _from_html,
     "application/pdf": _from_pdf,
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _from_docx,
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": _from_pptx,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": _from_xlsx,
+    "application/epub+zip": _from_epub,
+    "application/x-ipynb+json": _from_notebook,
+    "message/rfc822": _from_mail,
+    "text/asciidoc": _from_asciidoc,
+    "text/csv": _from_csv,
 }

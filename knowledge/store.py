@@ -16,6 +16,7 @@ from knowledge.errors import DocumentError, SourceError
 from knowledge.parse import ParsedDocument, Parser
 from knowledge.priors import TRUSTS, Trust
 from knowledge.sources import Source, name_of, whole_location
+from knowledge.sources.files import MEDIA_TYPES
 from knowledge.tables import chunk, document, document_failure, source, sync_run
 from knowledge.tables import vector as vector_table
 
@@ -172,7 +173,7 @@ def try_source(tried: Source, parser: Parser) -> ParsedDocument:
             reasons.append(str(error))
     if reasons:
         raise SourceError(f"None of the first {len(reasons)} documents can be read. The first: {reasons[0]}")
-    raise SourceError("There is no document in it that can be read (Markdown, text, RST, HTML, PDF, DOCX).")
+    raise SourceError(f"There is no document in it that can be read. These can: {', '.join(MEDIA_TYPES)}.")
 
 
 def drop_unused_vectors(connection: sa.Connection) -> None:

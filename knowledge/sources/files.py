@@ -32,6 +32,15 @@ MEDIA_TYPES = {
     ".xhtml": "text/html",
     ".pdf": "application/pdf",
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".csv": "text/csv",
+    ".tsv": "text/csv",
+    ".epub": "application/epub+zip",
+    ".ipynb": "application/x-ipynb+json",
+    ".eml": "message/rfc822",
+    ".adoc": "text/asciidoc",
+    ".asciidoc": "text/asciidoc",
 }
 MAX_BYTES = 50 * 1024 * 1024
 _SKIPPED_FOLDERS = {"node_modules", "__pycache__", "venv"}
