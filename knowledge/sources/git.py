@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import stat
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,9 +35,12 @@ from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.sources.files import MAX_BYTES, is_passed_over, media_type_of
 from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
-_REMOTE = re.compile(r"^(?:https?|ssh|git)://[^/\s]+/\S+$|^(?:[\w.-]+@)?[\w.-]+:(?!//)\S+$")
-_SSH_SHORT = re.compile(r"^(?:[\w.-]+@)?(?P<host>[\w.-]+):(?!//)(?P<path>\S+)$")
+# A name that begins with a dash would be read as an option by the SSH program.
+_REMOTE = re.compile(r"^(?:https?|ssh|git)://[^-/\s][^/\s]*/\S+$|^(?:\w[\w.-]*@)?\w[\w.-]*:(?!//)\S+$")
+_SSH_SHORT = re.compile(r"^(?:\w[\w.-]*@)?(?P<host>\w[\w.-]*):(?!//)(?P<path>\S+)$")
 _TIMEOUT_SECONDS = 60
+# Nobody is there to type a password.
+_SSH = f"ssh -o BatchMode=yes -o ConnectTimeout={_TIMEOUT_SECONDS}"
 # Where a file can be read in a browser, by host; others have no page that could be known.
 _PAGES = {"github.com": "blob", "gitlab.com": "-/blob", "bitbucket.org": "src", "codeberg.org": "src/branch"}
 # Finding out when each of many files changed last reads the history; a wrong date would be worse than none.
@@ -113,7 +117,8 @@ class GitSource:
                 if path not in files and path not in renamed:
                     yield DeletedDocument(uri=pages.uri(path))
             due = [path for path, blob in sorted(files.items()) if before.files.get(path) != blob]
-            due += [path for path in sorted(files) if path not in due and pages.uri(path) in retry] if retry else []
+            if retry:
+                due += [path for path in sorted(files.keys() - set(due)) if pages.uri(path) in retry]
             yield Expected(documents=len(due))
             dates = _dates(repo, head, before.commit, due)
             earlier = {new: old for old, new in renamed.items()}
@@ -144,10 +149,13 @@ class GitSource:
         if self._keep is None:
             raise SourceError(f"There is no folder to keep a copy of {self._place.url} in.")
         folder = self._keep / self._id
-        if not (folder / "objects").is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-            Repo.init_bare(str(folder)).close()
-        repo = Repo(str(folder))
+        try:
+            repo = Repo(str(folder))
+        except NotGitRepository:
+            # The first run, or one that was killed while it began.
+            shutil.rmtree(folder, ignore_errors=True)
+            self._keep.mkdir(parents=True, exist_ok=True)
+            repo = Repo.init_bare(str(folder), mkdir=True)
         try:
             self._fetch_into(repo)
         except BaseException:
@@ -166,7 +174,7 @@ class GitSource:
             return [] if commit in repo.object_store else [commit]
 
         try:
-            client, path = get_transport_and_path(self._place.url, config=config, quiet=True)
+            client, path = get_transport_and_path(self._place.url, config=config, quiet=True, ssh_command=_SSH)
             told: FetchPackResult = client.fetch(path, repo, determine_wants=wanted)
         except HTTPUnauthorized as error:
             raise SourceUnavailableError(

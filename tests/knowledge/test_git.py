@@ -171,8 +171,13 @@ def test_a_lost_copy_is_made_again_and_nothing_is_read_twice(work: Work, tmp_pat
     with served(work.root) as url:
         found, cursor = steps_of(GitSource("s", url, keep))
         assert len(found) == 1
-        shutil.rmtree(keep)
-        assert steps_of(GitSource("s", url, keep), cursor)[0] == []
+        for rest in ("", "HEAD"):
+            shutil.rmtree(keep)
+            if rest:
+                # What a run leaves that was killed while it began.
+                (keep / "s").mkdir(parents=True)
+                (keep / "s" / rest).touch()
+            assert steps_of(GitSource("s", url, keep), cursor)[0] == []
 
 
 def test_what_is_missing_is_said(work: Work, tmp_path: Path) -> None:
@@ -198,6 +203,21 @@ def test_what_is_missing_is_said(work: Work, tmp_path: Path) -> None:
 def test_a_file_has_the_address_of_its_page(location: str, uri: str) -> None:
     place = parse_place(location)
     assert Pages(place=place, branch=place.branch or "main").uri("a b.md") == uri
+
+
+@pytest.mark.parametrize(
+    ("location", "is_remote"),
+    [
+        ("https://example.com/a.git", True),
+        ("git@example.com:a/b.git", True),
+        ("ssh://git@example.com/a", True),
+        ("ssh://-oProxyCommand=x/a", False),
+        ("-oProxyCommand=x:a", False),
+        ("/srv/handbook", False),
+    ],
+)
+def test_only_an_address_is_fetched(location: str, is_remote: bool) -> None:
+    assert parse_place(location).is_remote == is_remote
 
 
 @pytest.mark.parametrize("location", ["", "#main", "/srv/book#main:../etc", "https://ada:secret@example.com/a.git"])
