@@ -10,9 +10,14 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from knowledge.document import WEB_PAGE
 from knowledge.errors import UnreadableDocumentError, UnsupportedFormatError
 from knowledge.sources.files import MEDIA_TYPES
+
+if TYPE_CHECKING:
+    import bs4
 
 _TITLE_CHARACTERS = 200
 # Tags (used to smuggle text), direction overrides, zero-width characters, variation selectors beyond the
@@ -170,18 +175,69 @@ def _as_prose(text: str) -> str:
 
 def _from_html(content: bytes | str) -> Converted:
     import bs4
-    import markdownify
 
     soup = bs4.BeautifulSoup(content, "html.parser")
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
-    for comment in soup.find_all(string=lambda text: isinstance(text, bs4.element.PreformattedString)):
-        comment.extract()
     root = soup.find("main") or soup.find("article") or soup.body or soup
+    _drop_unseen(root)
+    markdown = _markdown(root)
+    return Converted(title=title or _first_heading(markdown), markdown=markdown)
+
+
+def _from_web_page(content: bytes) -> Converted:
+    """Only the main content, where it can be told from what stands around it on every page."""
+    import bs4
+    import trafilatura
+
+    soup = bs4.BeautifulSoup(content, "html.parser")
+    title = _page_title(soup)
+    _drop_unseen(soup.body or soup)
+    main = trafilatura.extract(
+        str(soup),
+        output_format="html",
+        include_comments=False,
+        include_formatting=True,
+        include_links=True,
+        # A menu line too many is found by nobody; a paragraph that is missing is missed.
+        favor_recall=True,
+    )
+    if not main:
+        return _from_html(content)
+    markdown = _markdown(bs4.BeautifulSoup(main, "html.parser"))
+    return Converted(title=title or _first_heading(markdown), markdown=markdown)
+
+
+def _page_title(soup: bs4.BeautifulSoup) -> str:
+    """The page's title, without the name of its site behind it where that shows."""
+    title, site = (
+        str(found.get("content") or "") if (found := soup.find("meta", property=name)) else ""
+        for name in ("og:title", "og:site_name")
+    )
+    title = " ".join((title or (soup.title.get_text(" ") if soup.title else "")).split())
+    heading = " ".join(soup.h1.get_text(" ").split()) if soup.h1 else ""
+    for mark in (" | ", " - ", " – ", " — ", " · ", " :: "):
+        if heading and title.startswith(heading + mark):
+            return heading
+        if site.strip() and title.endswith(mark + site.strip()):
+            return title.removesuffix(mark + site.strip())
+    return title
+
+
+def _drop_unseen(root: bs4.Tag) -> None:
+    import bs4
+
+    for comment in root.find_all(string=lambda text: isinstance(text, bs4.element.PreformattedString)):
+        comment.extract()
     for element in root.find_all(True):
         if not element.decomposed and (element.name in _NOT_CONTENT or _is_hidden(element)):
             element.decompose()
     for image in root.find_all("img"):
         image.replace_with(str(image.get("alt") or ""))
+
+
+def _markdown(root: bs4.Tag) -> str:
+    import markdownify
+
     markdown = markdownify.markdownify(
         str(root),
         heading_style="ATX",
@@ -191,8 +247,7 @@ def _from_html(content: bytes | str) -> Converted:
         table_infer_header=True,
         bullets="-",
     )
-    markdown = re.sub(r"\n{3,}", "\n\n", _plain_links(markdown)).strip()
-    return Converted(title=title or _first_heading(markdown), markdown=markdown)
+    return re.sub(r"\n{3,}", "\n\n", _plain_links(markdown)).strip()
 
 
 def _is_hidden(element: object) -> bool:
@@ -257,6 +312,7 @@ _CONVERTERS: dict[str, Callable[[bytes], Converted]] = {
     "text/plain": _from_text,
     "text/x-rst": _from_rst,
     "text/html": _from_html,
+    WEB_PAGE: _from_web_page,
     "application/pdf": _from_pdf,
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _from_docx,
 }
