@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -45,6 +46,11 @@ _SCRIPT = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>", re.IGNORECASE | re.D
 _HIDING_STYLE = re.compile(r"display:none|visibility:hidden|opacity:0(?![.\d])|font-size:0(?![.\d])", re.IGNORECASE)
 # What programs write into a title field that nobody filled in.
 _PROGRAM_TITLE = re.compile(r"^(title|untitled.*|slide 1|document\d*)$|\.\w{2,4}$|^microsoft \w+ - ", re.IGNORECASE)
+_CONTAINERS = ("div", "main", "article", "section", "center")
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_WORD = re.compile(r"\w+")
+# What leads to a heading itself, behind it on most sites of documentation.
+_ANCHOR = re.compile(r"^\s*[¶#§🔗]\s*$")
 _NOT_CONTENT = ("script", "style", "template", "noscript", "iframe", "object", "svg", "nav", "form", "button")
 
 
@@ -185,26 +191,52 @@ def _from_html(content: bytes | str) -> Converted:
 
 
 def _from_web_page(content: bytes) -> Converted:
-    """Only the main content, where it can be told from what stands around it on every page."""
+    """Only the main content, where it can be told from what stands around it on every page.
+
+    Trafilatura finds it; headings, tables and code are kept better by our own conversion.
+    """
     import bs4
     import trafilatura
 
     soup = bs4.BeautifulSoup(content, "html.parser")
+    for anchor in soup.find_all("a", string=_ANCHOR):
+        anchor.decompose()
     title = _page_title(soup)
     _drop_unseen(soup.body or soup)
-    main = trafilatura.extract(
-        str(soup),
-        output_format="html",
-        include_comments=False,
-        include_formatting=True,
-        include_links=True,
-        # A menu line too many is found by nobody; a paragraph that is missing is missed.
-        favor_recall=True,
-    )
+    # A menu line too many is found by nobody; a paragraph that is missing is missed.
+    main = trafilatura.extract(str(soup), include_comments=False, favor_recall=True)
     if not main:
         return _from_html(content)
-    markdown = _markdown(bs4.BeautifulSoup(main, "html.parser"))
+    markdown = _markdown(_main_part(soup.body or soup, main))
     return Converted(title=title or _first_heading(markdown), markdown=markdown)
+
+
+def _main_part(page: bs4.Tag, text: str) -> bs4.Tag:
+    """The smallest part of a page with as good as all words of a text, without what stands before and after them."""
+    wanted = _words(text)
+    part = page
+    while inner := next((one for one in part.find_all(_CONTAINERS, recursive=False) if _holds(one, wanted)), None):
+        part = inner
+    blocks = part.find_all(True, recursive=False)
+    own = [number for number, block in enumerate(blocks) if _is_of(block, wanted)]
+    for number, block in enumerate(blocks):
+        is_heading_before = own and number < own[0] and block.name in _HEADINGS
+        if own and not own[0] <= number <= own[-1] and not is_heading_before:
+            block.decompose()
+    return part
+
+
+def _words(text: str) -> Counter[str]:
+    return Counter(_WORD.findall(text))
+
+
+def _holds(element: bs4.Tag, wanted: Counter[str]) -> bool:
+    return (_words(element.get_text(" ")) & wanted).total() >= 0.98 * wanted.total()
+
+
+def _is_of(element: bs4.Tag, wanted: Counter[str]) -> bool:
+    words = _words(element.get_text(" "))
+    return words.total() > 0 and (words & wanted).total() >= 0.6 * words.total()
 
 
 def _page_title(soup: bs4.BeautifulSoup) -> str:

@@ -13,13 +13,13 @@ import re
 import time
 import zlib
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from io import BytesIO
 from pathlib import PurePosixPath
-from types import TracebackType
 from urllib.parse import unquote
 from urllib.robotparser import RobotFileParser
 from xml.etree import ElementTree
@@ -143,6 +143,8 @@ class _Page:
     lastmod: str = ""
     """As the sitemap said when the page was read."""
     depth: int = 0
+    was_read: bool = False
+    """Or only found, or failed so far."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +161,8 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     content: bytes = field(repr=False)
+    for_now: bool = False
+    """Whether one of the redirects was for the time being."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +194,7 @@ class WebSource:
 
     def changes(self, cursor: str | None, retry: Collection[str] = ()) -> Iterator[SourceStep]:
         before = _read_cursor(cursor)
-        with _Visitor(self._site, self._manners) as visitor:
+        with closing(_Visitor(self._site, self._manners)) as visitor:
             visitor.read_rules()
             listing = visitor.listing()
             if listing is not None and not listing.pages:
@@ -283,6 +287,9 @@ class _Run:
                 raise _UnreadError(f"It leads to {answer.url}, which is not below {self._site.start}.")
             if self._listing is None and url == self._site.start and answer.status in (404, 410):
                 raise _UnreadError(f"There is no such page (HTTP {answer.status}).")
+            if answer.for_now and url != answer.url and self._was_read(url):
+                # As a sign-in does, or a notice of maintenance: the page is not gone because of it.
+                raise _UnreadError(f"It leads to {answer.url} for the time being.")
         except _UnreadError as error:
             if self._listing is None and url == self._site.start:
                 raise _unavailable(url, str(error)) from error
@@ -316,7 +323,7 @@ class _Run:
         moved_from = None
         if url != answer.url:
             self._pages.pop(url, None)
-            moved_from = url if url in self._before.pages else None
+            moved_from = url if self._was_read(url) else None
         yield FetchedDocument(
             uri=answer.url,
             title=PurePosixPath(unquote(httpx.URL(answer.url).path)).stem or httpx.URL(answer.url).host,
@@ -329,7 +336,9 @@ class _Run:
 
     def _note(self, answer: _Answer, page: _Page) -> None:
         etag, modified = answer.headers.get("etag", page.etag), answer.headers.get("last-modified", page.modified)
-        self._pages[answer.url] = replace(page, etag=etag, modified=modified, lastmod=self._lastmod(answer.url))
+        self._pages[answer.url] = replace(
+            page, etag=etag, modified=modified, lastmod=self._lastmod(answer.url), was_read=True
+        )
 
     def _lastmod(self, url: str) -> str:
         return self._listing.pages.get(url, "") if self._listing is not None else ""
@@ -338,6 +347,9 @@ class _Run:
         for url in urls:
             if self._pages.pop(url, None) is not None and url in self._before.pages:
                 yield DeletedDocument(uri=url)
+
+    def _was_read(self, url: str) -> bool:
+        return self._before.pages.get(url, _Page()).was_read
 
     def _checkpoint(self) -> Checkpoint:
         pages = {url: asdict(page) for url, page in self._pages.items()}
@@ -361,12 +373,8 @@ class _Visitor:
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"},
         )
 
-    def __enter__(self) -> _Visitor:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Hang up."""
         self._client.close()
 
     def read_rules(self) -> None:
@@ -406,10 +414,10 @@ class _Visitor:
                 complete = False
                 continue
             found = True
-            for entry in entries:
-                if entry.kind == "url" and (page := self.site.page(entry.link)):
-                    pages[page] = entry.lastmod
-                elif entry.kind == "sitemap" and (further := self.site.address(entry.link)) and further not in known:
+            for kind, link, lastmod in entries:
+                if kind == "url" and (page := self.site.page(link)):
+                    pages[page] = lastmod
+                elif kind == "sitemap" and (further := self.site.address(link)) and further not in known:
                     known.add(further)
                     queue.append(further)
             if len(known) > _SITEMAPS or len(pages) > _LISTED_PAGES:
@@ -419,7 +427,7 @@ class _Visitor:
                 )
         return _Listing(pages=pages, complete=complete) if found else None
 
-    def _sitemap(self, url: str) -> Sequence[_Entry] | None:
+    def _sitemap(self, url: str) -> list[tuple[str, str, str]] | None:
         """The entries of one sitemap; None where there is none, or it is something else."""
         try:
             answer = self.get(url)
@@ -437,11 +445,13 @@ class _Visitor:
 
         `known` are pages that are sent again only where they changed.
         """
+        for_now = False
         for _ in range(_REDIRECTS):
             answer = self._ask(url, (known or {}).get(url, _Page()))
             target = answer.headers.get("location")
             if answer.status not in (301, 302, 303, 307, 308) or target is None:
-                return answer
+                return replace(answer, for_now=for_now)
+            for_now = for_now or answer.status not in (301, 308)
             further = self.site.address(target, url)
             if further is None:
                 raise _UnreadError(f"It leads to another host ({target[:200]}), which is not asked.")
@@ -484,16 +494,9 @@ class _Visitor:
         return bytes(content)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Entry:
-    kind: str
-    link: str
-    lastmod: str
-
-
-def _entries(content: bytes) -> list[_Entry] | None:
-    """The entries of a sitemap or an index of sitemaps; None for another kind of file."""
-    found: list[_Entry] = []
+def _entries(content: bytes) -> list[tuple[str, str, str]] | None:
+    """Kind (url, sitemap), address and lastmod of what a sitemap lists; None for another kind of file."""
+    found: list[tuple[str, str, str]] = []
     told: dict[str, str] = {}
     root = ""
     try:
@@ -506,7 +509,7 @@ def _entries(content: bytes) -> list[_Entry] | None:
             if name in ("loc", "lastmod"):
                 told.setdefault(name, (element.text or "").strip())
             elif name in ("url", "sitemap"):
-                found.append(_Entry(kind=name, link=told.get("loc", ""), lastmod=told.get("lastmod", "")))
+                found.append((name, told.get("loc", ""), told.get("lastmod", "")))
                 told = {}
                 element.clear()
     except ElementTree.ParseError:
