@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from knowledge.converted import Converted, as_prose, decode
+from knowledge.document import WEB_PAGE
 from knowledge.errors import UnreadableDocumentError, UnsupportedFormatError
 from knowledge.sources.files import MEDIA_TYPES
+
+if TYPE_CHECKING:
+    import bs4
 
 _TITLE_CHARACTERS = 200
 # Tags (used to smuggle text), direction overrides, zero-width characters, variation selectors beyond the
@@ -40,6 +46,11 @@ _SCRIPT = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>", re.IGNORECASE | re.D
 _HIDING_STYLE = re.compile(r"display:none|visibility:hidden|opacity:0(?![.\d])|font-size:0(?![.\d])", re.IGNORECASE)
 # What programs write into a title field that nobody filled in.
 _PROGRAM_TITLE = re.compile(r"^(title|untitled.*|slide 1|document\d*)$|\.\w{2,4}$|^microsoft \w+ - ", re.IGNORECASE)
+_CONTAINERS = ("div", "main", "article", "section", "center")
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_WORD = re.compile(r"\w+")
+# What leads to a heading itself, behind it on most sites of documentation.
+_ANCHOR = re.compile(r"^\s*[¶#§🔗]\s*$")
 _NOT_CONTENT = ("script", "style", "template", "noscript", "iframe", "object", "svg", "nav", "form", "button")
 
 
@@ -144,18 +155,95 @@ def _from_text(content: bytes) -> Converted:
 
 def _from_html(content: bytes | str) -> Converted:
     import bs4
-    import markdownify
 
     soup = bs4.BeautifulSoup(content, "html.parser")
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
-    for comment in soup.find_all(string=lambda text: isinstance(text, bs4.element.PreformattedString)):
-        comment.extract()
     root = soup.find("main") or soup.find("article") or soup.body or soup
+    _drop_unseen(root)
+    markdown = _markdown(root)
+    return Converted(title=title or _first_heading(markdown), markdown=markdown)
+
+
+def _from_web_page(content: bytes) -> Converted:
+    """Only the main content, where it can be told from what stands around it on every page.
+
+    Trafilatura finds it; headings, tables and code are kept better by our own conversion.
+    """
+    import bs4
+    import trafilatura
+
+    soup = bs4.BeautifulSoup(content, "html.parser")
+    for anchor in soup.find_all("a", string=_ANCHOR):
+        anchor.decompose()
+    title = _page_title(soup)
+    _drop_unseen(soup.body or soup)
+    # A menu line too many is found by nobody; a paragraph that is missing is missed.
+    main = trafilatura.extract(str(soup), include_comments=False, favor_recall=True)
+    if not main:
+        return _from_html(content)
+    markdown = _markdown(_main_part(soup.body or soup, main))
+    return Converted(title=title or _first_heading(markdown), markdown=markdown)
+
+
+def _main_part(page: bs4.Tag, text: str) -> bs4.Tag:
+    """The smallest part of a page with as good as all words of a text, without what stands before and after them."""
+    wanted = _words(text)
+    part = page
+    while inner := next((one for one in part.find_all(_CONTAINERS, recursive=False) if _holds(one, wanted)), None):
+        part = inner
+    blocks = part.find_all(True, recursive=False)
+    own = [number for number, block in enumerate(blocks) if _is_of(block, wanted)]
+    for number, block in enumerate(blocks):
+        is_heading_before = own and number < own[0] and block.name in _HEADINGS
+        if own and not own[0] <= number <= own[-1] and not is_heading_before:
+            block.decompose()
+    return part
+
+
+def _words(text: str) -> Counter[str]:
+    return Counter(_WORD.findall(text))
+
+
+def _holds(element: bs4.Tag, wanted: Counter[str]) -> bool:
+    return (_words(element.get_text(" ")) & wanted).total() >= 0.98 * wanted.total()
+
+
+def _is_of(element: bs4.Tag, wanted: Counter[str]) -> bool:
+    words = _words(element.get_text(" "))
+    return words.total() > 0 and (words & wanted).total() >= 0.6 * words.total()
+
+
+def _page_title(soup: bs4.BeautifulSoup) -> str:
+    """The page's title, without the name of its site behind it where that shows."""
+    title, site = (
+        str(found.get("content") or "") if (found := soup.find("meta", property=name)) else ""
+        for name in ("og:title", "og:site_name")
+    )
+    title = " ".join((title or (soup.title.get_text(" ") if soup.title else "")).split())
+    heading = " ".join(soup.h1.get_text(" ").split()) if soup.h1 else ""
+    for mark in (" | ", " - ", " – ", " — ", " · ", " :: "):
+        if heading and title.startswith(heading + mark):
+            return heading
+        if site.strip() and title.endswith(mark + site.strip()):
+            return title.removesuffix(mark + site.strip())
+    return title
+
+
+def _drop_unseen(root: bs4.Tag) -> None:
+    import bs4
+
+    for comment in root.find_all(string=lambda text: isinstance(text, bs4.element.PreformattedString)):
+        comment.extract()
     for element in root.find_all(True):
         if not element.decomposed and (element.name in _NOT_CONTENT or _is_hidden(element)):
             element.decompose()
     for image in root.find_all("img"):
         image.replace_with(str(image.get("alt") or ""))
+
+
+def _markdown(root: bs4.Tag) -> str:
+    import markdownify
+
     markdown = markdownify.markdownify(
         str(root),
         heading_style="ATX",
@@ -165,8 +253,7 @@ def _from_html(content: bytes | str) -> Converted:
         table_infer_header=True,
         bullets="-",
     )
-    markdown = re.sub(r"\n{3,}", "\n\n", _plain_links(markdown)).strip()
-    return Converted(title=title or _first_heading(markdown), markdown=markdown)
+    return re.sub(r"\n{3,}", "\n\n", _plain_links(markdown)).strip()
 
 
 def _is_hidden(element: object) -> bool:
@@ -273,6 +360,7 @@ _CONVERTERS: dict[str, Callable[[bytes], Converted]] = {
     "text/plain": _from_text,
     "text/x-rst": _from_rst,
     "text/html": _from_html,
+    WEB_PAGE: _from_web_page,
     "application/pdf": _from_pdf,
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _from_docx,
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": _from_pptx,

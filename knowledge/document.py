@@ -9,6 +9,9 @@ from typing import Literal
 from knowledge.audience import EVERYONE
 from knowledge.priors import Trust
 
+WEB_PAGE = "text/html; part=main"
+"""A page of a web site, of which only the main content counts: menus and footers stand around it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FetchedDocument:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePath
+from urllib.parse import urlsplit
 
 from knowledge.errors import SourceError
 from knowledge.sources.files import FolderSource
@@ -24,6 +25,8 @@ __all__ = [
 
 _GIT = re.compile(r"^(?:ssh|git)://|^[\w.-]+@[\w.-]+:(?!//)|\.git(?:#.*)?$")
 
+_WEB = re.compile(r"^https?://", re.IGNORECASE)
+
 
 def _git(source_id: str, location: str, audience: str, keep: Path | None) -> Source:
     from knowledge.sources.git import GitSource  # only who reads a repository waits for what reads it
@@ -31,15 +34,24 @@ def _git(source_id: str, location: str, audience: str, keep: Path | None) -> Sou
     return GitSource(source_id, location, keep, audience)
 
 
+def _web(source_id: str, location: str, audience: str, _keep: Path | None) -> Source:
+    from knowledge.sources.web import WebSource  # only who reads a site waits for what reads it
+
+    return WebSource(source_id, location, audience)
+
+
 KINDS: dict[str, Callable[[str, str, str, Path | None], Source]] = {
     "files": lambda source_id, location, audience, _keep: FolderSource(source_id, Path(location), audience),
     "git": _git,
+    "web": _web,
 }
 
 
 def kind_of(location: str) -> str:
-    """What kind of source a location is, as far as it tells: a repository, else a folder or file."""
-    return "git" if _GIT.search(location) else "files"
+    """What kind of source a location is, as far as it tells: a repository, a web site, else a folder or file."""
+    if _GIT.search(location):
+        return "git"
+    return "web" if _WEB.match(location) else "files"
 
 
 def whole_location(kind: str, location: str) -> str:
@@ -47,14 +59,20 @@ def whole_location(kind: str, location: str) -> str:
     if kind == "files":
         return str(Path(location).expanduser().resolve())
     place, mark, rest = location.partition("#")
+    if kind == "web":
+        return place.strip()
     if kind == "git" and Path(place).expanduser().is_dir():
         return f"{Path(place).expanduser().resolve()}{mark}{rest}"
     return location
 
 
 def name_of(location: str) -> str:
-    """What people call a source that nobody named: the last part of its location."""
-    place = location.partition("#")[0] if kind_of(location) == "git" else location
+    """What people call a source that nobody named: the last part of its location, or a site's host."""
+    kind = kind_of(location)
+    if kind == "web":
+        site = urlsplit(location)
+        return PurePath(site.path).name or site.netloc.rpartition("@")[2] or location
+    place = location.partition("#")[0] if kind == "git" else location
     return PurePath(place.replace(":", "/")).name.removesuffix(".git") or location
 
 

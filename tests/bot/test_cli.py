@@ -17,6 +17,7 @@ from tests.bot.slack_double import slack_double
 from tests.bot.terminal import Terminal
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.repository import Work, served
+from tests.knowledge.site import served_site
 
 ROOT = Path(__file__).resolve().parents[2]
 BADGES = "# Badges\n\nBadges are issued by Maria Lopez at the front desk. A lost badge costs 15 euros.\n"
@@ -110,6 +111,26 @@ class TestSources:
         assert terminal.type("sources", "remove", "book").out == "Removed 'book' with 1 documents.\n"
         assert [path.exists() for path in copies] == [False]
 
+    def test_a_web_site_is_added_read_and_removed(self, terminal: Terminal) -> None:
+        with served_site() as site:
+            badges = "<title>Badges</title><h1>Badges</h1><p>Badges are issued by Maria Lopez at the front desk."
+            site.put("/handbook/", badges)
+            said = terminal.type("sources", "add", f"{site.url}/handbook/").out
+            assert said.startswith("Added 'handbook' (")
+            assert "'Badges' can be read" in said
+            assert "handbook: 1 added" in terminal.type("sync").out
+            assert "handbook: 1 unchanged" in terminal.type("sync").out
+            site.put("/handbook/", badges.replace("Maria Lopez", "Ben"))
+            assert "handbook: 1 changed" in terminal.type("sync").out
+        shown = terminal.type("sync")
+        assert (shown.code, "cannot be read" in shown.out) == (1, True)
+        (passage,) = terminal.type("search", "badges", "--json").json["passages"]
+        assert passage["text"].endswith("issued by Ben at the front desk.")
+        assert passage["uri"] == f"{site.url}/handbook/"
+        assert (
+            terminal.type("sources", "remove", f"{site.url}/handbook/").out == "Removed 'handbook' with 1 documents.\n"
+        )
+
     def test_a_removed_source_takes_all_that_is_known_from_it_along(self, informed: Terminal, handbook: Path) -> None:
         assert informed.type("sources", "remove", str(handbook)).out == "Removed 'handbook' with 2 documents.\n"
         assert informed.type("search", "badges", "--json").json["passages"] == []
@@ -125,6 +146,7 @@ class TestSources:
             (("sync",), 2, "there are no sources yet"),
             (("sources", "add", ".", "--kind", "wishes"), 2, "wishes"),
             (("sources", "add", "/nowhere/at/all", "--kind", "git"), 1, "There is no git repository"),
+            (("sources", "add", "https://ada:secret@example.com/"), 1, "holds a user name or password"),
             (("sources", "add", ".", "--every", "0"), 2, "--every"),
         ],
     )
