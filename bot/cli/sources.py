@@ -28,7 +28,7 @@ def sources() -> None:
 
 @sources.command()
 @click.argument("location")
-@click.option("--kind", type=click.Choice(("files", "git")), help="What it is, where LOCATION does not tell.")
+@click.option("--kind", type=click.Choice(("files", "git", "sql")), help="What it is, where LOCATION does not tell.")
 @click.option("--name", help="How people will see it; the last part of the location unless given.")
 @click.option(
     "--audience",
@@ -56,10 +56,11 @@ def add(
     trust: Trust,
     as_json: bool,
 ) -> None:
-    """Add LOCATION, after reading one document of it: a folder or file, or a git repository.
+    """Add LOCATION, after reading one document of it: a folder or file, a git repository, or a query of a database.
 
     A repository is a folder (with --kind git) or an address, like https://example.com/team/handbook.git or
     git@example.com:team/handbook.git; #BRANCH or #BRANCH:FOLDER behind it names a part of it.
+    A query is a TOML file that tells how rows become documents (with --kind sql, or named *.sql.toml).
     """
     from bot.app import open_parser
     from bot.sync import COPIES_FOLDER

@@ -31,20 +31,29 @@ def _git(source_id: str, location: str, audience: str, keep: Path | None) -> Sou
     return GitSource(source_id, location, keep, audience)
 
 
+def _sql(source_id: str, location: str, audience: str, _keep: Path | None) -> Source:
+    from knowledge.sources.sql import SqlSource
+
+    return SqlSource(source_id, Path(location), audience)
+
+
 KINDS: dict[str, Callable[[str, str, str, Path | None], Source]] = {
     "files": lambda source_id, location, audience, _keep: FolderSource(source_id, Path(location), audience),
     "git": _git,
+    "sql": _sql,
 }
 
 
 def kind_of(location: str) -> str:
-    """What kind of source a location is, as far as it tells: a repository, else a folder or file."""
+    """What kind of source a location is, as far as it tells: a repository, a query, else a folder or file."""
+    if location.endswith(".sql.toml"):
+        return "sql"
     return "git" if _GIT.search(location) else "files"
 
 
 def whole_location(kind: str, location: str) -> str:
     """A location as it holds for every process, wherever that was started."""
-    if kind == "files":
+    if kind in ("files", "sql"):
         return str(Path(location).expanduser().resolve())
     place, mark, rest = location.partition("#")
     if kind == "git" and Path(place).expanduser().is_dir():
@@ -55,7 +64,10 @@ def whole_location(kind: str, location: str) -> str:
 def name_of(location: str) -> str:
     """What people call a source that nobody named: the last part of its location."""
     place = location.partition("#")[0] if kind_of(location) == "git" else location
-    return PurePath(place.replace(":", "/")).name.removesuffix(".git") or location
+    return (
+        PurePath(place.replace(":", "/")).name.removesuffix(".git").removesuffix(".toml").removesuffix(".sql")
+        or location
+    )
 
 
 def open_source(kind: str, source_id: str, location: str, audience: str, keep: Path | None = None) -> Source:
