@@ -28,7 +28,9 @@ def sources() -> None:
 
 @sources.command()
 @click.argument("location")
-@click.option("--kind", type=click.Choice(("files", "git", "sql")), help="What it is, where LOCATION does not tell.")
+@click.option(
+    "--kind", type=click.Choice(("files", "git", "sql", "feed")), help="What it is, where LOCATION does not tell."
+)
 @click.option("--name", help="How people will see it; the last part of the location unless given.")
 @click.option(
     "--audience",
@@ -56,11 +58,12 @@ def add(
     trust: Trust,
     as_json: bool,
 ) -> None:
-    """Add LOCATION, after reading one document of it: a folder or file, a git repository, or a query of a database.
+    """Add LOCATION, after reading one document of it: a folder or file, a git repository, a database, or a news feed.
 
     A repository is a folder (with --kind git) or an address, like https://example.com/team/handbook.git or
     git@example.com:team/handbook.git; #BRANCH or #BRANCH:FOLDER behind it names a part of it.
     A query is a TOML file that tells how rows become documents (with --kind sql, or named *.sql.toml).
+    A feed is the address of RSS or Atom, like https://blog.example.com/feed.xml (else with --kind feed).
     """
     from bot.app import open_parser
     from bot.sync import COPIES_FOLDER

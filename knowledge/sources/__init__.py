@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePath
+from urllib.parse import urlsplit
 
 from knowledge.errors import SourceError
 from knowledge.sources.files import FolderSource
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 _GIT = re.compile(r"^(?:ssh|git)://|^[\w.-]+@[\w.-]+:(?!//)|\.git(?:#.*)?$")
+_FEED = re.compile(r"^https?://[^/\s]+/(?:\S*/)?(?:(?:feed|rss|atom)(?:\.xml)?/?|[^/\s]+\.(?:rss|atom))$")
 
 
 def _git(source_id: str, location: str, audience: str, keep: Path | None) -> Source:
@@ -37,17 +39,26 @@ def _sql(source_id: str, location: str, audience: str, _keep: Path | None) -> So
     return SqlSource(source_id, Path(location), audience)
 
 
+def _feed(source_id: str, location: str, audience: str, _keep: Path | None) -> Source:
+    from knowledge.sources.feed import FeedSource
+
+    return FeedSource(source_id, location, audience)
+
+
 KINDS: dict[str, Callable[[str, str, str, Path | None], Source]] = {
     "files": lambda source_id, location, audience, _keep: FolderSource(source_id, Path(location), audience),
     "git": _git,
     "sql": _sql,
+    "feed": _feed,
 }
 
 
 def kind_of(location: str) -> str:
-    """What kind of source a location is, as far as it tells: a repository, a query, else a folder or file."""
+    """What kind of source a location is, as far as it tells: a repository, a query, a feed, else a folder or file."""
     if location.endswith(".sql.toml"):
         return "sql"
+    if _FEED.search(location):
+        return "feed"
     return "git" if _GIT.search(location) else "files"
 
 
@@ -62,7 +73,9 @@ def whole_location(kind: str, location: str) -> str:
 
 
 def name_of(location: str) -> str:
-    """What people call a source that nobody named: the last part of its location."""
+    """What people call a source that nobody named: the last part of its location, of a feed the site."""
+    if kind_of(location) == "feed":
+        return urlsplit(location).hostname or location
     place = location.partition("#")[0] if kind_of(location) == "git" else location
     return (
         PurePath(place.replace(":", "/")).name.removesuffix(".git").removesuffix(".toml").removesuffix(".sql")

@@ -18,6 +18,7 @@ from bot.feedback import record_reason, record_vote
 from tests.bot.slack_double import slack_double
 from tests.bot.terminal import Terminal
 from tests.knowledge.fake_embedder import FakeEmbedder
+from tests.knowledge.feed_server import feed_served
 from tests.knowledge.repository import Work, served
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,6 +137,28 @@ class TestSources:
         found = terminal.type("search", "badges", "--json").json["passages"]
         assert [(one["uri"], one["text"]) for one in found] == [("sql://faq/1", "Issued by Ben.")]
         assert terminal.type("sources", "remove", "faq").out == "Removed 'faq' with 1 documents.\n"
+
+    def test_a_news_feed_is_added_read_and_removed(self, terminal: Terminal) -> None:
+        with feed_served() as site:
+            site.entries["badges"] = "<p>Badges are issued by Maria Lopez.</p>"
+            said = terminal.type("sources", "add", site.location, "--kind", "feed", "--name", "news").out
+            assert said.startswith("Added 'news' (")
+            assert "'badges' can be read" in said
+            assert "news: 1 added" in terminal.type("sync").out
+            site.entries = {"leave": "<p>Leave is 16 weeks.</p>"}
+            assert "news: 1 added" in terminal.type("sync").out
+            assert "news: 2 unchanged" in terminal.type("sync").out
+            assert site.answered == [200, 200, 200, 304]
+            site.status = 503
+            shown = terminal.type("sync")
+            assert (shown.code, "answered 503" in shown.out) == (1, True)
+        found = terminal.type("search", "badges", "--json").json["passages"]
+        assert (found[0]["uri"], found[0]["title"]) == (f"{site.url}/badges", "badges")
+        assert terminal.type("sources", "remove", "news").out == "Removed 'news' with 2 documents.\n"
+
+    def test_an_address_with_a_password_is_refused_without_showing_it(self, terminal: Terminal) -> None:
+        shown = terminal.type("sources", "add", "https://ada:secret@example.com/feed.xml")
+        assert (shown.code, "secret" in shown.out + shown.err) == (1, False)
 
     def test_a_removed_source_takes_all_that_is_known_from_it_along(self, informed: Terminal, handbook: Path) -> None:
         assert informed.type("sources", "remove", str(handbook)).out == "Removed 'handbook' with 2 documents.\n"
