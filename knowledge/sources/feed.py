@@ -3,6 +3,7 @@
 A feed is a window: an entry that falls off its end is not gone, so nothing is ever told as deleted. Only without a
 cursor (`lorekeeper sync --rebuild`) does INGEST keep no more than what the feed holds at that moment. We fetch it
 ourselves and hand feedparser, which no other module knows, bytes in memory: it must open neither addresses nor files.
+It runs in a child process, this module with `python -m`, since a hostile feed can keep it busy for hours.
 """
 
 from __future__ import annotations
@@ -13,18 +14,24 @@ import hashlib
 import html
 import io
 import json
+import os
 import re
+import resource
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import feedparser
 import httpx
 
+import knowledge
 from knowledge.audience import EVERYONE
 from knowledge.document import FailedDocument, FetchedDocument
 from knowledge.errors import SourceError, SourceUnavailableError
@@ -34,6 +41,8 @@ MAX_FEED_BYTES = 10 * 1024 * 1024
 MAX_KNOWN = 5_000
 """So many entries are remembered; one that was forgotten and shows again is read again, which changes nothing."""
 TOTAL_SECONDS = 60.0
+PARSE_SECONDS = 30.0
+_PARSE_BYTES = 1024 * 1024 * 1024
 _STEP_SECONDS = 20.0
 _MAX_REDIRECTS = 5
 _HEADERS = {
@@ -53,6 +62,7 @@ class FeedLimits:
 
     max_bytes: int = MAX_FEED_BYTES
     total_seconds: float = TOTAL_SECONDS
+    parse_seconds: float = PARSE_SECONDS
     max_known: int = MAX_KNOWN
 
 
@@ -72,6 +82,19 @@ class _Cursor:
     def dump(self) -> str:
         entries = {key: [known.hash, known.uri] for key, known in self.entries.items()}
         return json.dumps({"validators": dict(self.validators), "entries": entries})
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    """What the child says of an entry; empty is unknown."""
+
+    key: str
+    """What names it from run to run."""
+    link: str
+    title: str
+    body: str
+    """HTML."""
+    modified: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +134,7 @@ class FeedSource:
             return
         entries = self._entries(answer)
         uris = self._uris(entries, before)
-        documents = {key: self._document(entry, key, uris[key]) for key, entry in entries.items()}
+        documents = {key: self._document(entry, uris[key]) for key, entry in entries.items()}
         known = {key: _Known(hash=_hash(step), uri=step.uri) for key, step in documents.items()}
         due = [key for key in documents if before.entries.get(key) != known[key] or uris[key] in retry]
         yield Expected(documents=len(due))
@@ -158,47 +181,62 @@ class FeedSource:
                 raise self._unavailable(f"it took longer than {self._limits.total_seconds:g} s")
         return bytes(content)
 
-    def _entries(self, answer: _Answer) -> dict[str, Any]:
-        """The entries by id, the newest version of each, as the feed orders them."""
-        headers = {"content-location": answer.url, "content-type": answer.headers.get("content-type", "")}
-        parsed = feedparser.parse(io.BytesIO(answer.content), response_headers=headers)
-        if not parsed.get("version"):
+    def _entries(self, answer: _Answer) -> dict[str, _Entry]:
+        """The entries by key, the newest version of each, as the feed orders them."""
+        head = {"content-location": answer.url, "content-type": answer.headers.get("content-type", "")}
+        try:
+            told = subprocess.run(
+                [sys.executable, "-B", "-P", "-m", "knowledge.sources.feed"],
+                input=json.dumps(head).encode() + b"\n" + answer.content,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                # Nothing of ours goes along, least of all tokens; only what Python needs to find its modules.
+                env={"PYTHONPATH": str(Path(knowledge.__path__[0]).parent), "PATH": os.environ.get("PATH", "")},
+                start_new_session=True,
+                timeout=self._limits.parse_seconds,
+                check=True,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise self._unavailable(f"parsing it took longer than {self._limits.parse_seconds:g} s") from error
+        except subprocess.CalledProcessError as error:
+            raise self._unavailable("it cannot be parsed") from error
+        found = json.loads(told.stdout)
+        if found is None:
             raise self._unavailable("what is there is neither RSS nor Atom")
-        entries: dict[str, Any] = {}
-        for entry in parsed.entries:
-            entries.setdefault(_key(entry), entry)
+        entries: dict[str, _Entry] = {}
+        for one in found:
+            entries.setdefault(one["key"], _Entry(**one))
         return entries
 
-    def _uris(self, entries: Mapping[str, Any], before: _Cursor) -> dict[str, str]:
+    def _uris(self, entries: Mapping[str, _Entry], before: _Cursor) -> dict[str, str]:
         """The address of each entry, unlike all others', and as before where that still fits."""
         owners = {known.uri: key for key, known in before.entries.items()}
         uris: dict[str, str] = {}
         taken: set[str] = set()
         for key, entry in entries.items():
             place = f"{self._url.partition('#')[0]}#{quote(key, safe='')}"
-            wanted = _addresses(entry, key)
+            wanted = _addresses(entry)
             if key in before.entries and before.entries[key].uri in wanted:
                 wanted.insert(0, before.entries[key].uri)
             uris[key] = next((uri for uri in wanted if uri not in taken and owners.get(uri, key) == key), place)
             taken.add(uris[key])
         return uris
 
-    def _document(self, entry: Any, key: str, uri: str) -> FetchedDocument | FailedDocument:
-        title, body = _title(entry), _body_html(entry)
-        if not title and not _plain(body):
+    def _document(self, entry: _Entry, uri: str) -> FetchedDocument | FailedDocument:
+        if not entry.title and not _plain(entry.body):
             return FailedDocument(uri=uri, reason="The entry has neither a title nor a text.")
-        shown = html.escape(title or key)
+        shown = html.escape(entry.title or entry.key)
         page = (
             f'<!DOCTYPE html><html><head><meta charset="utf-8"><title>{shown}</title></head>'
-            f"<body><h1>{shown}</h1>\n{body}</body></html>"
+            f"<body><h1>{shown}</h1>\n{entry.body}</body></html>"
         )
         return FetchedDocument(
             uri=uri,
-            title=title or key,
+            title=entry.title or entry.key,
             content=page.encode("utf-8", "replace"),
             media_type="text/html",
             audience=self._audience,
-            modified_at=_moment(entry),
+            modified_at=datetime.fromisoformat(entry.modified) if entry.modified else None,
         )
 
     def _moved(
@@ -242,17 +280,34 @@ def check_address(location: str) -> str:
     return location
 
 
-def _key(entry: Any) -> str:
-    """What names an entry from run to run."""
-    said = str(entry.get("title", "")) + str(entry.get("summary", ""))
-    return str(entry.get("id") or entry.get("link") or hashlib.sha256(said.encode()).hexdigest()[:16])
-
-
-def _addresses(entry: Any, key: str) -> list[str]:
-    link = str(entry.get("link") or "")
+def _addresses(entry: _Entry) -> list[str]:
+    link, key = entry.link, entry.key
     if link.startswith(("http://", "https://")) and not _NO_PAGE.search(link):
         return [link, f"{link}{'-' if '#' in link else '#'}{quote(key, safe='')}"]
     return [key] if key.startswith(("http://", "https://", "tag:", "urn:")) and not _NO_PAGE.search(key) else []
+
+
+def parse_in_child() -> None:
+    """Say on standard output what a feed on standard input holds; null where it is none. After a line of headers."""
+    resource.setrlimit(resource.RLIMIT_AS, (_PARSE_BYTES, _PARSE_BYTES))
+    head, _, content = sys.stdin.buffer.read().partition(b"\n")
+    # A stream: of bytes or text, feedparser would first try whether they name a file or an address.
+    parsed = feedparser.parse(io.BytesIO(content), response_headers=json.loads(head))
+    found = [asdict(_entry(one)) for one in parsed.entries] if parsed.get("version") else None
+    sys.stdout.write(json.dumps(found))
+
+
+def _entry(entry: Any) -> _Entry:
+    said = str(entry.get("title", "")) + str(entry.get("summary", ""))
+    return _Entry(
+        key=str(
+            entry.get("id") or entry.get("link") or hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
+        ),
+        link=str(entry.get("link") or ""),
+        title=_title(entry),
+        body=_body_html(entry),
+        modified=_moment(entry),
+    )
 
 
 def _title(entry: Any) -> str:
@@ -275,13 +330,13 @@ def _plain(text: str) -> str:
     return html.unescape(_TAG.sub(" ", text)).strip()
 
 
-def _moment(entry: Any) -> datetime | None:
+def _moment(entry: Any) -> str:
     # Asked of the plain dict: feedparser's own look-up warns where there is no such date.
     parts = dict(entry).get("updated_parsed") or dict(entry).get("published_parsed")
     try:
-        return datetime.fromtimestamp(calendar.timegm(parts), UTC) if parts else None
+        return datetime.fromtimestamp(calendar.timegm(parts), UTC).isoformat() if parts else ""
     except (ValueError, OverflowError, OSError):
-        return None
+        return ""
 
 
 def _hash(step: FetchedDocument | FailedDocument) -> str:
@@ -300,3 +355,7 @@ def _read_cursor(cursor: str | None) -> _Cursor:
     content = json.loads(cursor)
     entries = {key: _Known(hash=kept[0], uri=kept[1]) for key, kept in content["entries"].items()}
     return _Cursor(validators=content["validators"], entries=entries)
+
+
+if __name__ == "__main__":
+    parse_in_child()

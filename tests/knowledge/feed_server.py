@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,11 +75,12 @@ def feed_served() -> Iterator[Site]:
                 self.send_header(name, value)
             self.end_headers()
             half = len(body) // 2
-            self.wfile.write(body[:half])
-            self.wfile.flush()
-            if site.pause is not None:
-                site.pause.wait(10)
-            self.wfile.write(body[half:])
+            with suppress(OSError):  # who asked may have given up
+                self.wfile.write(body[:half])
+                self.wfile.flush()
+                if site.pause is not None:
+                    site.pause.wait(10)
+                self.wfile.write(body[half:])
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep the tests' output clean."""

@@ -258,6 +258,12 @@ def test_a_feed_too_large_or_too_slow_is_given_up(site: Site) -> None:
         steps_of(FeedSource("s", site.location, limits=FeedLimits(total_seconds=0.2), clock=iter(range(9)).__next__))
 
 
+def test_a_feed_that_keeps_the_parser_busy_is_given_up(site: Site) -> None:
+    site.feed = RSS.format("<a>" * 200_000).encode()
+    with pytest.raises(SourceUnavailableError, match="parsing it took longer than 3 s"):
+        steps_of(FeedSource("s", site.location, limits=FeedLimits(parse_seconds=3)))
+
+
 @pytest.mark.parametrize(
     "location",
     [
