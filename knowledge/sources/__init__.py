@@ -19,12 +19,13 @@ __all__ = [
     "Source",
     "SourceStep",
     "kind_of",
+    "name_of",
     "open_source",
     "whole_location",
 ]
 
 _GIT = re.compile(r"^(?:ssh|git)://|^[\w.-]+@[\w.-]+:(?!//)|\.git(?:#.*)?$")
-
+_FEED = re.compile(r"^https?://[^/\s]+/(?:\S*/)?(?:(?:feed|rss|atom)(?:\.xml)?/?|[^/\s]+\.(?:rss|atom))$")
 _WEB = re.compile(r"^https?://", re.IGNORECASE)
 
 
@@ -40,15 +41,33 @@ def _web(source_id: str, location: str, audience: str, _keep: Path | None) -> So
     return WebSource(source_id, location, audience)
 
 
+def _sql(source_id: str, location: str, audience: str, _keep: Path | None) -> Source:
+    from knowledge.sources.sql import SqlSource
+
+    return SqlSource(source_id, Path(location), audience)
+
+
+def _feed(source_id: str, location: str, audience: str, _keep: Path | None) -> Source:
+    from knowledge.sources.feed import FeedSource
+
+    return FeedSource(source_id, location, audience)
+
+
 KINDS: dict[str, Callable[[str, str, str, Path | None], Source]] = {
     "files": lambda source_id, location, audience, _keep: FolderSource(source_id, Path(location), audience),
     "git": _git,
     "web": _web,
+    "sql": _sql,
+    "feed": _feed,
 }
 
 
 def kind_of(location: str) -> str:
-    """What kind of source a location is, as far as it tells: a repository, a web site, else a folder or file."""
+    """What kind of source a location is, as far as it tells; else a folder or file."""
+    if location.endswith(".sql.toml"):
+        return "sql"
+    if _FEED.search(location):
+        return "feed"
     if _GIT.search(location):
         return "git"
     return "web" if _WEB.match(location) else "files"
@@ -56,7 +75,7 @@ def kind_of(location: str) -> str:
 
 def whole_location(kind: str, location: str) -> str:
     """A location as it holds for every process, wherever that was started."""
-    if kind == "files":
+    if kind in ("files", "sql"):
         return str(Path(location).expanduser().resolve())
     place, mark, rest = location.partition("#")
     if kind == "web":
@@ -67,13 +86,16 @@ def whole_location(kind: str, location: str) -> str:
 
 
 def name_of(location: str) -> str:
-    """What people call a source that nobody named: the last part of its location, or a site's host."""
+    """What people call a source that nobody named: the last part of its location, of a feed or site the host."""
     kind = kind_of(location)
+    if kind == "feed":
+        return urlsplit(location).hostname or location
     if kind == "web":
         site = urlsplit(location)
         return PurePath(site.path).name or site.netloc.rpartition("@")[2] or location
     place = location.partition("#")[0] if kind == "git" else location
-    return PurePath(place.replace(":", "/")).name.removesuffix(".git") or location
+    name = PurePath(place.replace(":", "/")).name
+    return name.removesuffix(".git").removesuffix(".toml").removesuffix(".sql") or location
 
 
 def open_source(kind: str, source_id: str, location: str, audience: str, keep: Path | None = None) -> Source:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from bot.feedback import record_reason, record_vote
 from tests.bot.slack_double import slack_double
 from tests.bot.terminal import Terminal
 from tests.knowledge.fake_embedder import FakeEmbedder
+from tests.knowledge.feed_server import feed_served
 from tests.knowledge.repository import Work, served
 from tests.knowledge.site import served_site
 
@@ -130,6 +133,53 @@ class TestSources:
         assert (
             terminal.type("sources", "remove", f"{site.url}/handbook/").out == "Removed 'handbook' with 1 documents.\n"
         )
+
+    def test_a_query_of_a_database_is_added_read_and_removed(self, terminal: Terminal, tmp_path: Path) -> None:
+        def run(statement: str) -> None:
+            with closing(sqlite3.connect(tmp_path / "faq.db")) as connection, connection:
+                connection.execute(statement)
+
+        run("CREATE TABLE faq (id, question, answer)")
+        run("INSERT INTO faq VALUES (1, 'Badges', 'Issued by Maria Lopez.'), (2, 'Leave', '16 weeks.')")
+        (tmp_path / "faq.sql.toml").write_text(
+            'url = "sqlite:///faq.db"\nquery = "SELECT * FROM faq"\nkey = "id"\n'
+            'title = "{question}"\ntext = "# {question}\\n\\n{answer}"\n'
+        )
+        said = terminal.type("sources", "add", str(tmp_path / "faq.sql.toml")).out
+        assert said.startswith("Added 'faq' (")
+        assert "'Badges' can be read" in said
+        assert "faq: 2 added" in terminal.type("sync").out
+        run("UPDATE faq SET answer = 'Issued by Ben.' WHERE id = 1")
+        run("DELETE FROM faq WHERE id = 2")
+        assert "faq: 1 changed, 1 deleted" in terminal.type("sync").out
+        (tmp_path / "faq.db").unlink()
+        shown = terminal.type("sync")
+        assert (shown.code, "unable to open" in shown.out) == (1, True)
+        found = terminal.type("search", "badges", "--json").json["passages"]
+        assert [(one["uri"], one["text"]) for one in found] == [("sql://faq/1", "Issued by Ben.")]
+        assert terminal.type("sources", "remove", "faq").out == "Removed 'faq' with 1 documents.\n"
+
+    def test_a_news_feed_is_added_read_and_removed(self, terminal: Terminal) -> None:
+        with feed_served() as site:
+            site.entries["badges"] = "<p>Badges are issued by Maria Lopez.</p>"
+            said = terminal.type("sources", "add", site.location, "--kind", "feed", "--name", "news").out
+            assert said.startswith("Added 'news' (")
+            assert "'badges' can be read" in said
+            assert "news: 1 added" in terminal.type("sync").out
+            site.entries = {"leave": "<p>Leave is 16 weeks.</p>"}
+            assert "news: 1 added" in terminal.type("sync").out
+            assert "news: 2 unchanged" in terminal.type("sync").out
+            assert site.answered == [200, 200, 200, 304]
+            site.status = 503
+            shown = terminal.type("sync")
+            assert (shown.code, "answered 503" in shown.out) == (1, True)
+        found = terminal.type("search", "badges", "--json").json["passages"]
+        assert (found[0]["uri"], found[0]["title"]) == (f"{site.url}/badges", "badges")
+        assert terminal.type("sources", "remove", "news").out == "Removed 'news' with 2 documents.\n"
+
+    def test_an_address_with_a_password_is_refused_without_showing_it(self, terminal: Terminal) -> None:
+        shown = terminal.type("sources", "add", "https://ada:secret@example.com/feed.xml")
+        assert (shown.code, "secret" in shown.out + shown.err) == (1, False)
 
     def test_a_removed_source_takes_all_that_is_known_from_it_along(self, informed: Terminal, handbook: Path) -> None:
         assert informed.type("sources", "remove", str(handbook)).out == "Removed 'handbook' with 2 documents.\n"
