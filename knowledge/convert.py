@@ -220,10 +220,12 @@ def _page_title(soup: bs4.BeautifulSoup) -> str:
         for name in ("og:title", "og:site_name")
     )
     title = " ".join((title or (soup.title.get_text(" ") if soup.title else "")).split())
-    heading = " ".join(soup.h1.get_text(" ").split()) if soup.h1 else ""
+    # The first heading of a page may be the site's name itself.
+    headings = [" ".join(one.get_text(" ").split()) for one in soup.find_all(["h1", "h2"], limit=20)]
     for mark in (" | ", " - ", " – ", " — ", " · ", " :: "):
-        if heading and title.startswith(heading + mark):
-            return heading
+        for heading in headings:
+            if heading and title.startswith(heading + mark):
+                return heading
         if site.strip() and title.endswith(mark + site.strip()):
             return title.removesuffix(mark + site.strip())
     return title

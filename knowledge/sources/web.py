@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from io import BytesIO
+from itertools import islice
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 from urllib.robotparser import RobotFileParser
@@ -46,6 +47,7 @@ _SILENT_PAGES = 5
 _CHECKPOINT_PAGES = 50
 # Links are looked for in the beginning of a page only; no page for people is longer.
 _LINK_BYTES = 4 * 1024 * 1024
+_LINKS = 5_000
 _TAG = re.compile(r"<(a|area|base)\s([^<>]{1,4000})>", re.IGNORECASE)
 _HREF = re.compile(r"""\bhref\s*=\s*(?:"([^"]*)|'([^']*)|([^\s"'>]+))""", re.IGNORECASE)
 _TRACKING = re.compile(r"^(?:utm_\w+|gclid|fbclid|mc_cid|mc_eid)(?:=|$)", re.IGNORECASE)
@@ -549,7 +551,8 @@ def _document(answer: _Answer) -> tuple[str | None, bytes]:
 
 def _links(content: bytes, address: str, site: Site) -> Iterator[str]:
     """The pages of this site that a page leads to. Looks for links only: a hostile page is never taken apart here."""
-    for tag, inside in _TAG.findall(content[:_LINK_BYTES].decode("utf-8", "replace")):
+    tags = dict.fromkeys(_TAG.findall(content[:_LINK_BYTES].decode("utf-8", "replace")))
+    for tag, inside in islice(tags, _LINKS):
         href = _HREF.search(inside)
         if href is None:
             continue

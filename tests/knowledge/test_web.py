@@ -436,6 +436,10 @@ class TestMainContent:
         page = FetchedDocument(uri="x", title="x", content=b"<title>T - Site</title><p>Hi", media_type=WEB_PAGE)
         with Parser() as parser:
             assert parser.parse(page).markdown == "Hi"
+            headed = b"<title>Badges - Acme</title><h1>Acme</h1><h2>Badges</h2><p>Hi"
+            assert (
+                parser.parse(FetchedDocument(uri="x", title="x", content=headed, media_type=WEB_PAGE)).title == "Badges"
+            )
             named = b"<title>Badges - Acme</title><meta property='og:site_name' content='Acme'><p>Hi"
             assert (
                 parser.parse(FetchedDocument(uri="x", title="x", content=named, media_type=WEB_PAGE)).title == "Badges"
