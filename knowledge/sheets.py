@@ -1,4 +1,4 @@
-"""CSV and XLSX to Markdown: each row a paragraph that names its columns, so that a row found alone says what it is."""
+"""CSV and XLSX to Markdown: each row a sentence that names its columns, so that a row found alone says what it is."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def from_xlsx(content: bytes) -> Converted:
 
 
 def rows_as_text(rows: Iterable[Row]) -> Iterator[str]:
-    """One paragraph for each row that says something: `Name: Ada. Room: 12.`"""
+    """One sentence for each row that says something: `Name: Ada; Room: 12.` What is quoted of it is all of it."""
     cleaned = ([" ".join(value.split()) for value in row] for row in rows)
     some = (row for row in cleaned if any(row))
     first = list(itertools.islice(some, _HEADER_WITHIN))
@@ -64,7 +64,7 @@ def rows_as_text(rows: Iterable[Row]) -> Iterator[str]:
         body = itertools.chain(first[at + 1 :], some)
     for row in body:
         said = [f"{_name(names, place)}: {value}" for place, value in enumerate(row) if value]
-        yield as_prose(". ".join(part.rstrip(".") for part in said) + ".")
+        yield as_prose("; ".join(part.rstrip(".;") for part in said) + ".")
 
 
 def _header(rows: Sequence[Row]) -> int | None:

@@ -36,26 +36,26 @@ def test_rows_of_values_name_their_columns(parser: Parser, sign: str) -> None:
     rows = [["Name", "Room", "Phone"], ["Ada Park", "12", ""], ["Ben Ortiz", "14", "555"], ["", "", ""]]
     text = "\r\n".join(sign.join(row) for row in rows)
     parsed = parse(parser, text, ".tsv" if sign == "\t" else ".csv")
-    assert parsed.markdown == "Name: Ada Park. Room: 12.\n\nName: Ben Ortiz. Room: 14. Phone: 555."
+    assert parsed.markdown == "Name: Ada Park; Room: 12.\n\nName: Ben Ortiz; Room: 14; Phone: 555."
     assert parsed.title == "file-name"
 
 
 def test_rows_without_a_header_are_told_by_number(parser: Parser) -> None:
-    assert parse(parser, "1,2\n3,4\n", ".csv").markdown == "Column 1: 1. Column 2: 2.\n\nColumn 1: 3. Column 2: 4."
+    assert parse(parser, "1,2\n3,4\n", ".csv").markdown == "Column 1: 1; Column 2: 2.\n\nColumn 1: 3; Column 2: 4."
 
 
 def test_a_remark_above_a_table_is_no_header(parser: Parser) -> None:
     parsed = parse(parser, "Rooms in spring,,\nName,Room,Seats\nBirch,1,4\nCedar,2,6\n", ".csv")
     assert parsed.markdown.split("\n\n") == [
         "Rooms in spring",
-        "Name: Birch. Room: 1. Seats: 4.",
-        "Name: Cedar. Room: 2. Seats: 6.",
+        "Name: Birch; Room: 1; Seats: 4.",
+        "Name: Cedar; Room: 2; Seats: 6.",
     ]
 
 
 def test_quoted_values_may_hold_anything(parser: Parser) -> None:
     parsed = parse(parser, 'Topic,Text\nLunch,"At noon, ""sharp"".\nIn the hall"\nTea,# at four\n', ".csv")
-    assert parsed.markdown == 'Topic: Lunch. Text: At noon, "sharp". In the hall.\n\nTopic: Tea. Text: # at four.'
+    assert parsed.markdown == 'Topic: Lunch; Text: At noon, "sharp". In the hall.\n\nTopic: Tea; Text: # at four.'
 
 
 def workbook() -> bytes:
@@ -78,7 +78,7 @@ def workbook() -> bytes:
 def test_sheets_that_are_shown_are_read(parser: Parser) -> None:
     parsed = parse(parser, workbook(), ".xlsx")
     assert parsed.title == "Our rooms"
-    assert parsed.markdown == "## Rooms\n\nName: Birch. Seats: 4.\n\nName: Cedar. Seats: 6."
+    assert parsed.markdown == "## Rooms\n\nName: Birch; Seats: 4.\n\nName: Cedar; Seats: 6."
 
 
 def show() -> bytes:
