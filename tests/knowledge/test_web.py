@@ -15,7 +15,8 @@ from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.ingest import ingest
 from knowledge.parse import Parser
 from knowledge.sources import Checkpoint, Source, kind_of, name_of, open_source, whole_location
-from knowledge.sources.web import Manners, WebSource, parse_site
+from knowledge.sources.site import Manners, parse_site
+from knowledge.sources.web import WebSource
 from knowledge.store import add_source
 from tests.contracts.source import SourceContract
 from tests.knowledge.ingesting import workplace
