@@ -6,6 +6,7 @@ import gzip
 import time
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,16 @@ class TestWhichPages:
         site.put("/sitemaps/1.gz", gzip.compress(site.replies["/sitemaps/1.gz"].content))
         site.put("/book/a", "text")
         assert told(steps_of(source(site))[0]) == [("Fetched", "/book/a")]
+
+    def test_a_sitemap_whose_entities_grow_beyond_measure_is_none(self, site: Site) -> None:
+        names = "abcdefghi"
+        grow = "".join(f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in pairwise(names))
+        site.put(
+            "/sitemap.xml",
+            f'<!DOCTYPE urlset [<!ENTITY a "{"x" * 1000}">{grow}]><urlset><url><loc>&i;</loc></url></urlset>',
+        )
+        site.put("/book/", "text")
+        assert told(steps_of(source(site))[0]) == [("Fetched", "/book/")]
 
     def test_without_a_sitemap_links_are_followed_breadth_first(self, site: Site) -> None:
         site.put(
