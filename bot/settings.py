@@ -18,6 +18,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass
 
 from bot.errors import SettingsError
+from knowledge.secret import Secret
 
 SETTINGS_FILE = "lorekeeper.toml"
 SLACK_FILE = "slack.env"
@@ -33,29 +34,6 @@ SLACK_API_URL = "https://slack.com/api/"
 CLAUSE_DATE = "2024-12-10"
 """Of the Slack Developer Policy that says: no language model is trained on its data."""
 _STRICT = ConfigDict(extra="forbid")
-
-
-class Secret:
-    """A token whose text shows only when asked for."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The token itself, for the one call that needs it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret('**********')" if self._value else "Secret('')"
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -84,6 +62,8 @@ class KnowledgeSettings:
     history_answer_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
     exact_search_below: Annotated[int, Field(ge=0)] = 2_000
     """Collections with fewer chunks are searched exactly; an HNSW generation is published from here on."""
+    permissions_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 24.0
+    """A document with readers of its own is shown to nobody when its source last told who they are longer ago."""
     parse_seconds: Annotated[int, Field(ge=1, le=600)] = 20
     parse_memory_mb: Annotated[int, Field(ge=128, le=8192)] = 768
 

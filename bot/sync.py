@@ -8,19 +8,23 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from bot.app import open_parser, retrieval_options
+from bot.credentials import open_credential
+from bot.errors import BotError
 from bot.jobs import Job, JobState, job_state
 from bot.settings import Settings
 from knowledge.embed import Embedder
 from knowledge.errors import SourceBusyError, SourceError
 from knowledge.ingest import IngestParts, Progress, SyncReport, ingest
 from knowledge.library import Library
-from knowledge.sources import open_source
+from knowledge.sources import SourcePlace, open_source
+from knowledge.sources.source import NO_SECRET
 from knowledge.store import StoredSource, list_sources, remove_source
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ def ingest_parts(
             embedder=embedder,
             chunk_tokens=settings.file.knowledge.chunk_tokens,
             keep=settings.home / COPIES_FOLDER,
+            unlock=partial(open_credential, engine, settings),
             publish=publish,
         )
 
@@ -56,9 +61,15 @@ def sync_source(
     progress: Progress | None = None,
     stop: threading.Event | None = None,
 ) -> SyncReport:
-    """Bring one source up to date; raises KnowledgeError as INGEST does."""
-    source = open_source(stored.kind, stored.id, stored.location, stored.audience, parts.keep)
-    return ingest(source, parts, rebuild=rebuild, progress=progress, stop=stop)
+    """Bring one source up to date; raises KnowledgeError as INGEST does, and BotError where its credential is gone."""
+    place = SourcePlace(
+        id=stored.id,
+        location=stored.location,
+        audience=stored.audience,
+        keep=parts.keep,
+        secret=parts.unlock(stored.credential) if stored.credential else NO_SECRET,
+    )
+    return ingest(open_source(stored.kind, place), parts, rebuild=rebuild, progress=progress, stop=stop)
 
 
 def publish_generation(engine: sa.Engine, embedder: Embedder, settings: Settings) -> None:
@@ -86,7 +97,7 @@ def sync_now(application: Application, name: str | None) -> str:
                 outcome = describe(sync_source(stored, parts))
             except SourceBusyError:
                 outcome = "another run is reading it"
-            except SourceError as error:
+            except (SourceError, BotError) as error:
                 # The reason may name places on this machine; it is in the list of sources for those who run it.
                 logger.warning("%s could not be read: %s", stored.name, error)
                 outcome = "could not be read"

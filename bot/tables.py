@@ -431,6 +431,15 @@ receipt = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# What opens sources, by the name that they call it by. `secret` is encrypted: see bot.credentials.
+credential = sa.Table(
+    "credential",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("set_at", UtcTime, nullable=False),
+)
+
 # Whoever inserts the row of a slot runs the job for it.
 job_run = sa.Table(
     "job_run",

@@ -1,12 +1,13 @@
 """Who may read what: one rule, used by retrieval and by everything that remembers.
 
-A document carries one document audience, a string: `everyone`, `channel:<id>` or `person:<id>`. An answer has an
-`Audience`: the set of document audiences that *everyone who can read the answer* may read.
+A document carries one document audience, a string: `everyone`, `channel:<id>`, `person:<id>` or `group:<id>`. An answer
+has an `Audience`: the set of document audiences that *everyone who can read the answer* may read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 EVERYONE = "everyone"
@@ -22,10 +23,19 @@ def person_audience(user_id: str) -> str:
     return f"person:{user_id}"
 
 
+def group_audience(source_id: str, members: Collection[str]) -> str:
+    """Name the document audience "these people", as the permissions of a source list them.
+
+    Its name follows from its members: a group never changes, a document whose permissions change gets another one.
+    """
+    listed = "\n".join([source_id, *sorted(members)])
+    return f"group:{hashlib.sha256(listed.encode()).hexdigest()[:24]}"
+
+
 def is_document_audience(text: str) -> bool:
     """Tell whether a string names a document audience."""
     kind, _, identifier = text.partition(":")
-    return text == EVERYONE or (kind in ("channel", "person") and bool(identifier))
+    return text == EVERYONE or (kind in ("channel", "person", "group") and bool(identifier))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +55,9 @@ class Audience:
         return cls(readable=frozenset({EVERYONE, channel_audience(channel_id)}))
 
     @classmethod
-    def of_person(cls, user_id: str, channel_ids: Iterable[str] = ()) -> Audience:
-        """One person alone (a direct message): all that this person may read, given their channels."""
-        own = {EVERYONE, person_audience(user_id)}
+    def of_person(cls, user_id: str, channel_ids: Iterable[str] = (), groups: Iterable[str] = ()) -> Audience:
+        """One person alone (a direct message): all that this person may read, given their channels and groups."""
+        own = {EVERYONE, person_audience(user_id), *groups}
         return cls(readable=frozenset(own | {channel_audience(channel_id) for channel_id in channel_ids}))
 
     def may_read(self, document_audience: str) -> bool:

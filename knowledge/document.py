@@ -25,6 +25,8 @@ class FetchedDocument:
     modified_at: datetime | None = None
     moved_from: str | None = None
     """The URI that it had before, where its source knows that: it stays the same document."""
+    owner: str = ""
+    """Who answers for it, as people call them; empty where its source does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,30 @@ class FailedDocument:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Readers:
+    """Who a group audience stands for; see `knowledge.audience.group_audience`."""
+
+    audience: str
+    members: frozenset[str]
+    """Slack user ids, and e-mail addresses in lower case."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudienceChange:
+    """Other people may read a document that says the same as before."""
+
+    uri: str
+    audience: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermissionsRead:
+    """All that the source knows of who may read what has been told, as of now: see `knowledge.readers`."""
+
+
 SourceChange = FetchedDocument | DeletedDocument | FailedDocument
+PermissionStep = Readers | AudienceChange | PermissionsRead
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +110,8 @@ class Passage:
     synced_at: datetime | None = None
     trust: Trust = "usual"
     """Of its source."""
+    owner: str = ""
+    """Who answers for its document, where its source says so."""
     prior: float = 0.0
     """What its age and its source added to the score."""
     newer_version: int | None = None

@@ -21,10 +21,19 @@ import sqlalchemy as sa
 from knowledge import ingest_rows as rows
 from knowledge.chunk import CHUNK_TOKENS, Chunker
 from knowledge.database import writing
-from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
+from knowledge.document import (
+    AudienceChange,
+    DeletedDocument,
+    FailedDocument,
+    FetchedDocument,
+    PermissionsRead,
+    Readers,
+)
 from knowledge.embed import Embedder, Vectors
-from knowledge.errors import DocumentError, KnowledgeError, ParseLimitError
+from knowledge.errors import DocumentError, KnowledgeError, ParseLimitError, SourceError
 from knowledge.parse import Parser
+from knowledge.readers import change_audiences, confirm_permissions, drop_unused_readers, save_readers
+from knowledge.secret import Secret
 from knowledge.sources import Checkpoint, Expected, Source, SourceStep
 from knowledge.store import drop_unused_vectors
 
@@ -41,6 +50,11 @@ Progress = Callable[[str, int, int | None], None]
 """What is being done, how many documents are done, and of how many (None: nobody knows)."""
 
 
+def no_credential(name: str) -> Secret:
+    """Where none are kept."""
+    raise SourceError(f"The credential {name!r} cannot be had here.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class IngestParts:
     """What INGEST works with."""
@@ -51,6 +65,8 @@ class IngestParts:
     chunk_tokens: int = CHUNK_TOKENS
     keep: Path | None = None
     """The folder where sources keep what they need between runs."""
+    unlock: Callable[[str], Secret] = no_credential
+    """The credential of that name."""
     publish: Callable[[], object] | None = None
     """Called once after each run that ends well; `Library.publish_if_due`."""
 
@@ -119,6 +135,9 @@ class _Batch:
     """URI before and now."""
     deleted: list[str] = field(default_factory=list)
     failed: list[tuple[FailedDocument, bool]] = field(default_factory=list)
+    readers: list[Readers] = field(default_factory=list)
+    audiences: list[AudienceChange] = field(default_factory=list)
+    permissions_read: bool = False
     cursor: str | None = None
     chunks: int = 0
 
@@ -153,9 +172,6 @@ class _Run:
         """Prepare changes until they are worth storing; a checkpoint always ends a batch."""
         batch, since = _Batch(), time.monotonic()
         for step in steps:
-            if isinstance(step, Expected):
-                self._expected = step.documents
-                continue
             self._prepare(step, batch)
             full = batch.chunks >= _BATCH_CHUNKS or batch.steps >= _BATCH_DOCUMENTS
             if full or batch.cursor is not None or time.monotonic() - since > _BATCH_SECONDS:
@@ -164,9 +180,18 @@ class _Run:
         if batch.steps:
             yield batch
 
-    def _prepare(self, step: FetchedDocument | DeletedDocument | FailedDocument | Checkpoint, batch: _Batch) -> None:
+    def _prepare(self, step: SourceStep, batch: _Batch) -> None:
         batch.steps += 1
         match step:
+            case Expected():
+                self._expected = step.documents
+            case Readers():
+                batch.readers.append(step)
+            case AudienceChange():
+                self._seen.add(step.uri)
+                batch.audiences.append(step)
+            case PermissionsRead():
+                batch.permissions_read = True
             case Checkpoint():
                 batch.cursor = step.cursor
             case DeletedDocument():
@@ -198,6 +223,9 @@ class _Run:
         except DocumentError as error:
             failure = FailedDocument(uri=fetched.uri, reason=str(error))
             batch.failed.append((failure, isinstance(error, ParseLimitError)))
+            if known is not None:
+                # What is known of it stays, but only for those who may read it now.
+                batch.audiences.append(AudienceChange(uri=fetched.uri, audience=fetched.audience))
             return
         chunks = self._chunker.split(parsed)
         batch.chunks += len(chunks)
@@ -237,6 +265,11 @@ class _Run:
             for known, fetched in batch.touched:
                 rows.touch_document(connection, known, fetched)
             rows.forget_failures(connection, self._source_id, [fetched.uri for _, fetched in batch.touched])
+            # Names of groups after their members, so that nobody reads what a group of later may not.
+            save_readers(connection, self._source_id, batch.readers)
+            change_audiences(connection, self._source_id, batch.audiences)
+            if batch.permissions_read:
+                confirm_permissions(connection, self._source_id)
             deleted = rows.delete_documents(connection, self._source_id, batch.deleted)
             for failure, costly in batch.failed:
                 rows.save_failure(connection, self._source_id, failure, costly=costly)
@@ -261,6 +294,7 @@ class _Run:
                 rows.drop_replaced_vectors(connection, self._parts.embedder)
             if self._rebuild or deleted or self._report.changed or self._report.deleted:
                 drop_unused_vectors(connection)
+            drop_unused_readers(connection, self._source_id)
             total = rows.count_documents(connection, self._source_id)
         self._count(deleted=deleted)
         failed = len(rows.known_documents(self._parts.engine, self._source_id, self._failed.keys()))

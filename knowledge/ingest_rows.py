@@ -203,6 +203,7 @@ def save_document(connection: sa.Connection, source_id: str, ready: ReadyDocumen
         "title": ready.title,
         "content_hash": ready.content_hash,
         "audience": ready.fetched.audience,
+        "owner": ready.fetched.owner,
         "modified_at": ready.fetched.modified_at,
         "synced_at": datetime.now(UTC),
     }
@@ -243,7 +244,11 @@ def move_documents(connection: sa.Connection, source_id: str, moved: Collection[
 
 def touch_document(connection: sa.Connection, known: KnownDocument, fetched: FetchedDocument) -> None:
     """Note that a document was looked at again and says the same."""
-    values: dict[str, object] = {"modified_at": fetched.modified_at, "synced_at": datetime.now(UTC)}
+    values: dict[str, object] = {
+        "modified_at": fetched.modified_at,
+        "owner": fetched.owner,
+        "synced_at": datetime.now(UTC),
+    }
     if fetched.audience != known.audience:
         values["audience"] = fetched.audience
     connection.execute(sa.update(document).where(document.c.id == known.id).values(values))

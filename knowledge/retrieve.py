@@ -49,6 +49,7 @@ _PASSAGES = (
         chunk.c.text,
         chunk.c.text_hash,
         document.c.audience,
+        document.c.owner,
         document.c.modified_at,
         document.c.synced_at,
     )

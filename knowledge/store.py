@@ -36,6 +36,18 @@ class StoredSource:
     """None: the schedule's own interval."""
     trust: Trust
     added_at: datetime
+    credential: str | None = None
+    """The name of what opens it."""
+    cron: str | None = None
+    """When it is read, as cron writes it, instead of the interval."""
+    zone: str = "UTC"
+    """The time zone of `cron` and `quiet`."""
+    quiet: str | None = None
+    """Hours in which it is not read, like 22:00-06:00."""
+    jitter_minutes: int = 0
+    most_minutes: int | None = None
+    """A run that takes longer is ended, and goes on with the next."""
+    paused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +86,7 @@ def add_source(
     name: str | None = None,
     interval_minutes: int | None = None,
     trust: Trust = "usual",
+    credential: str | None = None,
 ) -> StoredSource:
     """Store a source; nothing is read yet. Raises SourceError where it is there already."""
     location = whole_location(kind, location)
@@ -89,6 +102,7 @@ def add_source(
         interval_minutes=interval_minutes,
         trust=trust,
         added_at=datetime.now(UTC),
+        credential=credential,
     )
     with writing(engine) as connection:
         known = connection.execute(

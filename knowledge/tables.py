@@ -47,6 +47,17 @@ source = sa.Table(
     sa.Column("audience", sa.Text, nullable=False),
     sa.Column("interval_minutes", sa.Integer),
     sa.Column("trust", sa.Text, nullable=False, default="usual", server_default="usual"),
+    # The name of what opens it, in the bot's table of credentials.
+    sa.Column("credential", sa.Text),
+    # Instead of the interval: a line as cron reads it, in this time zone; and what holds for both. See bot.timetable.
+    sa.Column("cron", sa.Text),
+    sa.Column("zone", sa.Text, nullable=False, default="UTC", server_default="UTC"),
+    sa.Column("quiet", sa.Text),
+    sa.Column("jitter_minutes", sa.Integer, nullable=False, default=0, server_default="0"),
+    sa.Column("most_minutes", sa.Integer),
+    sa.Column("paused", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    # When the source last told all that it knows of who may read what.
+    sa.Column("permissions_at", UtcTime),
     sa.Column("cursor", sa.Text),
     # Changes were stored after the cursor: a run that ends here must not trust it, see knowledge.ingest.
     sa.Column("unsettled", sa.Boolean, nullable=False, default=False),
@@ -62,10 +73,20 @@ document = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("content_hash", sa.Text, nullable=False),
     sa.Column("audience", sa.Text, nullable=False, index=True),
+    sa.Column("owner", sa.Text, nullable=False, default="", server_default=""),
     sa.Column("modified_at", UtcTime),
     sa.Column("synced_at", UtcTime, nullable=False),
     sa.UniqueConstraint("source_id", "uri"),
     sqlite_autoincrement=True,
+)
+
+# Who the group audiences of a source stand for.
+reader = sa.Table(
+    "reader",
+    metadata,
+    _source_key(primary_key=True),
+    sa.Column("audience", sa.Text, primary_key=True),
+    sa.Column("member", sa.Text, primary_key=True, index=True),
 )
 
 # A chunk's id is also its label in the HNSW index: ids only grow and are never used again, and rows are only

@@ -103,8 +103,8 @@ def _many(application: Application, link: Callable[[str], str], host: str, port:
 def _open_workspace(shared: Application, installed: Bot, folder: Path, link: Callable[[str], str]) -> Workspace:
     """The bot of one installation: the language model and the embedder are shared, all that it knows is its own."""
     from bot.app import build
-    from bot.settings import Secret
     from bot.slack.gateway import connect_client, identity_of
+    from knowledge.secret import Secret
 
     with ExitStack() as opened:
         settings = team_settings(shared.settings, folder)
@@ -173,8 +173,8 @@ def _is_alive(token: str, api_url: str) -> bool:
 
     from slack_sdk.errors import SlackClientError
 
-    from bot.settings import Secret
     from bot.slack.gateway import connect_client
+    from knowledge.secret import Secret
 
     try:
         return bool(connect_client(Secret(token), api_url).auth_test()["ok"])

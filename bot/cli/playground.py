@@ -52,8 +52,8 @@ def _play(
     from bot.learn.loop import learn_in_process
     from bot.own_guide import choose_sources
     from bot.playground.process import start_playground
-    from bot.settings import Secret
     from bot.slack.manifest import build_manifest
+    from knowledge.secret import Secret
 
     with invocation.database() as engine:
         known = choose_sources(engine, folders)

@@ -10,6 +10,7 @@ import click
 
 from bot.cli.advise import advise
 from bot.cli.ask import ask
+from bot.cli.credentials import credentials
 from bot.cli.dataset import dataset
 from bot.cli.doctor import doctor
 from bot.cli.eval import evaluate
@@ -67,6 +68,7 @@ for _command in (
     ask,
     search,
     sources,
+    credentials,
     sync,
     history,
     feedback,

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from bot.learn.advise import Advice
     from bot.learn.timing import Learn
     from bot.purge import Removal
-    from bot.settings import Secret, Settings
+    from bot.settings import Settings
     from bot.slack.gateway import SlackBot, SlackOptions
+    from knowledge.secret import Secret
 
 _MOST_FAILURES = 300
 
@@ -138,6 +139,8 @@ def _learning(application: Application, learn: Learn | None) -> AbstractContextM
 
 def slack_options(settings: Settings, bot_token: Secret, app_token: Secret, api_url: str) -> SlackOptions:
     """The settings of the connection, as the gateway takes them."""
+    from datetime import timedelta
+
     from bot.slack.gate import GateRules
     from bot.slack.gateway import SlackOptions
     from bot.use_limits import UseLimits
@@ -153,6 +156,7 @@ def slack_options(settings: Settings, bot_token: Secret, app_token: Secret, api_
         admins=frozenset(slack.admins),
         escalate_to=slack.escalate_to,
         gate=GateRules(channels=frozenset(slack.channels), limits=limits),
+        permissions_hold=timedelta(hours=settings.file.knowledge.permissions_hours),
         home=settings.home,
     )
 

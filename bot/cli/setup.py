@@ -272,7 +272,7 @@ def _add_documents(walk: _Walk) -> None:
     from bot.app import open_parser
     from bot.errors import BotError
     from knowledge.errors import KnowledgeError
-    from knowledge.sources import open_source
+    from knowledge.sources import SourcePlace, open_source
     from knowledge.store import add_source, find_source, list_sources, source_id, try_source
 
     with walk.invocation.database() as engine:
@@ -285,7 +285,7 @@ def _add_documents(walk: _Walk) -> None:
                 continue
             try:
                 with open_parser(walk.settings.file) as parser:
-                    tried = open_source("files", source_id("files", str(folder)), str(folder), "everyone")
+                    tried = open_source("files", SourcePlace(id=source_id("files", str(folder)), location=str(folder)))
                     try_source(tried, parser)
                 add_source(engine, kind="files", location=str(folder))
             except (KnowledgeError, BotError) as error:

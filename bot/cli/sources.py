@@ -40,6 +40,7 @@ def sources() -> None:
     show_default=True,
     help="Who may read it: everyone, channel:ID or person:ID.",
 )
+@click.option("--credential", metavar="NAME", help="What opens it: kept with `lorekeeper credentials set NAME`.")
 @click.option("--every", "minutes", type=click.IntRange(min=1), help="Read it again every so many minutes.")
 @click.option(
     "--trust",
@@ -56,6 +57,7 @@ def add(
     kind: str | None,
     name: str | None,
     audience: str,
+    credential: str | None,
     minutes: int | None,
     trust: Trust,
     as_json: bool,
@@ -69,16 +71,24 @@ def add(
     A feed is the address of RSS or Atom, like https://blog.example.com/feed.xml (else with --kind feed).
     """
     from bot.app import open_parser
+    from bot.credentials import open_credential
     from bot.sync import COPIES_FOLDER
-    from knowledge.sources import kind_of, open_source, whole_location
+    from knowledge.sources import SourcePlace, kind_of, open_source, whole_location
+    from knowledge.sources.source import NO_SECRET
     from knowledge.store import add_source, source_id, try_source
 
     kind = kind or kind_of(location)
     place, settings = whole_location(kind, location), invocation.settings()
     with invocation.database() as engine:
         with open_parser(settings.file) as parser:
-            opened = open_source(kind, source_id(kind, place), place, audience, settings.home / COPIES_FOLDER)
-            tried = try_source(opened, parser)
+            opened = SourcePlace(
+                id=source_id(kind, place),
+                location=place,
+                audience=audience,
+                keep=settings.home / COPIES_FOLDER,
+                secret=open_credential(engine, settings, credential) if credential else NO_SECRET,
+            )
+            tried = try_source(open_source(kind, opened), parser)
         added = add_source(
             engine,
             kind=kind,
@@ -87,6 +97,7 @@ def add(
             name=name,
             interval_minutes=minutes,
             trust=trust,
+            credential=credential,
         )
     if as_json:
         print_json(asdict(added))

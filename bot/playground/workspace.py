@@ -16,6 +16,7 @@ JSON = dict[str, Any]
 Guest = Literal["multi", "single"]
 ChannelKind = Literal["public", "private", "im", "mpim"]
 
+EMAIL_DOMAIN = "example.com"
 TEAM_ID = "T0PLAYGROUND"
 OTHER_TEAM_ID = "T0ELSEWHERE"
 APP_ID = "A0LOREKEEPER"
@@ -45,6 +46,11 @@ class User:
     def team_id(self) -> str:
         """The team that the person belongs to."""
         return OTHER_TEAM_ID if self.external else TEAM_ID
+
+    @property
+    def email(self) -> str:
+        """Where mail would reach the person."""
+        return f"{self.name}@{EMAIL_DOMAIN}"
 
 
 @dataclass(kw_only=True)

@@ -176,7 +176,7 @@ class AnswerActions:
             may_approve = self.may_approve and answered.outcome == "answered" and self.is_admin(user)
             if is_open and not may_approve:
                 return
-            audience = everybody_here if is_open else Audience.of_person(user, self.parts.memberships.channels_of(user))
+            audience = everybody_here if is_open else self.parts.memberships.audience_of_person(user)
             view = self._view(answered.id, audience, may_approve=may_approve)
             self.parts.delivery.repeat(
                 "views.update", patience_seconds=8.0, view_id=str(opened["view"]["id"]), view=view

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from bot import tables
 from bot.errors import BotError, SlackSetupError
-from bot.settings import SLACK_FILE, Secret, Settings
+from bot.settings import SLACK_FILE, Settings
 from bot.slack.credentials import (
     Installation,
     ask_for_line,
@@ -27,6 +27,7 @@ from bot.slack.credentials import (
 )
 from bot.slack.manifest import EVENTS, scopes_of
 from knowledge.database import reading
+from knowledge.secret import Secret
 
 _LINE_SECONDS = 10.0
 # Slack refuses nothing by our clock, but we refuse what looks older than five minutes.
@@ -179,7 +180,7 @@ def _signing_secret(settings: Settings) -> Finding:
 
 
 def _key(settings: Settings) -> Finding:
-    from bot.slack.token_store import KEY_FILE, load_keys
+    from bot.keys import KEY_FILE, load_keys
 
     count = len(load_keys(settings))
     if settings.token_key:

@@ -12,8 +12,9 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
 from bot.errors import SlackSetupError
-from bot.settings import Secret, Settings
+from bot.settings import Settings
 from bot.slack.manifest import OPTIONAL_SCOPES, SCOPES, scopes_of
+from knowledge.secret import Secret
 
 _SECONDS = 10
 # Slack's have 32 characters.

@@ -93,7 +93,7 @@ def reach_of(memberships: Memberships, team: str, user: str) -> Audience:
     """What one person may be told of, beside an answer; nothing where they are no full member of the workspace."""
     if why_no_member(memberships.profiles, team, user):
         return Audience(readable=frozenset())
-    return Audience.of_person(user, memberships.channels_of(user))
+    return memberships.audience_of_person(user)
 
 
 def _is_addressed(incoming: Incoming) -> bool:

@@ -24,11 +24,11 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from bot.equipment import Equipment
 from bot.errors import SlackRefusedError, SlackSetupError, SlackSilentError
 from bot.purge import Removal
-from bot.settings import Secret
 from bot.slack.deliver import CALL_SECONDS, Delivery
 from bot.slack.socket_mode import NotTakenError, SocketMode
 from bot.slack.team import TeamBot, TeamOptions
 from bot.worker import Answering
+from knowledge.secret import Secret
 
 logger = logging.getLogger(__name__)
 

@@ -76,6 +76,7 @@ SCOPES = {
     "mpim:read": "knowing which group messages a person is in",
     "reactions:read": "feedback by reaction",
     "users:read": "telling members from guests; without it everybody may count as a guest",
+    "users:read.email": "knowing whom a source's permissions name; without it such documents are shown to nobody",
 }
 SURFACE_SCOPES: Mapping[Surface, Mapping[str, str]] = {
     "agent": {"assistant:write": "the agent experience: suggested prompts, and what a person is looking at"},
@@ -83,7 +84,7 @@ SURFACE_SCOPES: Mapping[Surface, Mapping[str, str]] = {
     "none": {},
 }
 # Whoever installs the app may leave these out; the bot works without them, minus what stands beside them above.
-OPTIONAL_SCOPES = frozenset({"files:read", "files:write"})
+OPTIONAL_SCOPES = frozenset({"files:read", "files:write", "users:read.email"})
 
 COMMAND = "/lore"
 _COMMANDS = (

@@ -42,10 +42,13 @@ class Memberships:
         self,
         delivery: Delivery,
         *,
+        groups: Callable[[frozenset[str]], frozenset[str]] = lambda _identities: frozenset(),
         kept_seconds: float = KEPT_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`groups` tells the group audiences that somebody belongs to, by Slack id and e-mail address."""
         self._delivery = delivery
+        self._groups = groups
         self._kept_seconds = kept_seconds
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -57,7 +60,17 @@ class Memberships:
         """Name everybody who can read the answer to this message."""
         if incoming.channel_kind != "im":
             return Audience.of_channel(incoming.channel)
-        return Audience.of_person(incoming.user, self.channels_of(incoming.user))
+        return self.audience_of_person(incoming.user)
+
+    def audience_of_person(self, user: str) -> Audience:
+        """All that one person may read, who reads alone."""
+        return Audience.of_person(user, self.channels_of(user), self.groups_of(user))
+
+    def groups_of(self, user: str) -> frozenset[str]:
+        """The group audiences that this person belongs to; asked anew each time, as permissions may have changed."""
+        person = self.profiles.person(user)
+        mail = {person.email} if person is not None and person.email else set()
+        return self._groups(frozenset({user} | mail))
 
     def channels_of(self, user: str) -> frozenset[str]:
         """Ids of the channels this person is in, as far as the bot can see."""

@@ -25,10 +25,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from bot import words
-from bot.settings import Secret, Settings
+from bot.settings import Settings
 from bot.slack.gateway import connect_client
 from bot.slack.manifest import INSTALL_PATH, REDIRECT_PATH, public_address, scopes_of
 from bot.slack.token_store import STATE_SECONDS, Installations, States
+from knowledge.secret import Secret
 
 logger = logging.getLogger(__name__)
 # Bolt would name the code of a failed installation.

@@ -34,6 +34,8 @@ class Profile:
     """None where Slack does not say."""
     admin: bool = False
     """An admin or owner of the workspace."""
+    email: str = ""
+    """Confirmed, in lower case; empty where Slack does not say."""
 
     def is_of(self, team: str) -> bool:
         """Tell whether this person belongs to the workspace itself."""
@@ -111,12 +113,16 @@ def read_profile(told: Mapping[str, Any]) -> Profile:
     organisation = organisation if isinstance(organisation, Mapping) else {}
     named = [told.get("team_id"), organisation.get("enterprise_id"), *(organisation.get("teams") or [])]
     limits = [told.get("is_restricted"), told.get("is_ultra_restricted")]
+    profile = told.get("profile")
+    profile = profile if isinstance(profile, Mapping) else {}
+    confirmed = told.get("is_email_confirmed") is True
     powers = [told.get("is_admin"), told.get("is_owner"), told.get("is_primary_owner")]
     return Profile(
         teams=frozenset(str(team) for team in named if team),
         stranger=bool(told.get("is_stranger")),
         guest=True if True in limits else None if None in limits else False,
         admin=True in powers and not told.get("deleted"),
+        email=str(profile.get("email") or "").strip().lower() if confirmed else "",
     )
 
 

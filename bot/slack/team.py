@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ from bot.slack.render import render_status
 from bot.slack.stream import ROLL_SECONDS
 from bot.worker import QuestionWorker
 from knowledge.database import writing
+from knowledge.readers import PERMISSIONS_HOLD, groups_of
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class TeamOptions:
     admins: frozenset[str] = frozenset()
     escalate_to: str = ""
     gate: GateRules = field(default_factory=GateRules)
+    permissions_hold: timedelta = PERMISSIONS_HOLD
+    """How long a source's word on who may read what holds."""
     home: Path | None = None
 
 
@@ -102,7 +106,8 @@ class TeamBot:
         self._runs = Runs()
         self._inbox = Inbox(engine, lease_seconds=options.lease_seconds)
         self._delivery = Delivery(client, stopping=self._stopping)
-        memberships = Memberships(self._delivery)
+        groups = partial(groups_of, engine, holds=options.permissions_hold)
+        memberships = Memberships(self._delivery, groups=groups)
         directory = Directory(client, stopping=self._stopping)
         self._parts = TeamParts(
             team=str(identity.team_id or identity.enterprise_id or ""),

@@ -9,10 +9,7 @@ first key. Then take the old one away. In the file, one key stands on each line.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,11 +19,11 @@ from slack_sdk.oauth.installation_store.sqlalchemy import SQLAlchemyInstallation
 from slack_sdk.oauth.state_store.sqlalchemy import SQLAlchemyOAuthStateStore
 
 from bot.errors import SettingsError
-from bot.settings import Secret, Settings
+from bot.keys import KEY_FILE, load_keys
+from bot.settings import Settings
 from knowledge.database import open_engine, reading, writing
 
 FILE = "installations.db"
-KEY_FILE = "token.key"
 STATE_SECONDS = 600
 _TOKEN_COLUMNS = ("bot_token", "bot_refresh_token", "user_token", "user_refresh_token", "incoming_webhook_url")
 # The SDK's own logger would name states and codes.
@@ -158,38 +155,3 @@ def open_installations(settings: Settings) -> tuple[Installations, States]:
     if len(keys) > 1:
         store.encrypt_again()
     return store, States(engine)
-
-
-def load_keys(settings: Settings) -> Sequence[bytes]:
-    """The keys, newest first; makes the key file where there is no key at all. Raises SettingsError."""
-    place = "LOREKEEPER_TOKEN_KEY"
-    text = settings.token_key.reveal()
-    if not text:
-        path = settings.home / KEY_FILE
-        place = str(path)
-        text = _read_or_make(path).reveal()
-    keys = [key.encode() for key in text.replace(",", " ").split()]
-    try:
-        for key in keys:
-            Fernet(key)
-    except ValueError as error:
-        raise SettingsError(
-            f"{place} holds no key for tokens: expected 32 bytes in URL-safe base64, as Fernet.generate_key() makes. "
-            "Put the right one there; a new one means that every workspace installs again."
-        ) from error
-    if not keys:
-        raise SettingsError(f"{place} is empty. Put the key back, or remove the file for a new one.")
-    return keys
-
-
-def _read_or_make(path: Path) -> Secret:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return Secret(path.read_text(encoding="utf-8"))
-    key = Fernet.generate_key().decode()
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(f"{key}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return Secret(key)

@@ -9,14 +9,16 @@ from urllib.parse import urlsplit
 
 from knowledge.errors import SourceError
 from knowledge.sources.files import FolderSource
-from knowledge.sources.source import Checkpoint, Expected, Source, SourceStep
+from knowledge.sources.source import Checkpoint, Expected, Source, SourcePlace, SourceStep
 
 __all__ = [
     "KINDS",
+    "TAKES_CREDENTIAL",
     "Checkpoint",
     "Expected",
     "FolderSource",
     "Source",
+    "SourcePlace",
     "SourceStep",
     "kind_of",
     "name_of",
@@ -29,37 +31,39 @@ _FEED = re.compile(r"^https?://[^/\s]+/(?:\S*/)?(?:(?:feed|rss|atom)(?:\.xml)?/?
 _WEB = re.compile(r"^https?://", re.IGNORECASE)
 
 
-def _git(source_id: str, location: str, audience: str, keep: Path | None) -> Source:
+def _git(place: SourcePlace) -> Source:
     from knowledge.sources.git import GitSource  # only who reads a repository waits for what reads it
 
-    return GitSource(source_id, location, keep, audience)
+    return GitSource(place.id, place.location, place.keep, place.audience)
 
 
-def _web(source_id: str, location: str, audience: str, _keep: Path | None) -> Source:
+def _web(place: SourcePlace) -> Source:
     from knowledge.sources.web import WebSource  # only who reads a site waits for what reads it
 
-    return WebSource(source_id, location, audience)
+    return WebSource(place.id, place.location, place.audience)
 
 
-def _sql(source_id: str, location: str, audience: str, _keep: Path | None) -> Source:
+def _sql(place: SourcePlace) -> Source:
     from knowledge.sources.sql import SqlSource
 
-    return SqlSource(source_id, Path(location), audience)
+    return SqlSource(place.id, Path(place.location), place.audience)
 
 
-def _feed(source_id: str, location: str, audience: str, _keep: Path | None) -> Source:
+def _feed(place: SourcePlace) -> Source:
     from knowledge.sources.feed import FeedSource
 
-    return FeedSource(source_id, location, audience)
+    return FeedSource(place.id, place.location, place.audience)
 
 
-KINDS: dict[str, Callable[[str, str, str, Path | None], Source]] = {
-    "files": lambda source_id, location, audience, _keep: FolderSource(source_id, Path(location), audience),
+KINDS: dict[str, Callable[[SourcePlace], Source]] = {
+    "files": lambda place: FolderSource(place.id, Path(place.location), place.audience),
     "git": _git,
     "web": _web,
     "sql": _sql,
     "feed": _feed,
 }
+TAKES_CREDENTIAL: frozenset[str] = frozenset()
+"""The kinds that a credential can be given to."""
 
 
 def kind_of(location: str) -> str:
@@ -98,8 +102,11 @@ def name_of(location: str) -> str:
     return name.removesuffix(".git").removesuffix(".toml").removesuffix(".sql") or location
 
 
-def open_source(kind: str, source_id: str, location: str, audience: str, keep: Path | None = None) -> Source:
-    """Make the source of a stored row; nothing is read yet. What it needs between runs is kept in the folder `keep`."""
+def open_source(kind: str, place: SourcePlace) -> Source:
+    """Make the source of a stored row; nothing is read yet. Raises SourceError for a kind that there is not."""
     if kind not in KINDS:
         raise SourceError(f"No kind of source is named {kind!r}; there are: {', '.join(KINDS)}.")
-    return KINDS[kind](source_id, location, audience, keep)
+    if place.secret and kind not in TAKES_CREDENTIAL:
+        takers = ", ".join(sorted(TAKES_CREDENTIAL)) or "none"
+        raise SourceError(f"A source of kind {kind!r} takes no credential; these do: {takers}.")
+    return KINDS[kind](place)

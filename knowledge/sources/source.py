@@ -8,9 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from knowledge.document import SourceChange
+from knowledge.audience import EVERYONE
+from knowledge.document import PermissionStep, SourceChange
+from knowledge.secret import Secret
+
+NO_SECRET = Secret("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcePlace:
+    """Where a source is and how it may be entered."""
+
+    id: str
+    location: str
+    audience: str = EVERYONE
+    """Of its documents, where the place itself has no narrower rule."""
+    keep: Path | None = None
+    """The folder where sources keep what they need between runs, each under its id."""
+    secret: Secret = NO_SECRET
+    """Its credential: a token, or what its kind says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +46,7 @@ class Expected:
     documents: int
 
 
-SourceStep = SourceChange | Checkpoint | Expected
+SourceStep = SourceChange | PermissionStep | Checkpoint | Expected
 
 
 class Source(Protocol):

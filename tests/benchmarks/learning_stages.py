@@ -23,9 +23,10 @@ from bot.cli.serving import connected, scheduling, slack_options
 from bot.learn.versions import Candidate, record_candidate, refuse
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.playground.workspace import TEAM_ID
-from bot.settings import CLAUSE_DATE, SETTINGS_FILE, Secret, Settings, load_settings, prepare_home
+from bot.settings import CLAUSE_DATE, SETTINGS_FILE, Settings, load_settings, prepare_home
 from bot.slack.manifest import build_manifest
 from bot.sync import sync_now
+from knowledge.secret import Secret
 from knowledge.store import add_source, list_sources
 from tests.benchmarks.crowd import Play, move_in, play
 from tests.benchmarks.deeds import summarize

@@ -9,8 +9,8 @@ import sys
 import time
 
 from bot.database import open_database
-from bot.settings import Secret
 from bot.slack.gateway import SlackBot, SlackOptions
+from knowledge.secret import Secret
 from tests.bot.dialogue import LONG, ScriptedAnswering, link
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from slack_sdk import WebClient
 
 from bot.playground.process import PlaygroundProcess
-from bot.settings import Secret
 from bot.slack.gateway import SlackBot, SlackOptions
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Brief, Citation, Delta, Done, Status
 from knowledge.audience import Audience
 from knowledge.document import Question
+from knowledge.secret import Secret
 
 ADA, BEN, CHLOE = "U0ADAPARK", "U0BENORTIZ", "U0CHLOELIND"
 HELP, GENERAL, LEADS, ADAS_DM = "C0HELP", "C0GENERAL", "C0PRIVATELEADS", "D0ADAPARK"

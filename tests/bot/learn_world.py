@@ -26,7 +26,7 @@ from knowledge.document import Question
 from knowledge.ingest import IngestParts, ingest
 from knowledge.library import Library
 from knowledge.parse import Parser
-from knowledge.sources import open_source
+from knowledge.sources import SourcePlace, open_source
 from knowledge.store import add_source, find_source, remove_source
 from knowledge.tables import source
 from models.example import Example, read_examples
@@ -63,7 +63,9 @@ class World:
         stored = add_source(self.engine, kind="files", location=str(folder), audience=audience, name=name)
         with Parser() as parser:
             parts = IngestParts(engine=self.engine, parser=parser, embedder=self.embedder)
-            ingest(open_source(stored.kind, stored.id, stored.location, audience), parts)
+            ingest(
+                open_source(stored.kind, SourcePlace(id=stored.id, location=stored.location, audience=audience)), parts
+            )
         with writing(self.engine) as connection:
             connection.execute(sa.update(source).where(source.c.id == stored.id).values(kind=kind))
 

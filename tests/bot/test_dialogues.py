@@ -14,11 +14,11 @@ from bot import tables
 from bot.errors import QuestionError, SlackSetupError
 from bot.inbox import Inbox, Received
 from bot.playground.process import PlaygroundProcess
-from bot.settings import Secret
 from bot.slack.gateway import SlackBot
 from knowledge.audience import Audience, channel_audience, person_audience
 from knowledge.database import reading, writing
 from knowledge.document import Question
+from knowledge.secret import Secret
 from models.errors import ModelProcessDiedError
 from tests.bot.dialogue import (
     ADA,

@@ -11,9 +11,10 @@ import pytest
 from bot.app import Application, build
 from bot.cli.serving import connected, slack_options
 from bot.playground.process import PlaygroundProcess
-from bot.settings import FileSettings, Secret, SlackSettings, load_settings
+from bot.settings import FileSettings, SlackSettings, load_settings
 from bot.sync import ingest_parts, sync_source
 from bot.words import NOT_FOUND
+from knowledge.secret import Secret
 from knowledge.store import add_source
 from tests.bot.dialogue import ADA, BEN, BOT, CHLOE, HELP, Workspace, link, wait_until
 

@@ -17,11 +17,12 @@ from bot import tables, words
 from bot.app import Application, build
 from bot.cli.serving import connected, slack_options
 from bot.playground.process import PlaygroundProcess, start_playground
-from bot.settings import AnswerSettings, FileSettings, Secret, SlackSettings, load_settings
+from bot.settings import AnswerSettings, FileSettings, SlackSettings, load_settings
 from bot.slack.manifest import build_manifest
 from bot.slack.render import FEEDBACK_ACTION
 from bot.sync import ingest_parts, sync_source
 from knowledge.database import reading
+from knowledge.secret import Secret
 from knowledge.store import add_source
 from models.generator import ChatMessage
 from tests.bot.answer_dialogue import rows

@@ -124,6 +124,7 @@ def test_no_scope_is_asked_for_without_a_use(surface: Surface) -> None:
     used |= {scope for method in called_methods() for scope in SCOPES_OF_METHODS[method]}
     used |= {"commands"}  # the slash command and the shortcuts
     used |= {"files:read"}  # an attachment is fetched from its own address, not by a method
+    used |= {"users:read.email"}  # without it `users.info` leaves the address out
     assert set(scopes_of(surface)) <= used
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.errors import SettingsError
-from bot.settings import FileSettings, Secret, list_settings, load_settings, prepare_home, read_settings_file
+from bot.settings import FileSettings, list_settings, load_settings, prepare_home, read_settings_file
+from knowledge.secret import Secret
 
 
 def refusal(tmp_path: Path, text: str) -> str:

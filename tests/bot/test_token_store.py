@@ -14,9 +14,11 @@ from cryptography.fernet import Fernet
 from slack_sdk.oauth.installation_store import Installation
 
 from bot.errors import SettingsError
-from bot.settings import Secret, Settings, load_settings
-from bot.slack.token_store import Installations, States, load_keys, open_installations
+from bot.keys import load_keys
+from bot.settings import Settings, load_settings
+from bot.slack.token_store import Installations, States, open_installations
 from knowledge.database import writing
+from knowledge.secret import Secret
 
 TOKEN = "xoxb-1-" + "a" * 180
 

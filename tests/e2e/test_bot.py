@@ -16,10 +16,11 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from bot import tables
 from bot.app import Application, build
 from bot.playground.process import PlaygroundProcess
-from bot.settings import AnswerSettings, FileSettings, Secret, Settings
+from bot.settings import AnswerSettings, FileSettings, Settings
 from bot.slack.gateway import SlackBot, SlackOptions
 from bot.sync import ingest_parts, sync_source
 from knowledge.database import reading
+from knowledge.secret import Secret
 from knowledge.store import add_source
 from models.generator import ChatMessage
 from tests.fakes import ScriptedGenerator

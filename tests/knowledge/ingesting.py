@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from knowledge.database import open_engine, reading
 from knowledge.ingest import IngestParts, SyncReport, ingest
 from knowledge.parse import Parser
-from knowledge.sources import open_source
+from knowledge.sources import SourcePlace, open_source
 from knowledge.store import StoredSource, add_source, find_source
 from knowledge.tables import create_tables
 from tests.knowledge.fake_embedder import FakeEmbedder
@@ -40,7 +40,11 @@ class Workplace:
     def sync(self, *, rebuild: bool = False) -> SyncReport:
         """One run over the folder."""
         one = self.stored
-        return ingest(open_source(one.kind, one.id, one.location, one.audience), self.parts, rebuild=rebuild)
+        return ingest(
+            open_source(one.kind, SourcePlace(id=one.id, location=one.location, audience=one.audience)),
+            self.parts,
+            rebuild=rebuild,
+        )
 
     def rows(self, statement: str) -> Sequence[tuple[object, ...]]:
         """What SQL says."""

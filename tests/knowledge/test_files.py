@@ -11,7 +11,7 @@ import pytest
 from knowledge.audience import channel_audience
 from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceError, SourceUnavailableError
-from knowledge.sources import Checkpoint, Expected, FolderSource, Source, SourceStep, open_source
+from knowledge.sources import Checkpoint, Expected, FolderSource, Source, SourcePlace, SourceStep, open_source
 from tests.contracts.source import SourceContract
 
 
@@ -150,4 +150,4 @@ def test_names_that_are_not_unicode_work(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_of_source_is_refused() -> None:
     with pytest.raises(SourceError, match="there are: files"):
-        open_source("ftp", "s", "/", "everyone")
+        open_source("ftp", SourcePlace(id="s", location="/"))

@@ -22,7 +22,7 @@ from knowledge.errors import (
 )
 from knowledge.ingest import ingest
 from knowledge.ingest_rows import only_run
-from knowledge.sources import Checkpoint, SourceStep, open_source
+from knowledge.sources import Checkpoint, SourcePlace, SourceStep, open_source
 from knowledge.store import remove_source, source_statuses
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.ingesting import Workplace, workplace
@@ -183,7 +183,10 @@ def test_the_audience_of_the_source_reaches_its_documents(place: Workplace) -> N
     one = place.stored
     os.utime(place.root / "a.md", (0, 0))
     before = place.rows("SELECT number FROM revision")
-    report = ingest(open_source(one.kind, one.id, one.location, channel_audience("C1")), place.parts)
+    report = ingest(
+        open_source(one.kind, SourcePlace(id=one.id, location=one.location, audience=channel_audience("C1"))),
+        place.parts,
+    )
     assert report.embedded_chunks == 0
     assert place.rows("SELECT audience FROM document") == [("channel:C1",)]
     assert place.rows("SELECT number FROM revision") != before
@@ -235,7 +238,7 @@ def test_a_run_can_be_stopped_and_goes_on_later(place: Workplace) -> None:
     stop = threading.Event()
     stop.set()
     one = place.stored
-    source = open_source(one.kind, one.id, one.location, one.audience)
+    source = open_source(one.kind, SourcePlace(id=one.id, location=one.location, audience=one.audience))
     report = ingest(source, place.parts, stop=stop)
     assert report.stopped
     assert 0 < report.added < 250

@@ -15,7 +15,7 @@ from knowledge.document import WEB_PAGE, DeletedDocument, FailedDocument, Fetche
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.ingest import ingest
 from knowledge.parse import Parser
-from knowledge.sources import Checkpoint, Source, kind_of, name_of, open_source, whole_location
+from knowledge.sources import Checkpoint, Source, SourcePlace, kind_of, name_of, open_source, whole_location
 from knowledge.sources.site import Manners, parse_site
 from knowledge.sources.web import WebSource
 from knowledge.store import add_source
@@ -403,7 +403,7 @@ class TestLocations:
         assert name_of("https://docs.example.com/handbook/") == "handbook"
         assert name_of("http://docs.example.com:8000/") == "docs.example.com:8000"
         assert whole_location("web", "https://docs.example.com/a#b") == "https://docs.example.com/a"
-        assert open_source("web", "s", "https://docs.example.com/a", "everyone").id == "s"
+        assert open_source("web", SourcePlace(id="s", location="https://docs.example.com/a")).id == "s"
 
     def test_a_page_has_one_address(self) -> None:
         one = parse_site("HTTPS://Docs.Example.com:443/book#top")

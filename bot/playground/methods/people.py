@@ -17,7 +17,16 @@ def info(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
     user = playground.workspace.users.get(arguments["user"])
     if user is None:
         raise ApiError("user_not_found")
-    return {"user": person(playground.workspace, user, with_locale=arguments.get("include_locale", False))}
+    return {"user": _told(playground, user, arguments)}
+
+
+def _told(playground: Playground, user: User, arguments: Mapping[str, Any]) -> JSON:
+    """Describe a person to the app; an e-mail address has a scope of its own."""
+    told = person(playground.workspace, user, with_locale=arguments.get("include_locale", False))
+    if "users:read.email" in playground.app.scopes and not (user.is_bot or user.external):
+        told["is_email_confirmed"] = True
+        told["profile"]["email"] = user.email
+    return told
 
 
 def list_all(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
@@ -28,9 +37,7 @@ def list_all(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
         raise ApiError("invalid_arguments", "[ERROR] must be more than 0 [json-pointer:/limit]")
     page, cursor = page_of(users, arguments.get("cursor"), limit)
     return {
-        "members": [
-            person(playground.workspace, user, with_locale=arguments.get("include_locale", False)) for user in page
-        ],
+        "members": [_told(playground, user, arguments) for user in page],
         "cache_ts": int(playground.workspace.now()),
         "response_metadata": {"next_cursor": cursor},
     }
