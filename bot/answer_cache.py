@@ -21,6 +21,7 @@ from bot.jobs import Job
 from bot.people import is_unremembered
 from bot.reuse import Asked, cites_what_is_found, differs_in_what_is_found, says_what_was_said_earlier
 from bot.same_meaning import LEAST_SURE, NEIGHBOURS, EarlierQuestions, how_sure, stands_on_the_same
+from bot.timetable import Timetable
 from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming
 from knowledge import tables as knowledge_tables
 from knowledge.database import reading, writing
@@ -134,7 +135,7 @@ def cache_job(engine: sa.Engine, limits: CacheLimits, now: Callable[[], datetime
         count = drop_stale(engine, limits, now())
         return f"{count} answers are not given again any more" if count else "nothing to remove"
 
-    return Job(name="answer-cache", interval=INTERVAL, work=work)
+    return Job(name="answer-cache", times=Timetable(every=INTERVAL), work=work)
 
 
 @dataclass(frozen=True, kw_only=True)

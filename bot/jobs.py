@@ -1,25 +1,26 @@
 """The schedule: which jobs are due, who runs them, and what became of them.
 
-APScheduler only ticks (the one place that imports it); a row of `job_run` decides. Time is cut into slots as
-long as a job's interval, and whoever inserts the row of a slot runs the job for it: two processes never do it
-twice, and what passed while the machine was off is made up for once.
+APScheduler only ticks (the one place that imports it); a row of `job_run` decides. Whoever inserts the row of a slot
+runs the job for it: two processes never do it twice, and what passed while the machine was off is made up for once.
+A running job keeps a lease on its row: where its process dies, another one takes the slot over.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
 import sqlalchemy as sa
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy.dialects.sqlite import insert
 
 from bot.errors import BotError
 from bot.tables import job_run
+from bot.timetable import Timetable
 from knowledge.database import reading, writing
 from knowledge.errors import KnowledgeError
 from models.errors import ModelError
@@ -27,8 +28,11 @@ from models.errors import ModelError
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 15.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LEASE = timedelta(minutes=2)
+"""A job whose process said nothing for so long is taken for dead."""
+_RENEW_SECONDS = 30.0
 _KEPT = timedelta(days=30)
+_TRY_AGAIN = timedelta(minutes=5)
 # How long a stopping schedule waits for a job. Every job stores as it goes: nothing is lost beyond that.
 _STOP_SECONDS = 10.0
 
@@ -42,9 +46,11 @@ class Job:
     """Something to do again and again."""
 
     name: str
-    interval: timedelta
+    times: Timetable
     work: Callable[[], str] = field(repr=False)
     """Does it and says in a few words what was done; an exception is kept as the run's error."""
+    attempts: int = 1
+    """So often a slot is tried where it failed, or its process died; 5 minutes apart, then 10, and so on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,51 +62,54 @@ class JobState:
     finished_at: datetime | None
     detail: str | None
     error: str | None
-    next_at: datetime
-
-
-def slot_of(moment: datetime, interval: timedelta) -> datetime:
-    """Return the start of the slot that a moment falls into: the same for all processes and restarts."""
-    return moment - (moment - _EPOCH) % interval
+    next_at: datetime | None
+    """None while it is paused."""
 
 
 def run_due(engine: sa.Engine, jobs: Sequence[Job], now: Callable[[], datetime] = _now) -> tuple[str, ...]:
     """Run every job whose slot nobody has taken, one after the other; returns their names."""
     done = []
     for job in jobs:
-        slot = slot_of(now(), job.interval)
-        if _claim(engine, job.name, slot, now()):
-            _run(engine, job, slot, now)
+        claim = _claim(engine, job, now())
+        if claim is not None:
+            _run(engine, job, claim, now)
             done.append(job.name)
     return tuple(done)
 
 
-def job_state(engine: sa.Engine, name: str, interval: timedelta, now: Callable[[], datetime] = _now) -> JobState:
+def job_state(engine: sa.Engine, name: str, times: Timetable, now: Callable[[], datetime] = _now) -> JobState:
     """Read the last run of a job and work out the next."""
-    newest = sa.select(job_run).where(job_run.c.job == name).order_by(job_run.c.slot.desc()).limit(1)
     with reading(engine) as connection:
-        row = connection.execute(newest).one_or_none()
-    current = slot_of(now(), interval)
+        row = connection.execute(_newest(name)).one_or_none()
+    moment = now()
     if row is None:
-        return JobState(name=name, started_at=None, finished_at=None, detail=None, error=None, next_at=now())
+        next_at = None if times.paused else times.next_due(name, moment, None) or moment
+        return JobState(name=name, started_at=None, finished_at=None, detail=None, error=None, next_at=next_at)
+    next_at = moment if row.asked else times.next_due(name, moment, row.slot)
+    if row.again_at is not None and row.finished_at is not None and next_at is not None:
+        next_at = min(next_at, max(row.again_at, moment))
     return JobState(
         name=name,
         started_at=row.started_at,
         finished_at=row.finished_at,
         detail=row.detail,
         error=row.error,
-        next_at=current + interval if row.slot >= current else now(),
+        next_at=next_at,
     )
 
 
-def run_soon(engine: sa.Engine, name: str) -> bool:
-    """Make a job due at the schedule's next tick; False where it is at work now, or due already."""
-    newest = sa.select(job_run.c.slot, job_run.c.finished_at).where(job_run.c.job == name)
+def run_soon(engine: sa.Engine, name: str, now: Callable[[], datetime] = _now) -> bool:
+    """Make a job due at the schedule's next tick, also where it is paused; False where it is at work now."""
+    moment = now()
     with writing(engine) as connection:
-        row = connection.execute(newest.order_by(job_run.c.slot.desc()).limit(1)).one_or_none()
-        if row is None or row.finished_at is None:
+        row = connection.execute(_newest(name)).one_or_none()
+        if row is None:
+            values = {"started_at": moment, "finished_at": moment, "asked": True, "detail": None}
+            connection.execute(sa.insert(job_run).values(job=name, slot=moment, **values))
+            return True
+        if row.finished_at is None and row.again_at is not None and row.again_at > moment:
             return False
-        connection.execute(sa.delete(job_run).where(job_run.c.job == name, job_run.c.slot == row.slot))
+        connection.execute(_row(name, row.slot).values(asked=True))
         return True
 
 
@@ -180,23 +189,69 @@ class Schedule:
             logger.exception("the schedule could not look for due jobs")
 
 
-def _claim(engine: sa.Engine, name: str, slot: datetime, now: datetime) -> bool:
-    mine = insert(job_run).values(job=name, slot=slot, started_at=now).on_conflict_do_nothing()
+@dataclass(frozen=True, kw_only=True)
+class _Claim:
+    """The slot that this process runs, and since when: what another took over has begun anew."""
+
+    slot: datetime
+    started_at: datetime
+    attempt: int
+
+
+def _claim(engine: sa.Engine, job: Job, now: datetime) -> _Claim | None:
+    """Take the slot of a job that is due, if it is; None otherwise."""
     with reading(engine) as connection:
-        taken = connection.execute(
-            sa.select(job_run.c.slot).where(job_run.c.job == name, job_run.c.slot == slot)
-        ).first()
-    if taken is not None:  # the usual case, found without the write lock
-        return False
+        if _due(connection, job, now) is None:  # the usual case, found without the write lock
+            return None
     with writing(engine) as connection:
-        connection.execute(sa.delete(job_run).where(job_run.c.slot < now - _KEPT))
-        return connection.execute(mine).rowcount == 1
+        due = _due(connection, job, now)
+        if due is None:
+            return None
+        slot, attempt = due
+        values = {
+            "started_at": now,
+            "finished_at": None,
+            "again_at": now + LEASE,
+            "attempts": attempt,
+            "asked": False,
+            "detail": None,
+            "error": None,
+        }
+        if not connection.execute(_row(job.name, slot).values(values)).rowcount:
+            unfinished = (job_run.c.job == job.name, job_run.c.finished_at.is_(None))
+            gone = {"finished_at": now, "error": "It was interrupted."}
+            connection.execute(sa.update(job_run).where(*unfinished).values(gone))
+            connection.execute(sa.insert(job_run).values(job=job.name, slot=slot, **values))
+        _forget_old(connection, now)
+    return _Claim(slot=slot, started_at=now, attempt=attempt)
 
 
-def _run(engine: sa.Engine, job: Job, slot: datetime, now: Callable[[], datetime]) -> None:
+def _due(connection: sa.Connection, job: Job, now: datetime) -> tuple[datetime, int] | None:
+    """The slot that may begin now and which attempt at it that is."""
+    row = connection.execute(_newest(job.name)).one_or_none()
+    slot = job.times.due_slot(job.name, now)
+    if row is None:
+        # What was just added begins at once, whenever its first slot is.
+        return None if job.times.paused else (slot or now, 1)
+    is_running = row.finished_at is None and row.again_at is not None and row.again_at > now
+    if is_running:
+        return None
+    if row.asked:
+        return row.slot, 1
+    if slot is None:
+        return None
+    if slot > row.slot:
+        return slot, 1
+    if row.again_at is not None and row.again_at <= now and row.attempts < job.attempts:
+        return row.slot, row.attempts + 1
+    return None
+
+
+def _run(engine: sa.Engine, job: Job, claim: _Claim, now: Callable[[], datetime]) -> None:
     detail, error = None, None
     try:
-        detail = job.work()
+        with _lease_kept(engine, job.name, claim, now):
+            detail = job.work()
     except (BotError, KnowledgeError, ModelError) as problem:
         # Ours say all there is to say: a folder that is gone needs no traceback.
         logger.warning("job %s failed: %s", job.name, problem)
@@ -204,6 +259,49 @@ def _run(engine: sa.Engine, job: Job, slot: datetime, now: Callable[[], datetime
     except Exception as problem:
         logger.exception("job %s failed", job.name)
         error = str(problem) or type(problem).__name__
-    result = sa.update(job_run).where(job_run.c.job == job.name, job_run.c.slot == slot)
+    tries_again = error is not None and claim.attempt < job.attempts
+    again_at = now() + _TRY_AGAIN * 2 ** (claim.attempt - 1) if tries_again else None
     with writing(engine) as connection:
-        connection.execute(result.values(finished_at=now(), detail=detail, error=error))
+        result = {"finished_at": now(), "detail": detail, "error": error, "again_at": again_at}
+        connection.execute(_mine(job.name, claim).values(result))
+
+
+@contextmanager
+def _lease_kept(engine: sa.Engine, name: str, claim: _Claim, now: Callable[[], datetime]) -> Iterator[None]:
+    """Say now and then that the job is at work, while the block runs."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(_RENEW_SECONDS):
+            try:
+                with writing(engine) as connection:
+                    connection.execute(_mine(name, claim).values(again_at=now() + LEASE))
+            except Exception:
+                logger.exception("the lease of job %s could not be renewed", name)
+
+    renewing = threading.Thread(target=renew, name=f"lease-{name}", daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewing.join()
+
+
+def _newest(name: str) -> sa.Select[tuple[str]]:
+    return sa.select(job_run).where(job_run.c.job == name).order_by(job_run.c.slot.desc()).limit(1)
+
+
+def _row(name: str, slot: datetime) -> sa.Update:
+    return sa.update(job_run).where(job_run.c.job == name, job_run.c.slot == slot)
+
+
+def _mine(name: str, claim: _Claim) -> sa.Update:
+    return _row(name, claim.slot).where(job_run.c.started_at == claim.started_at)
+
+
+def _forget_old(connection: sa.Connection, now: datetime) -> None:
+    """Forget runs of long ago, but for the last of each job: it says which slots are over."""
+    other = job_run.alias()
+    newer = sa.select(other.c.slot).where(other.c.job == job_run.c.job, other.c.slot > job_run.c.slot)
+    connection.execute(sa.delete(job_run).where(job_run.c.slot < now - _KEPT, newer.exists()))

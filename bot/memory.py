@@ -18,6 +18,7 @@ from bot.earlier.recollect import tidy_words
 from bot.jobs import Job
 from bot.learn.tombstones import bury_answers
 from bot.people import is_unremembered
+from bot.timetable import Timetable
 from knowledge.database import reading, writing
 
 KEPT = timedelta(days=1)
@@ -55,7 +56,7 @@ def memory_job(engine: sa.Engine, now: Callable[[], datetime] = lambda: datetime
         count = drop_unremembered(engine, now())
         return f"{count} turns removed of people who are not remembered" if count else "nothing to remove"
 
-    return Job(name="memory", interval=INTERVAL, work=work)
+    return Job(name="memory", times=Timetable(every=INTERVAL), work=work)
 
 
 def _is_over(table: sa.Table, now: datetime) -> sa.ColumnElement[bool]:

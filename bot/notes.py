@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.jobs import Job, run_soon
+from bot.timetable import Timetable
 from knowledge.audience import EVERYONE
 from knowledge.database import reading, writing
 from knowledge.errors import SourceError
@@ -102,7 +103,7 @@ def notes_job(engine: sa.Engine, home: Path) -> Job:
                 run_soon(engine, f"sync:{source.id}")
         return f"{removed} files of removed notes removed"
 
-    return Job(name="notes", interval=timedelta(minutes=5), work=work)
+    return Job(name="notes", times=Timetable(every=timedelta(minutes=5)), work=work)
 
 
 def _review(engine: sa.Engine, note_id: int, state: str, by: str, now: datetime) -> bool:

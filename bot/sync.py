@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,19 +22,22 @@ from bot.credentials import open_credential
 from bot.errors import BotError
 from bot.jobs import Job, JobState, job_state
 from bot.settings import Settings
+from bot.timetable import Timetable
 from knowledge.embed import Embedder
 from knowledge.errors import SourceBusyError, SourceError
-from knowledge.ingest import IngestParts, Progress, SyncReport, ingest
+from knowledge.ingest import IngestParts, Progress, Stop, SyncReport, ingest
 from knowledge.library import Library
 from knowledge.sources import SourcePlace, open_source
 from knowledge.sources.source import NO_SECRET
-from knowledge.store import StoredSource, list_sources, remove_source
+from knowledge.store import StoredSource, Times, list_sources, remove_source
 
 if TYPE_CHECKING:
     from bot.app import Application
 
 logger = logging.getLogger(__name__)
 
+# A place that is away at three in the night is mostly back a little later: not to be waited for until the next night.
+_ATTEMPTS = 3
 COPIES_FOLDER = "sources"
 """Under the data folder: what sources keep between runs, a folder for each that needs one."""
 
@@ -59,7 +65,7 @@ def sync_source(
     *,
     rebuild: bool = False,
     progress: Progress | None = None,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
 ) -> SyncReport:
     """Bring one source up to date; raises KnowledgeError as INGEST does, and BotError where its credential is gone."""
     place = SourcePlace(
@@ -114,28 +120,50 @@ def sync_jobs(application: Application, stop: threading.Event) -> tuple[Job, ...
             settings, embedder = application.settings, application.library.embedder
             with ingest_parts(application.engine, embedder, settings, publish) as parts:
                 try:
-                    return describe(sync_source(stored, parts, stop=stop))
+                    return describe(sync_source(stored, parts, stop=TimeLimit(stop, stored.most_minutes)))
                 except SourceBusyError:
                     return "another run was reading it"
 
         return work
 
     return tuple(
-        Job(name=job_name(stored), interval=interval_of(stored, application.settings), work=work_on(stored))
+        Job(
+            name=job_name(stored),
+            times=timetable_of(stored, application.settings),
+            work=work_on(stored),
+            attempts=_ATTEMPTS,
+        )
         for stored in list_sources(application.engine)
     )
+
+
+class TimeLimit:
+    """Set when an event is, or when a run has taken as long as it may."""
+
+    def __init__(
+        self, stop: threading.Event, minutes: int | None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stop = stop
+        self._monotonic = monotonic
+        self._end = math.inf if minutes is None else monotonic() + 60 * minutes
+
+    def is_set(self) -> bool:
+        """Tell whether it is time to end."""
+        return self._stop.is_set() or self._monotonic() >= self._end
 
 
 def sync_states(engine: sa.Engine, settings: Settings) -> dict[str, JobState]:
     """When each source was read by the schedule, and when it will be, by source id."""
     return {
-        stored.id: job_state(engine, job_name(stored), interval_of(stored, settings)) for stored in list_sources(engine)
+        stored.id: job_state(engine, job_name(stored), timetable_of(stored, settings))
+        for stored in list_sources(engine)
     }
 
 
 def next_runs(engine: sa.Engine, settings: Settings) -> dict[str, datetime]:
-    """When each source is read next, by source id."""
-    return {source_id: state.next_at for source_id, state in sync_states(engine, settings).items()}
+    """When each source is read next, by source id; without those that are paused."""
+    states = sync_states(engine, settings)
+    return {source_id: state.next_at for source_id, state in states.items() if state.next_at is not None}
 
 
 def job_name(stored: StoredSource) -> str:
@@ -143,9 +171,22 @@ def job_name(stored: StoredSource) -> str:
     return f"sync:{stored.id}"
 
 
-def interval_of(stored: StoredSource, settings: Settings) -> timedelta:
-    """How often a source is read: its own interval, or the schedule's."""
-    return timedelta(minutes=stored.interval_minutes or settings.file.schedule.sync_minutes)
+def timetable_of(stored: StoredSource, settings: Settings) -> Timetable:
+    """When a source is read, and whether it is."""
+    times = Times(**{name: getattr(stored, name) for name in Times.__dataclass_fields__})
+    return replace(timetable(times, settings), paused=stored.paused)
+
+
+def timetable(times: Times, settings: Settings) -> Timetable:
+    """What times come to: a source's own, or those of the settings. Raises MisuseError for what cannot be."""
+    minutes = times.interval_minutes or settings.file.schedule.sync_minutes
+    return Timetable(
+        every=None if times.cron else timedelta(minutes=minutes),
+        cron=times.cron or "",
+        zone=times.zone,
+        quiet=times.quiet or "",
+        jitter=timedelta(minutes=times.jitter_minutes),
+    )
 
 
 def describe(report: SyncReport) -> str:

@@ -448,6 +448,11 @@ job_run = sa.Table(
     sa.Column("slot", UtcTime, primary_key=True),
     sa.Column("started_at", UtcTime, nullable=False),
     sa.Column("finished_at", UtcTime),
+    # While it runs: until when its process is believed to live. After a failure: when it is tried again.
+    sa.Column("again_at", UtcTime),
+    sa.Column("attempts", sa.Integer, nullable=False, default=1, server_default="1"),
+    # Somebody wants it now, whatever its timetable says.
+    sa.Column("asked", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("detail", sa.Text),
     sa.Column("error", sa.Text),
 )

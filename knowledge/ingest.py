@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import sqlalchemy as sa
@@ -48,6 +48,13 @@ _SLICE = 64
 
 Progress = Callable[[str, int, int | None], None]
 """What is being done, how many documents are done, and of how many (None: nobody knows)."""
+
+
+class Stop(Protocol):
+    """What a run looks at after each batch; a `threading.Event` is one."""
+
+    def is_set(self) -> bool:
+        """Tell whether the run shall end, to go on with the next."""
 
 
 def no_credential(name: str) -> Secret:
@@ -93,7 +100,7 @@ def ingest(
     *,
     rebuild: bool = False,
     progress: Progress | None = None,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
 ) -> SyncReport:
     """Bring what is known from a source up to date.
 

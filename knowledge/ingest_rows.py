@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 # Most failures are quick to try again and may be over (a permission, a locked file). A document that went over a
 # limit costs the whole limit again each time.
 COSTLY_RETRY = timedelta(days=1)
+_FIRST_RETRY = timedelta(minutes=10)
 _KEPT_RUNS = 100
 _VALUES = 1_000
 
@@ -268,10 +269,15 @@ def delete_documents(connection: sa.Connection, source_id: str, uris: Collection
 def save_failure(connection: sa.Connection, source_id: str, failure: FailedDocument, *, costly: bool) -> None:
     """List a document that could not be used; what was known of it stays."""
     now = datetime.now(UTC)
+    of_document = (document_failure.c.source_id == source_id, document_failure.c.uri == failure.uri)
+    attempts = 1 + (connection.scalar(sa.select(document_failure.c.attempts).where(*of_document)) or 0)
+    # The first retry is with the next run: most causes are over by then.
+    wait = COSTLY_RETRY if costly else min(COSTLY_RETRY, _FIRST_RETRY * 2 ** min(attempts - 2, 20))
     values = {
         "reason": failure.reason,
         "failed_at": now,
-        "retry_at": now + COSTLY_RETRY if costly else now,
+        "retry_at": now + wait if costly or attempts > 1 else now,
+        "attempts": attempts,
     }
     row = upsert(document_failure).values(source_id=source_id, uri=failure.uri, **values)
     connection.execute(row.on_conflict_do_update(index_elements=["source_id", "uri"], set_=values))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -77,6 +77,18 @@ class SourceStatus:
     failures: tuple[FailedDocument, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """When a source is read; what each means stands at `StoredSource`."""
+
+    interval_minutes: int | None = None
+    cron: str | None = None
+    zone: str = "UTC"
+    quiet: str | None = None
+    jitter_minutes: int = 0
+    most_minutes: int | None = None
+
+
 def add_source(
     engine: sa.Engine,
     *,
@@ -84,7 +96,7 @@ def add_source(
     location: str,
     audience: str = EVERYONE,
     name: str | None = None,
-    interval_minutes: int | None = None,
+    times: Times | None = None,
     trust: Trust = "usual",
     credential: str | None = None,
 ) -> StoredSource:
@@ -99,10 +111,10 @@ def add_source(
         name=name or name_of(location),
         location=location,
         audience=audience,
-        interval_minutes=interval_minutes,
         trust=trust,
         added_at=datetime.now(UTC),
         credential=credential,
+        **asdict(times or Times()),
     )
     with writing(engine) as connection:
         known = connection.execute(
@@ -150,10 +162,24 @@ def has_unread_sources(engine: sa.Engine) -> bool:
 def trust_source(engine: sa.Engine, trusted_id: str, trust: Trust) -> None:
     """Say how far a source's word goes; nothing is read again. Raises SourceError where there is none."""
     _check_trust(trust)
-    with writing(engine) as connection:
-        change = sa.update(source).where(source.c.id == trusted_id).values(trust=trust)
-        if not connection.execute(change).rowcount:
-            raise SourceError(f"No source has the id {trusted_id!r}. `lorekeeper sources list` shows them.")
+    _change(engine, trusted_id, {"trust": trust})
+
+
+def schedule_source(engine: sa.Engine, scheduled_id: str, times: Times) -> None:
+    """Read a source at other times from now on. Raises SourceError where there is none."""
+    _change(engine, scheduled_id, asdict(times))
+
+
+def pause_source(engine: sa.Engine, paused_id: str, *, paused: bool = True) -> None:
+    """Read a source no more by itself, or again; what is known of it stays. Raises SourceError where there is none."""
+    _change(engine, paused_id, {"paused": paused})
+
+
+def source_runs(engine: sa.Engine, of_source: str, limit: int = 20) -> tuple[SyncRun, ...]:
+    """The latest runs over a source, the newest first; the last hundred are kept."""
+    with reading(engine) as connection:
+        rows = connection.execute(_runs(of_source).limit(limit)).mappings().all()
+    return tuple(SyncRun(**row) for row in rows)
 
 
 def remove_source(engine: sa.Engine, removed_id: str) -> int:
@@ -195,6 +221,12 @@ def drop_unused_vectors(connection: sa.Connection) -> None:
     connection.execute(sa.delete(vector_table).where(vector_table.c.text_hash.not_in(sa.select(chunk.c.text_hash))))
 
 
+def _change(engine: sa.Engine, changed_id: str, values: Mapping[str, object]) -> None:
+    with writing(engine) as connection:
+        if not connection.execute(sa.update(source).where(source.c.id == changed_id).values(values)).rowcount:
+            raise SourceError(f"No source has the id {changed_id!r}. `lorekeeper sources list` shows them.")
+
+
 def _check_trust(trust: str) -> None:
     if trust not in TRUSTS:
         raise SourceError(f"The trust is {trust!r}, expected one of: {', '.join(TRUSTS)}.")
@@ -216,12 +248,7 @@ def _status(connection: sa.Connection, one: StoredSource) -> SourceStatus:
         .select_from(chunk.join(document, document.c.id == chunk.c.document_id))
         .where(document.c.source_id == one.id)
     )
-    runs = (
-        sa.select(*(column for column in sync_run.c if column is not sync_run.c.source_id))
-        .where(sync_run.c.source_id == one.id)
-        .order_by(sync_run.c.id.desc())
-    )
-    run = connection.execute(runs.limit(1)).mappings().first()
+    run = connection.execute(_runs(one.id).limit(1)).mappings().first()
     failures = connection.execute(
         sa.select(document_failure.c.uri, document_failure.c.reason)
         .where(document_failure.c.source_id == one.id)
@@ -233,6 +260,14 @@ def _status(connection: sa.Connection, one: StoredSource) -> SourceStatus:
         chunks=connection.execute(chunks).scalar_one(),
         last_run=SyncRun(**run) if run else None,
         failures=tuple(FailedDocument(uri=row.uri, reason=row.reason) for row in failures),
+    )
+
+
+def _runs(of_source: str) -> sa.Select[tuple[int]]:
+    return (
+        sa.select(*(column for column in sync_run.c if column is not sync_run.c.source_id))
+        .where(sync_run.c.source_id == of_source)
+        .order_by(sync_run.c.id.desc())
     )
 
 

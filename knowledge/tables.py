@@ -127,6 +127,7 @@ document_failure = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("failed_at", UtcTime, nullable=False),
     sa.Column("retry_at", UtcTime, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=1, server_default="1"),
 )
 
 sync_run = sa.Table(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
+from typing import TextIO
 
 import click
 
@@ -18,17 +18,17 @@ def credentials() -> None:
 
 @credentials.command("set")
 @click.argument("name")
+@click.option("--file", type=click.File(encoding="utf-8"), help="Read it from this file; - for standard input.")
 @click.pass_obj
-def set_(invocation: Invocation, name: str) -> None:
-    """Keep a token as NAME, encrypted; it is asked for, or read from standard input.
+def set_(invocation: Invocation, name: str, file: TextIO | None) -> None:
+    """Keep a token as NAME, encrypted. It is asked for and does not show, unless a file is named.
 
     What it is depends on the service: `lorekeeper sources add --help` and the guide say it for each.
     """
     from bot.credentials import set_credential
     from knowledge.secret import Secret
 
-    asks = sys.stdin.isatty()
-    text = str(click.prompt("Token", hide_input=True, err=True)) if asks else sys.stdin.read()
+    text = file.read() if file is not None else invocation.ask(f"The token of {name} (it does not show)", True)
     with invocation.database() as engine:
         known = set_credential(engine, invocation.settings(), name, Secret(text))
     click.echo(

@@ -28,7 +28,7 @@ from bot.cli.purge_check import purge_check
 from bot.cli.run import run
 from bot.cli.search import search
 from bot.cli.setup import setup
-from bot.cli.sources import sources
+from bot.cli.source_times import sources
 from bot.cli.sync import sync
 from bot.cli.tune import tune
 from bot.cli.versions import versions

@@ -104,7 +104,6 @@ def scheduling(application: Application, learn: Learn | None = None) -> Iterator
 
     stopping = threading.Event()
     try:
-        # The short ones first: a reading may take long.
         short: list[Job] = [
             memory_job(application.engine),
             notes_job(application.engine, application.settings.home),
@@ -120,7 +119,9 @@ def scheduling(application: Application, learn: Learn | None = None) -> Iterator
         with (
             application.versions or nullcontext(),
             _learning(application, learn),
-            Schedule(application.engine, lambda: (*short, *sync_jobs(application, stopping))),
+            # Two of them: a long reading holds up nothing but the next reading.
+            Schedule(application.engine, lambda: short),
+            Schedule(application.engine, lambda: sync_jobs(application, stopping)),
         ):
             yield
             stopping.set()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bot.cli.invocation import Invocation
 from bot.cli.output import in_minutes, json_option, moment, print_json, print_table
+from bot.cli.times import changed_times, times_options
 from knowledge.priors import TRUSTS, Trust
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def sources() -> None:
     help="Who may read it: everyone, channel:ID or person:ID.",
 )
 @click.option("--credential", metavar="NAME", help="What opens it: kept with `lorekeeper credentials set NAME`.")
-@click.option("--every", "minutes", type=click.IntRange(min=1), help="Read it again every so many minutes.")
+@times_options
 @click.option(
     "--trust",
     type=click.Choice(TRUSTS),
@@ -53,14 +54,15 @@ def sources() -> None:
 @click.pass_obj
 def add(
     invocation: Invocation,
+    /,
     location: str,
     kind: str | None,
     name: str | None,
     audience: str,
     credential: str | None,
-    minutes: int | None,
     trust: Trust,
     as_json: bool,
+    **times: Any,
 ) -> None:
     """Add LOCATION, after reading one document of it: a folder, file, repository, web site, database or news feed.
 
@@ -72,13 +74,15 @@ def add(
     """
     from bot.app import open_parser
     from bot.credentials import open_credential
-    from bot.sync import COPIES_FOLDER
+    from bot.sync import COPIES_FOLDER, timetable
     from knowledge.sources import SourcePlace, kind_of, open_source, whole_location
     from knowledge.sources.source import NO_SECRET
-    from knowledge.store import add_source, source_id, try_source
+    from knowledge.store import Times, add_source, source_id, try_source
 
+    asked = changed_times(Times(), times)
     kind = kind or kind_of(location)
     place, settings = whole_location(kind, location), invocation.settings()
+    timetable(asked, settings)
     with invocation.database() as engine:
         with open_parser(settings.file) as parser:
             opened = SourcePlace(
@@ -95,7 +99,7 @@ def add(
             location=place,
             audience=audience,
             name=name,
-            interval_minutes=minutes,
+            times=asked,
             trust=trust,
             credential=credential,
         )
@@ -111,21 +115,27 @@ def add(
 @click.pass_obj
 def list_(invocation: Invocation, as_json: bool) -> None:
     """List all sources with their last run, their next run and what could not be read."""
-    from bot.sync import sync_states
-    from knowledge.store import source_statuses
+    from bot.sync import sync_states, timetable, timetable_of
+    from knowledge.store import Times, source_statuses
 
+    settings = invocation.settings()
     with invocation.database() as engine:
         statuses = source_statuses(engine)
-        states = sync_states(engine, invocation.settings())
+        states = sync_states(engine, settings)
+    times = {status.source.id: timetable_of(status.source, settings).said for status in statuses}
     if as_json:
-        print_json({"sources": [_row(status, states[status.source.id]) for status in statuses]})
+        rows = [_row(status, states[status.source.id], times[status.source.id]) for status in statuses]
+        print_json({"sources": rows})
         return
     if not statuses:
         click.echo("No sources yet. Add one: lorekeeper sources add FOLDER")
         return
     headings = ("id", "name", "location", "audience", "trust", "documents", "chunks", "last run", "next run", "failed")
     print_table(headings, [_cells(status, states[status.source.id]) for status in statuses])
+    usual = timetable(Times(), settings).said
     for status in statuses:
+        if times[status.source.id] != usual:
+            click.echo(f"{status.source.name}: read {times[status.source.id]}")
         _print_failures(status)
 
 
@@ -139,7 +149,7 @@ def trust(invocation: Invocation, source: str, level: Trust, as_json: bool) -> N
     from knowledge.store import trust_source
 
     with invocation.database() as engine:
-        found = _find(engine, source)
+        found = find_source_named(engine, source)
         trust_source(engine, found.id, level)
     if as_json:
         print_json(asdict(found) | {"trust": level})
@@ -156,7 +166,7 @@ def remove(invocation: Invocation, source: str, as_json: bool) -> None:
     from bot.sync import forget_source
 
     with invocation.database() as engine:
-        found = _find(engine, source)
+        found = find_source_named(engine, source)
         count = forget_source(engine, invocation.settings().home, found.id)
     if as_json:
         print_json({"id": found.id, "name": found.name, "documents": count})
@@ -164,7 +174,8 @@ def remove(invocation: Invocation, source: str, as_json: bool) -> None:
     click.echo(f"Removed {found.name!r} with {count} documents.")
 
 
-def _find(engine: sa.Engine, key: str) -> StoredSource:
+def find_source_named(engine: sa.Engine, key: str) -> StoredSource:
+    """The source of that id, name or location. Raises MisuseError where there is none."""
     from bot.errors import MisuseError
     from knowledge.store import find_source
 
@@ -174,13 +185,14 @@ def _find(engine: sa.Engine, key: str) -> StoredSource:
     return found
 
 
-def _row(status: SourceStatus, state: JobState) -> dict[str, object]:
+def _row(status: SourceStatus, state: JobState, times: str) -> dict[str, object]:
     return {
         **asdict(status.source),
         "documents": status.documents,
         "chunks": status.chunks,
         "last_run": None if status.last_run is None else asdict(status.last_run),
         "next_run": state.next_at,
+        "times": times,
         "failures": [asdict(failure) for failure in status.failures],
     }
 
@@ -197,7 +209,7 @@ def _cells(status: SourceStatus, state: JobState) -> tuple[object, ...]:
         status.documents,
         status.chunks,
         last,
-        in_minutes(state.next_at),
+        "paused" if source.paused and state.next_at is None else in_minutes(state.next_at),
         len(status.failures),
     )
 

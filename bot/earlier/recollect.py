@@ -17,6 +17,7 @@ from bot.cite import without_markers
 from bot.evidence import EARLIER
 from bot.jobs import Job
 from bot.people import is_unremembered
+from bot.timetable import Timetable
 from bot.words import NOT_FOUND
 from knowledge.database import reading, writing
 from knowledge.embed import Embedder, Vectors
@@ -136,7 +137,7 @@ def recollect_job(engine: sa.Engine, embedder: Embedder) -> Job:
     def work() -> str:
         return f"{recollect(engine, embedder)} turns made findable"
 
-    return Job(name="recollect", interval=INTERVAL, work=work)
+    return Job(name="recollect", times=Timetable(every=INTERVAL), work=work)
 
 
 def _missing(connection: sa.Connection, embedder: str, limit: int) -> Sequence[sa.Row[tuple[int, str, str]]]:

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from bot import tables
 from bot.jobs import Job
 from bot.learn.versions import Version, promote, roll_back, standing
+from bot.timetable import Timetable
 from knowledge.database import reading
 from models.tuned import version_prefix
 
@@ -209,7 +210,7 @@ def canary_job(engine: sa.Engine, *, promotes: bool, rules: CanaryRules | None =
             return f"{canary.name} promoted: {verdict.why}"
         return f"{canary.name}: {verdict.decision}, {verdict.why}"
 
-    return Job(name="canary", interval=INTERVAL, work=work)
+    return Job(name="canary", times=Timetable(every=INTERVAL), work=work)
 
 
 def say_votes(figures: Figures) -> str:

@@ -17,6 +17,7 @@ from bot.jobs import Job
 from bot.learn.export import MANIFEST
 from bot.learn.tombstones import buried_subjects
 from bot.purge import DATASETS_FOLDER
+from bot.timetable import Timetable
 from knowledge.database import reading
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ def stale_datasets_job(engine: sa.Engine, home: Path) -> Job:
         removed = remove_stale_datasets(engine, home)
         return f"removed {', '.join(removed)}" if removed else "nothing to remove"
 
-    return Job(name="datasets", interval=_INTERVAL, work=work)
+    return Job(name="datasets", times=Timetable(every=_INTERVAL), work=work)
 
 
 def _holds(manifest: Path, buried: frozenset[str]) -> bool:

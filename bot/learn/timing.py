@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.jobs import TICK_SECONDS, Job, Schedule
+from bot.timetable import Timetable
 from knowledge.database import reading
 
 JOB = "learn"
@@ -54,7 +55,7 @@ def learn_jobs(
     """The job, while it is due; ask at every tick. It takes hours, so give it a schedule of its own."""
     if not is_due(engine, times, now()).is_due:
         return ()
-    return (Job(name=JOB, interval=INTERVAL, work=lambda: learn(stopping)),)
+    return (Job(name=JOB, times=Timetable(every=INTERVAL), work=lambda: learn(stopping)),)
 
 
 @contextmanager

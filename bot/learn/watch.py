@@ -22,6 +22,7 @@ from bot.jobs import Job
 from bot.learn.alerts import Change, Comparison, note_alerts, put_untold
 from bot.learn.drift import Difference, Kind, Sample, adjusted, compare, turning_day
 from bot.learn.observed import NO_VERSION, Observed, read_observed
+from bot.timetable import Timetable
 from knowledge.database import reading
 
 Worse = Literal["up", "down", "either"]
@@ -136,7 +137,7 @@ def watch_job(
         told = put_untold(engine, Inbox(engine, now=now), alerts_to, now()) if alerts_to else 0
         return f"{found} new alerts, {told} to be told" if found or told else "nothing changed"
 
-    return Job(name="watch", interval=INTERVAL, work=work)
+    return Job(name="watch", times=Timetable(every=INTERVAL), work=work)
 
 
 # What is watched

@@ -32,6 +32,7 @@ from bot.playground import blocks as playground_blocks
 from bot.slack.gateway import SlackBot
 from bot.slack.home_admin import AdminContent, AdminSource, admin_view, note_value
 from bot.threshold import Threshold
+from bot.timetable import Timetable
 from bot.turn import Incoming
 from knowledge import tables as knowledge_tables
 from knowledge.database import reading, writing
@@ -327,7 +328,7 @@ def test_a_source_is_read_at_the_press_of_a_button(start: Start, engine: sa.Engi
         reads.append("x")
         return "read"
 
-    job = Job(name=f"sync:{handbook.id}", interval=timedelta(days=1), work=work)
+    job = Job(name=f"sync:{handbook.id}", times=Timetable(every=timedelta(days=1)), work=work)
     run_due(engine, (job,))
     ada = start()
     page = turned_over(ada)

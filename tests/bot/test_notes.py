@@ -18,6 +18,7 @@ from bot.notes import SavedNote, approve_note, notes_job, pending_notes, reject_
 from bot.privacy import forget
 from bot.settings import FileSettings
 from bot.sync import sync_source
+from bot.timetable import Timetable
 from knowledge.audience import Audience
 from knowledge.database import reading, writing
 from knowledge.document import Question
@@ -139,7 +140,7 @@ def test_what_a_forgotten_person_saved_is_no_document_any_more(engine: sa.Engine
         read(engine, source)
         return ""
 
-    reading_it = Job(name=f"sync:{source.id}", interval=timedelta(days=1), work=work)
+    reading_it = Job(name=f"sync:{source.id}", times=Timetable(every=timedelta(days=1)), work=work)
     run_due(engine, (reading_it,))
     assert found(engine, "lift", Audience.everyone()) != []
     forget(engine, "U1")

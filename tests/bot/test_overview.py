@@ -21,6 +21,7 @@ from bot.feedback import record_vote, withdraw_vote
 from bot.inbox import Inbox, Received
 from bot.jobs import Job, job_state, run_due, run_soon
 from bot.overview import QueueState, WeekVotes, queue_state, unanswered, votes_by_week
+from bot.timetable import Timetable
 from bot.turn import Incoming
 from knowledge.database import writing
 from tests.bot.dialogue import make_answer
@@ -136,13 +137,15 @@ def test_a_job_can_be_made_due_at_once(engine: sa.Engine) -> None:
         assert not run_soon(engine, "j")
         return ""
 
-    job = Job(name="j", interval=timedelta(days=30), work=work)
-    assert not run_soon(engine, "j")
+    job = Job(name="j", times=Timetable(every=timedelta(days=30)), work=work)
+    assert run_soon(engine, "j")
     run_due(engine, (job,))
     run_due(engine, (job,))
     assert done == ["x"]
     assert run_soon(engine, "j")
-    assert job_state(engine, "j", job.interval).next_at <= datetime.now(UTC)
+    next_at = job_state(engine, "j", job.times).next_at
+    assert next_at is not None
+    assert next_at <= datetime.now(UTC)
     run_due(engine, (job,))
     assert done == ["x", "x"]
-    assert job_state(engine, "j", job.interval).error is None
+    assert job_state(engine, "j", job.times).error is None

@@ -9,12 +9,12 @@ from knowledge.audience import EVERYONE, channel_audience
 from knowledge.errors import SourceError
 from knowledge.parse import Parser
 from knowledge.sources import FolderSource
-from knowledge.store import add_source, find_source, list_sources, remove_source, source_statuses, try_source
+from knowledge.store import Times, add_source, find_source, list_sources, remove_source, source_statuses, try_source
 from tests.knowledge.ingesting import workplace
 
 
 def test_an_added_source_is_found_by_id_name_and_location(engine: sa.Engine, tmp_path: Path) -> None:
-    added = add_source(engine, kind="files", location=str(tmp_path), name="Handbook", interval_minutes=5)
+    added = add_source(engine, kind="files", location=str(tmp_path), name="Handbook", times=Times(interval_minutes=5))
     assert (added.audience, added.interval_minutes) == (EVERYONE, 5)
     assert {find_source(engine, key) for key in (added.id, "Handbook", str(tmp_path), f"{tmp_path}/.")} == {added}
     assert find_source(engine, "nothing") is None

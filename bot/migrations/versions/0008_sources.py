@@ -1,4 +1,4 @@
-"""What opens sources, when they are read, and who may read what they hold."""
+"""What opens sources, when they are read and tried again, and who may read what they hold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ def upgrade() -> None:
     connection = op.get_bind()
     knowledge_tables.create_all(connection)
     bot_tables.create_all(connection)
-    for table in (knowledge_tables.source, knowledge_tables.document):
+    for table in (
+        knowledge_tables.source,
+        knowledge_tables.document,
+        knowledge_tables.document_failure,
+        bot_tables.job_run,
+    ):
         there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
         for column in table.c:
             if column.name not in there:
