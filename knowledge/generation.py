@@ -6,6 +6,7 @@ and rebuilt.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ _ABANDONED_SECONDS = 3600.0
 _SUFFIX = ".hnsw"
 _MANIFEST = ".json"
 _UNFINISHED = ".tmp"
+_LOCK = "building.lock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,22 @@ class Generations:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @contextmanager
+    def only_builder(self) -> Iterator[bool]:
+        """Tell whether this process may build now: another one that shares the folder may be at it."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file = (self._folder / _LOCK).open("a")
+        except OSError as error:
+            raise IndexFileError(f"The index could not be written to {self._folder}: {error.strerror}.") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
     def publish(self, index: HnswIndex, embedder: Embedder, built_to_chunk: int) -> Manifest:
         """Write, check in a child and name a new generation; raises IndexFileError, a failure leaves no file."""
         file = self._folder / f"{built_to_chunk:010d}-{uuid.uuid4().hex[:8]}{_SUFFIX}"
@@ -95,7 +114,8 @@ class Generations:
         now = time.time()
         for file in self._folder.iterdir():
             # Another process may be about to record a file that it has just finished.
-            if file.name.removesuffix(_MANIFEST) not in known and now - file.stat().st_mtime > _ABANDONED_SECONDS:
+            kept = file.name == _LOCK or file.name.removesuffix(_MANIFEST) in known
+            if not kept and now - file.stat().st_mtime > _ABANDONED_SECONDS:
                 file.unlink(missing_ok=True)
 
     def _write(self, index: HnswIndex, embedder: Embedder, built_to_chunk: int, file: Path) -> Manifest:

@@ -162,14 +162,13 @@ class Library:
         if self._generations is None or not self._is_large() or not self._view.search.graph_is_stale:
             return False
         try:
-            self._publish(self._generations)
+            return self._publish(self._generations)
         except (IndexFileError, DatabaseError) as error:
             self._problem = str(error)
             logger.warning("no new index generation: %s", error)
             return False
         except BuildStoppedError:
             return False
-        return True
 
     def read_ahead(self) -> None:
         """Read passages for the second look in the background, until closed; for a process that stays."""
@@ -251,8 +250,11 @@ class Library:
                 return True
         return False
 
-    def _publish(self, generations: Generations) -> None:
-        with self._publishing:
+    def _publish(self, generations: Generations) -> bool:
+        with self._publishing, generations.only_builder() as may_build:
+            if not may_build:
+                # What the other process publishes is taken up with the next look, as everything that others do.
+                return False
             snapshot = self._view.search.snapshot
             rows = snapshot.distinct()
             index = HnswIndex.build(snapshot.ids[rows], snapshot.vectors[rows], stop=self._closing.is_set)
@@ -264,6 +266,7 @@ class Library:
                 self._newest_generation = max(number, self._newest_generation)
             generations.tidy(frozenset(known), expired)
         self._use(index)
+        return True
 
     def _use(self, graph: HnswIndex) -> None:
         with self._refreshing:

@@ -11,6 +11,7 @@ from knowledge.audience import Audience
 from knowledge.database import open_engine, reading, writing
 from knowledge.document import HistoryTurn, Question
 from knowledge.errors import EmbedderMismatchError
+from knowledge.generation import Generations
 from knowledge.library import Library
 from knowledge.retrieve import RetrievalOptions
 from knowledge.tables import generation
@@ -310,3 +311,15 @@ def test_reading_while_a_writer_holds_the_lock(engine: sa.Engine, shelf: Shelf) 
     shelf.put("a", "already there")
     with open_library(engine) as library, writing(engine):
         assert texts(library, "already there") == ["already there"]
+
+
+def test_one_process_builds_and_the_other_takes_up_what_it_made(
+    engine: sa.Engine, shelf: Shelf, tmp_path: Path
+) -> None:
+    folder = tmp_path / "index"
+    with open_library(engine, folder) as library:
+        fill(shelf, 100)
+        with Generations(folder).only_builder() as other_may_build:
+            assert other_may_build
+            assert not library.publish_if_due()
+        assert library.publish_if_due()
