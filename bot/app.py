@@ -236,6 +236,7 @@ def retrieval_options(file: FileSettings) -> RetrievalOptions:
         word_weight=knowledge.word_weight,
         history=HistoryWeights(question=knowledge.history_question_weight, answer=knowledge.history_answer_weight),
         exact_search_below=knowledge.exact_search_below,
+        vectors=knowledge.vectors_in_memory,
         matched=knowledge.matched_passages,
         priors=PriorWeights(
             recency=knowledge.recency_weight,

@@ -22,7 +22,7 @@ import psutil
 import sqlalchemy as sa
 
 from bot.answer_cache import cache_use
-from bot.app import models_folder, open_embedder
+from bot.app import models_folder, open_embedder, retrieval_options
 from bot.database import open_database
 from bot.errors import BotError, SettingsError
 from bot.learn.versions import standing
@@ -33,7 +33,7 @@ from knowledge import tables
 from knowledge.database import reading
 from knowledge.embed import EMBEDDED, EMBEDDED_NAME, Embedder
 from knowledge.errors import KnowledgeError
-from knowledge.library import check_embedder, stored_embedders
+from knowledge.library import check_embedder, index_memory, stored_embedders
 from models.errors import ModelError
 from models.registry import ModelRegistry
 from models.tuned import open_tuned
@@ -280,15 +280,25 @@ def _model_version(settings: Settings) -> Check:
     return Check(name="version", ok=True, detail="; ".join(said))
 
 
-def _memory(settings: Settings) -> Check:  # noqa: ARG001  the machine's, whatever the settings
+def _memory(settings: Settings) -> Check:
+    """What the machine has, and what the index takes of it once it is read."""
     memory = psutil.virtual_memory()
     free, total = memory.available / 1e9, memory.total / 1e9
-    enough = memory.available >= _FREE_BYTES
+    with _opened(settings) as engine:
+        index = index_memory(engine, retrieval_options(settings.file))
+    needed = max(_FREE_BYTES, index.vectors + index.graph + index.words)
+    enough = memory.available >= needed
+    kept = settings.file.knowledge.vectors_in_memory
+    parts = f"vectors {index.vectors / 1e6:.0f} as {kept}, graph {index.graph / 1e6:.0f}, words {index.words / 1e6:.0f}"
+    taken = (index.vectors + index.graph + index.words) / 1e6
+    cores = psutil.cpu_count(logical=False) or os.cpu_count()
+    lacking = f"Free at least {needed / 1e9:.0f} GB: close something large"
     return Check(
         name="memory",
         ok=enough,
-        detail=f"{free:.1f} of {total:.1f} GB free, {psutil.cpu_count(logical=False) or os.cpu_count()} cores",
-        next_step="" if enough else f"Free at least {_FREE_BYTES / 1e9:.0f} GB: close something large.",
+        detail=f"{free:.1f} of {total:.1f} GB free, {cores} cores; the index of {index.chunks} chunks takes about "
+        f"{taken:.0f} MB ({parts})",
+        next_step="" if enough else f'{lacking}, or set knowledge.vectors_in_memory = "float16".',
     )
 
 

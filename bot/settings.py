@@ -62,6 +62,8 @@ class KnowledgeSettings:
     history_answer_weight: Annotated[float, Field(ge=0, le=1)] = 0.3
     exact_search_below: Annotated[int, Field(ge=0)] = 2_000
     """Collections with fewer chunks are searched exactly; an HNSW generation is published from here on."""
+    vectors_in_memory: Literal["float32", "float16"] = "float32"
+    """`float16` halves the memory of vectors outside the graph, for collections of hundreds of thousands of chunks."""
     permissions_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 24.0
     """A document with readers of its own is shown to nobody when its source last told who they are longer ago."""
     parse_seconds: Annotated[int, Field(ge=1, le=600)] = 20

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from knowledge.embed import Vectors
 from knowledge.hits import Hits, Ids, Mask, best_hits
-from knowledge.index import ExactIndex, inner_products_at
+from knowledge.index import ExactIndex, KeptVectors, inner_products_at
 
 # Of 100,000 vectors around real ones the nearest 4,200 by sign hold .98 of the hundred nearest, 2,200 hold .96; of the
 # ten nearest nearly all. Comparing one takes 0.2 µs. More vectors lie closer together, so one in 500 is added.
@@ -39,7 +39,7 @@ class SignCodes:
     words: _Words
 
 
-def sign_words(vectors: Vectors, mean: Vectors) -> _Words:
+def sign_words(vectors: KeptVectors, mean: Vectors) -> _Words:
     """The signs of each vector's difference from the mean, one column a vector."""
     packed = np.packbits(vectors > mean, axis=1)
     spare = -packed.shape[1] % (_WORD_BITS // 8)
@@ -49,7 +49,7 @@ def sign_words(vectors: Vectors, mean: Vectors) -> _Words:
 class SignIndex:
     """A `VectorIndex` over vectors that somebody else keeps. Never changes: searches may run in several threads."""
 
-    def __init__(self, ids: Ids, vectors: Vectors, codes: SignCodes, rescored: int | None = None) -> None:
+    def __init__(self, ids: Ids, vectors: KeptVectors, codes: SignCodes, rescored: int | None = None) -> None:
         self._exact = ExactIndex(ids, vectors)
         self._vectors = vectors
         self._codes = codes

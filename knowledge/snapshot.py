@@ -19,7 +19,7 @@ from knowledge.audience import Audience
 from knowledge.embed import Vectors
 from knowledge.errors import EmbedderMismatchError
 from knowledge.hits import Hits, Ids, Mask, Scores
-from knowledge.index import inner_products
+from knowledge.index import KeptVectors, inner_products
 from knowledge.signs import SignCodes, sign_words
 from knowledge.tables import chunk, document, revision
 from knowledge.tables import vector as vector_table
@@ -37,7 +37,7 @@ class Snapshot:
     """All chunks as of one moment; the arrays have one row for each, by ascending chunk id."""
 
     ids: Ids
-    vectors: Vectors
+    vectors: KeptVectors
     codes: SignCodes
     texts: Ids
     """Equal for chunks with equal text."""
@@ -111,9 +111,10 @@ def picked(mask: Mask, places: slice | npt.NDArray[np.int64]) -> Mask:
 class SnapshotReader:
     """Keeps the current snapshot. Not for two threads at once; the snapshots it makes are."""
 
-    def __init__(self, embedder: str, dim: int) -> None:
+    def __init__(self, embedder: str, dim: int, kept_as: type[np.float32 | np.float16] = np.float32) -> None:
         self._embedder = embedder
         self._dim = dim
+        self._kept_as = kept_as
         self._begin()
 
     def _begin(self) -> None:
@@ -124,7 +125,7 @@ class SnapshotReader:
         self._without_vector = 0
         self._vectors = 0
         self._documents: Ids = np.empty(0, np.int64)
-        self._buffer: Vectors = np.empty((0, self._dim), np.float32)
+        self._buffer: KeptVectors = np.empty((0, self._dim), self._kept_as)
         self._mean: Vectors = np.zeros(self._dim, np.float32)
         self._words = sign_words(self._buffer, self._mean)
         self.snapshot = Snapshot(
@@ -192,7 +193,7 @@ class SnapshotReader:
         used = len(self.snapshot.ids)
         if used + added > len(self._buffer):
             size = max(used + added, int(len(self._buffer) * _GROWTH))
-            grown = np.empty((size, self._dim), np.float32)
+            grown: KeptVectors = np.empty((size, self._dim), self._kept_as)
             grown[:used] = self._buffer[:used]
             self._buffer = grown
             words = np.empty((len(self._words), size), np.uint64)
@@ -207,7 +208,8 @@ class SnapshotReader:
         self._buffer[added] = new
         if used < _MEAN_OF:
             # Older snapshots keep the words that belong to their mean.
-            self._mean, self._words = self._buffer[: added.stop].mean(axis=0), np.empty_like(self._words)
+            self._mean = self._buffer[: added.stop].mean(axis=0, dtype=np.float32)
+            self._words = np.empty_like(self._words)
             added = slice(0, added.stop)
         self._words[:, added] = sign_words(self._buffer[added], self._mean)
         self._documents = _extended(self._documents, (row.document_id for row in rows))

@@ -158,6 +158,8 @@ class Options:
     sql_up_to: int
     graph: bool
     vectors: Path | None
+    float16: bool = False
+    """Search vectors kept as float16; what is true is said by float32 all the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +167,8 @@ class Loaded:
     """A collection ready to be searched, and how long that took."""
 
     snapshot: Snapshot
+    exact: Snapshot
+    """The same vectors as float32."""
     reader: WordReader
     engine: sa.Engine | None
     load_seconds: float
@@ -174,15 +178,17 @@ class Loaded:
 def measure(chunks: int, options: Options, folder: Path) -> Figures:
     """Make a collection, then ask the same questions in the name of readers of each share."""
     collection = Collection(chunks, options.shares, options.words, options.vectors)
-    loaded = _load_sql(collection, folder) if chunks <= options.sql_up_to else _load(collection)
+    loaded = (
+        _load_sql(collection, folder, float16=options.float16) if chunks <= options.sql_up_to else _load(collection)
+    )
     prepared = collection.questions(options.questions)
     words = loaded.reader.index(loaded.snapshot)
     started, graph = time.perf_counter(), None
     if options.graph:
         rows = loaded.snapshot.distinct()
-        graph = HnswIndex.build(loaded.snapshot.ids[rows], loaded.snapshot.vectors[rows])
+        graph = HnswIndex.build(loaded.snapshot.ids, loaded.snapshot.vectors, rows=rows)
     graph_seconds = time.perf_counter() - started
-    searches = SnapshotSearch(loaded.snapshot, graph), ScannedSearch(loaded.snapshot)
+    searches = SnapshotSearch(loaded.snapshot, graph), ScannedSearch(loaded.exact)
     measured = []
     for share in collection.shares:
         asked = Asked(prepared=prepared, audience=collection.reader_of(share), share=share)
@@ -211,21 +217,28 @@ class Asked:
     share: float
 
 
-def _load_sql(collection: Collection, folder: Path) -> Loaded:
+def _load_sql(collection: Collection, folder: Path, *, float16: bool) -> Loaded:
     engine = open_engine(f"sqlite:///{folder / 'benchmark.db'}")
     create_tables(engine)
     store(collection, engine, _EMBEDDER)
-    started, snapshots = time.perf_counter(), SnapshotReader(_EMBEDDER, DIM)
+    started, snapshots = time.perf_counter(), SnapshotReader(_EMBEDDER, DIM, np.float16 if float16 else np.float32)
     with reading(engine) as connection:
         snapshots.read(connection)
+    exact = snapshots
+    loaded_seconds = time.perf_counter() - started
+    if float16:
+        exact = SnapshotReader(_EMBEDDER, DIM)
+        with reading(engine) as connection:
+            exact.read(connection)
     loaded, reader = time.perf_counter(), WordReader(header_weight=1.0)
     reader.replace((), reader.read_missing(engine, snapshots.snapshot, lambda: False))
     done = time.perf_counter()
     return Loaded(
         snapshot=snapshots.snapshot,
+        exact=exact.snapshot,
         reader=reader,
         engine=engine,
-        load_seconds=loaded - started,
+        load_seconds=loaded_seconds,
         words_seconds=done - loaded,
     )
 
@@ -250,7 +263,9 @@ def _load(collection: Collection) -> Loaded:
     started, pieces = time.perf_counter(), reader.segments
     reader.replace(pieces, tidied(pieces, snapshot))
     seconds += time.perf_counter() - started
-    return Loaded(snapshot=snapshot, reader=reader, engine=None, load_seconds=0.0, words_seconds=seconds)
+    return Loaded(
+        snapshot=snapshot, exact=snapshot, reader=reader, engine=None, load_seconds=0.0, words_seconds=seconds
+    )
 
 
 def _made_snapshot(vectors: Vectors, codes: SignCodes, parts: npt.NDArray[np.int64]) -> Snapshot:
@@ -329,6 +344,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--words", type=int, default=110, help="words of a chunk")
     parser.add_argument("--sql-up-to", type=int, default=100_000)
     parser.add_argument("--no-graph", action="store_true")
+    parser.add_argument("--float16", action="store_true", help="keep vectors as float16, with a database only")
     parser.add_argument("--vectors", type=Path, help="an .npz file with real vectors")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--plot", type=Path, help="draw latency and memory against size into this file")
@@ -340,6 +356,7 @@ def main(arguments: Sequence[str]) -> None:
         sql_up_to=chosen.sql_up_to,
         graph=not chosen.no_graph,
         vectors=chosen.vectors,
+        float16=chosen.float16,
     )
     measured = []
     for chunks in chosen.chunks:

@@ -210,3 +210,21 @@ def test_a_graph_is_stale_once_enough_came_or_went(engine: sa.Engine, shelf: She
         shelf.remove(document)
     assert SnapshotSearch(read(reader_, engine), graph).graph_is_stale
     assert SnapshotSearch(reader_.snapshot, None).graph_is_stale
+
+
+def test_vectors_kept_as_float16_take_half_and_find_the_same(engine: sa.Engine, shelf: Shelf) -> None:
+    shelf.put("facts", *(f"fact number{number} about topic{number % 7}" for number in range(200)))
+    full, half = reader(), SnapshotReader("fake", 64, np.float16)
+    with reading(engine) as connection:
+        full.read(connection)
+        half.read(connection)
+    assert half.snapshot.vectors.nbytes * 2 == full.snapshot.vectors.nbytes
+    readable = full.snapshot.readable(Audience.everyone())
+    for row in range(0, 200, 20):
+        asked = full.snapshot.vectors[row].astype(np.float32)
+        true = SnapshotSearch(full.snapshot, None).search(asked, 5, readable)
+        found = SnapshotSearch(half.snapshot, None).search(asked, 5, readable)
+        assert found.ids[0] == true.ids[0]
+        np.testing.assert_allclose(found.scores, true.scores, atol=2e-3)
+        graph = HnswIndex.build(half.snapshot.ids, half.snapshot.vectors, rows=half.snapshot.distinct())
+        assert graph.search(asked, 1).ids[0] == true.ids[0]
