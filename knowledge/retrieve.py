@@ -79,7 +79,7 @@ class RetrievalOptions:
     """How much of what stands around a passage is read with it."""
     exact_search_below: int = 2_000
     """Smaller collections are searched exactly."""
-    vectors: Literal[float32, float16] = "float32"
+    vectors: Literal["float32", "float16"] = "float32"
     """How vectors are kept in memory; the database and the graph hold them as float32 always."""
     priors: PriorWeights = field(default_factory=PriorWeights)
     """What is added for a document's age and its source."""
