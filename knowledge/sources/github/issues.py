@@ -1,0 +1,187 @@
+"""A walk over the issues of a repository, and over its pull requests where they are wanted: GitHub lists both as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from knowledge.sources.github.api import BrokenError, GoneError
+from knowledge.sources.github.delivery import MOMENT, OVERLAP, Delivery, seconds_of, text_of, time_of
+from knowledge.sources.github.thread import Post, Thread
+from knowledge.sources.source import SourceStep
+
+_REASONS = {"not_planned": "closed as not planned", "duplicate": "closed as a duplicate"}
+
+Json = Mapping[str, Any]
+
+
+class IssueWalk:
+    """What changed since the last run, and what is gone."""
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self._api = delivery.api
+        self._shelf = delivery.position.issues
+
+    def steps(self) -> Iterator[SourceStep]:
+        """Deliver what is due, the oldest change first."""
+        shelf, delivery = self._shelf, self._delivery
+        since, comments_since = shelf.since, shelf.comments_since
+        begun = text_of(delivery.now - MOMENT)
+        if not comments_since:
+            shelf.comments_since = begun
+        for issue in self._changed(since):
+            if self._is_due(issue):
+                yield from self._deliver(issue)
+            # Only now: all that changed before this one is delivered.
+            shelf.since = max(shelf.since, str(issue["updated_at"]))
+        if comments_since:
+            yield from self._edited(comments_since)
+            shelf.comments_since = begun
+        if not since and not shelf.known.keys() - delivery.delivered.keys():
+            shelf.listed = delivery.now.timestamp()
+        elif delivery.listing_is_due(shelf):
+            yield from self._listed()
+        for number in (*delivery.retried("issues"), *delivery.retried("pulls")):
+            yield from self._one(number)
+
+    def _changed(self, since: str) -> Iterator[Json]:
+        """Issues and pull requests in the order of their last change.
+
+        Never a second page where a new beginning is possible: what changes meanwhile goes to the end, and the first
+        one of each later page would slip into the page before, unread.
+        """
+        begin = text_of(time_of(since) - OVERLAP) if since else ""
+        while True:
+            following = ""
+            order = {"state": "all", "sort": "updated", "direction": "asc", **({"since": begin} if begin else {})}
+            for page in self._api.pages(self._path("/issues"), order):
+                yield from page.items
+                last = str(page.items[-1]["updated_at"]) if page.items else ""
+                if page.has_more and last > begin:
+                    following = last
+                    break
+            if not following:
+                return
+            begin = following
+
+    def _is_due(self, issue: Json) -> bool:
+        number, part, version = issue["number"], _part(issue), _version(issue)
+        if part not in self._delivery.place.parts or self._delivery.delivered.get(number) == version:
+            return False
+        return self._shelf.known.get(number) != version or self._delivery.uri(part, number) in self._delivery.retry
+
+    def _deliver(self, issue: Json) -> Iterator[SourceStep]:
+        """An issue with its comments."""
+        number, part = int(issue["number"]), _part(issue)
+        if part == "pulls":
+            self._delivery.position.pulls.add(number)
+        try:
+            comments, read = self._comments(number) if issue.get("comments") else ((), 0)
+        except BrokenError as error:
+            yield self._delivery.failed(part, self._shelf, number, error)
+            return
+        except GoneError:
+            # Gone since it was listed; the next list tells for sure.
+            return
+        left_out = max(0, int(issue.get("comments") or 0) - read)
+        thread = _thread(issue, self._delivery.position.name, comments, left_out)
+        version, updated = _version(issue), str(issue["updated_at"])
+        yield self._delivery.document(part, self._shelf, thread, version=version, updated=updated)
+
+    def _comments(self, number: int) -> tuple[tuple[Post, ...], int]:
+        """What people said, and how many comments that took; as many as there are, unless there are too many."""
+        posts: list[Post] = []
+        read = 0
+        for page in self._api.pages(self._path(f"/issues/{number}/comments"), {}):
+            read += len(page.items)
+            posts += [_post(comment, "created_at") for comment in page.items if not _is_bot(comment.get("user"))]
+            if page.has_more and read >= self._delivery.limits.max_comments:
+                return tuple(posts), read
+        # Not fewer than were counted: the count is older than this list.
+        return tuple(posts), 10**9
+
+    def _edited(self, since: str) -> Iterator[SourceStep]:
+        """Issues of which only a comment was edited: their own time of change may stay the same."""
+        order = {"sort": "updated", "direction": "asc", "since": since}
+        numbers: set[int] = set()
+        for page in self._api.pages(self._path("/issues/comments"), order):
+            numbers |= {_number(comment) for comment in page.items if not _is_bot(comment.get("user"))}
+        for number in sorted(numbers & self._shelf.known.keys() - self._delivery.delivered.keys()):
+            yield from self._one(number)
+
+    def _one(self, number: int) -> Iterator[SourceStep]:
+        """Ask for one issue by itself, and see whether it is gone."""
+        delivery = self._delivery
+        part = "pulls" if number in delivery.position.pulls else "issues"
+        try:
+            issue, _ = self._api.get(self._path(f"/issues/{number}"))
+        except GoneError:
+            yield from delivery.gone(part, self._shelf, number)
+            return
+        # GitHub leads on to where an issue was moved to, in another repository.
+        here = f"/repos/{delivery.position.name}".lower()
+        if issue["number"] != number or not str(issue["repository_url"]).lower().endswith(here):
+            yield from delivery.gone(part, self._shelf, number)
+        elif _part(issue) in delivery.place.parts:
+            yield from self._deliver(issue)
+
+    def _listed(self) -> Iterator[SourceStep]:
+        """See all of them: what is gone, and what changed without a new time of change."""
+        found: set[int] = set()
+        order = {"state": "all", "sort": "created", "direction": "asc"}
+        for page in self._api.pages(self._path("/issues"), order):
+            for issue in page.items:
+                found.add(issue["number"])
+                if issue["number"] not in self._delivery.delivered and self._is_due(issue):
+                    yield from self._deliver(issue)
+        yield from self._delivery.missing(self._shelf, found, self._one)
+
+    def _path(self, rest: str) -> str:
+        # By the name that GitHub gives it: what leads on from an earlier one would lose what is asked.
+        return f"/repos/{self._delivery.position.name}{rest}"
+
+
+def _part(issue: Json) -> str:
+    return "pulls" if issue.get("pull_request") else "issues"
+
+
+def _version(issue: Json) -> str:
+    return f"{seconds_of(issue['updated_at'])}.{issue.get('comments') or 0}"
+
+
+def _number(comment: Json) -> int:
+    return int(str(comment["issue_url"]).rpartition("/")[2])
+
+
+def _is_bot(user: Json | None) -> bool:
+    return user is not None and (user.get("type") == "Bot" or str(user.get("login", "")).endswith("[bot]"))
+
+
+def _post(said: Json, when: str) -> Post:
+    author = str((said.get("user") or {}).get("login") or "")
+    return Post(
+        author="" if author == "ghost" else author, day=str(said.get(when) or "")[:10], text=said.get("body") or ""
+    )
+
+
+def _thread(issue: Json, repository: str, comments: tuple[Post, ...], left_out: int) -> Thread:
+    names = (label.get("name") if isinstance(label, dict) else label for label in issue.get("labels") or ())
+    return Thread(
+        kind="Pull request" if _part(issue) == "pulls" else "Issue",
+        number=issue["number"],
+        repository=repository,
+        title=str(issue.get("title") or f"#{issue['number']}"),
+        state=_state(issue),
+        first=_post(issue, "created_at"),
+        labels=tuple(str(name) for name in names if name),
+        comments=comments,
+        left_out=left_out,
+    )
+
+
+def _state(issue: Json) -> str:
+    if (issue.get("pull_request") or {}).get("merged_at"):
+        return "merged"
+    state = str(issue.get("state") or "open")
+    return _REASONS.get(str(issue.get("state_reason")), state) if state == "closed" else state
