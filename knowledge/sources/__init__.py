@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from knowledge.errors import SourceError
 from knowledge.sources.files import FolderSource
-from knowledge.sources.github.place import LOCATION, parse_github
+from knowledge.sources.github.place import ADDRESS, STORED, parse_github
 from knowledge.sources.source import Checkpoint, Expected, Source, SourcePlace, SourceStep
 
 __all__ = [
@@ -78,7 +78,7 @@ def kind_of(location: str) -> str:
     """What kind of source a location is, as far as it tells; else a folder or file."""
     if location.endswith(".sql.toml"):
         return "sql"
-    if LOCATION.search(location):
+    if ADDRESS.search(location):
         return "github"
     if _FEED.search(location):
         return "feed"
@@ -104,7 +104,7 @@ def whole_location(kind: str, location: str) -> str:
 def name_of(location: str) -> str:
     """What people call a source that nobody named: the last part of its location, of a feed or site the host."""
     kind = kind_of(location)
-    if kind == "github":
+    if kind == "github" or STORED.search(location):
         return parse_github(location).title
     if kind == "feed":
         return urlsplit(location).hostname or location

@@ -1,4 +1,4 @@
-"""A walk over the issues of a repository, and over its pull requests where they are wanted: GitHub lists both as one."""
+"""A walk over the issues of a repository and, where they are wanted, its pull requests: GitHub lists both as one."""
 
 from __future__ import annotations
 

@@ -10,13 +10,14 @@ from knowledge.errors import SourceError
 PARTS = ("issues", "discussions", "pulls")
 USUAL_PARTS = ("issues", "discussions")
 """What is read where a location names no part: pull requests are mostly talk about code."""
-LOCATION = re.compile(
-    r"^https?://(?:www\.)?(?:github\.com|github\.[\w.-]+|[\w-]+\.ghe\.com)(?::\d+)?/[\w-]+/[\w.-]+/"
-    r"(?:issues|discussions|pulls)/?(?:\?\S*)?$"
-    r"|^https?://[^/\s]+/[\w-]+/[\w.-]+#(?:issues|discussions|pulls)(?:,(?:issues|discussions|pulls))*$",
+ADDRESS = re.compile(
+    r"^https?://(?:www\.)?(?:github\.com|github\.[\w.-]+|[\w-]+\.ghe\.com)(?::\d+)?/[\w-]+/[\w.-]+"
+    r"(?:/(?:issues|discussions|pulls)/?(?:\?\S*)?|#(?:issues|discussions|pulls)(?:,(?:issues|discussions|pulls))*)$",
     re.IGNORECASE,
 )
-"""Addresses that can be nothing but a GitHub repository's issues, discussions or pull requests."""
+"""What can be nothing but a GitHub repository's issues, discussions or pull requests."""
+STORED = re.compile(r"^https?://[^/\s]+/[\w-]+/[\w.-]+#(?:issues|discussions|pulls)(?:,(?:issues|discussions|pulls))*$")
+"""How a location is written down, whatever its host is called."""
 _PLACE = re.compile(
     r"(?:(?P<scheme>https?)://(?P<host>[\w.-]+(?::\d{1,5})?|\[::1\](?::\d{1,5})?)/)?"
     r"(?P<owner>\w[\w-]*)/(?P<repository>[\w.-]+?)(?:\.git)?(?:/(?P<part>issues|discussions|pulls))?/?"
