@@ -305,9 +305,9 @@ class _Handler(BaseHTTPRequestHandler):
             said = f"Could not resolve to a Discussion with the number of {asked['number']}."
             missing = {"type": "NOT_FOUND", "path": ["repository", "discussion"], "message": said}
             return self._answer(200, {"data": {"repository": {"discussion": None}}, "errors": [missing]})
-        said = [self._comment(one) for one in found["comments"]]
+        comments = [self._comment(one) for one in found["comments"]]
         answer = self._comment(found["answer"]) if found["answer"] else None
-        shown = {**found, "answer": answer, "comments": self._connection(said, asked, 50)}
+        shown = {**found, "answer": answer, "comments": self._connection(comments, asked, 50)}
         return self._answer(200, {"data": {"repository": {"discussion": shown}}})
 
     def _comment(self, said: Json) -> Json:
