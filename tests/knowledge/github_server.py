@@ -197,6 +197,14 @@ def user(login: str, kind: str = "User") -> Json:
     return {"login": login, "id": len(login), "type": kind, "html_url": f"https://github.com/{login}"}
 
 
+def _as_graphql(said: Json) -> Json:
+    """A comment of the REST interface as GraphQL tells it."""
+    login, kind = said["user"]["login"], said["user"]["type"]
+    author = {"__typename": kind, "login": login.removesuffix("[bot]")}
+    shown = {"id": f"IC_{said['id']}", "body": said["body"], "createdAt": said["created_at"]}
+    return {**shown, "author": None if login == "ghost" else author, "isMinimized": said.get("hidden", False)}
+
+
 class _Handler(BaseHTTPRequestHandler):
     place: FakeGithub
 
@@ -296,6 +304,8 @@ class _Handler(BaseHTTPRequestHandler):
         if f"{asked['owner']}/{asked['name']}" != place.full_name:
             missing = {"type": "NOT_FOUND", "path": ["repository"], "message": "Could not resolve to a Repository"}
             return self._answer(200, {"data": {"repository": None}, "errors": [missing]})
+        if "issueOrPullRequest(" in body["query"]:
+            return self._answer(200, self._talk(body["query"], asked))
         if "discussions(" in body["query"]:
             newest = sorted(place.discussions.values(), key=lambda one: str(one["updatedAt"]), reverse=True)
             heads = [{**one, "comments": {"totalCount": len(one["comments"])}} for one in newest]
@@ -309,6 +319,21 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._comment(found["answer"]) if found["answer"] else None
         shown = {**found, "answer": answer, "comments": self._connection(comments, asked, 50)}
         return self._answer(200, {"data": {"repository": {"discussion": shown}}})
+
+    def _talk(self, query: str, asked: Json) -> Json:
+        """The comments of one issue, or of several of them by their aliases."""
+        wanted = {
+            name: int(number) for name, number in re.findall(r"(i\d+): issueOrPullRequest\(number: (\d+)\)", query)
+        }
+        found: Json = {}
+        errors = []
+        for name, number in (wanted or {"issueOrPullRequest": asked["number"]}).items():
+            said = [_as_graphql(one) for one in self.place.comments.get(number, [])]
+            there = number in self.place.issues
+            found[name] = {"comments": self._connection(said, asked, 100)} if there else None
+            if not there:
+                errors.append({"type": "NOT_FOUND", "path": ["repository", name], "message": "Could not resolve."})
+        return {"data": {"repository": found}, **({"errors": errors} if errors else {})}
 
     def _comment(self, said: Json) -> Json:
         return {**said, "replies": self._connection(said["replies"], {}, 50)}

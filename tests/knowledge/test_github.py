@@ -20,7 +20,7 @@ from knowledge.sources.github.place import parse_github
 from knowledge.sources.github.source import GithubSource
 from knowledge.store import add_source, find_source
 from tests.contracts.source import SourceContract
-from tests.knowledge.github_server import Answer, FakeGithub, github_served
+from tests.knowledge.github_server import Answer, FakeGithub, github_served, user
 from tests.knowledge.ingesting import Workplace, workplace
 
 
@@ -139,13 +139,15 @@ class TestDiscussionsInSmallPages(TestDiscussions):
         place.page_size = 1
 
 
-def test_an_issue_becomes_a_document_with_its_comments(place: FakeGithub) -> None:
+@pytest.mark.parametrize("with_token", [True, False])
+def test_an_issue_becomes_a_document_with_its_comments(place: FakeGithub, *, with_token: bool) -> None:
     number = place.issue("Badge  lost", "Who issues\r\n@badges?", labels=[{"name": "office"}, {"name": "help wanted"}])
     place.comment(number, "Maria Lopez does.")
     place.comment(number, "Automatic.", "stale[bot]", "Bot")
     place.comment(number, "Thanks!", "ada")
     place.touch(number, state="closed", state_reason="not_planned")
-    step = document(place, source_of(place, audience="channel:C1"))
+    secret = Secret(place.token if with_token else "")
+    step = document(place, source_of(place, "/issues", audience="channel:C1", secret=secret))
     assert step.content.decode() == (
         "# Badge lost\n\n"
         "Issue #1 of acme/handbook by ada, 2026-01-05: closed as not planned. Labels: office, help wanted.\n\n"
@@ -192,6 +194,29 @@ def test_long_discussions_are_read_to_their_end(place: FakeGithub) -> None:
     assert shown.count("comment 4.") == 1
 
 
+def test_many_issues_are_asked_about_at_once(place: FakeGithub) -> None:
+    for count in range(45):
+        place.comment(place.issue(f"Issue {count}"), f"comment {count}.")
+    place.comments[3][0] |= {"hidden": True}
+    place.comments[4][0] |= {"user": user("ghost")}
+    steps, _ = steps_of(source_of(place, "/issues"))
+    told = [step.content.decode() for step in steps if isinstance(step, FetchedDocument)]
+    assert [f"comment {count}." in text for count, text in enumerate(told)] == [count != 2 for count in range(45)]
+    assert "## Comment by a deleted account, 2026-01-05" in told[3]
+    assert place.paths() == ["acme/handbook", "acme/handbook/issues", *["graphql"] * 3]
+
+
+def test_a_long_talk_about_an_issue_is_read_to_its_end(place: FakeGithub) -> None:
+    place.page_size = 2
+    number = place.issue("Long")
+    for count in range(5):
+        place.comment(number, f"comment {count}.")
+    for secret in (Secret(place.token), Secret("")):
+        shown = document(place, source_of(place, "/issues", secret=secret)).content.decode()
+        assert shown.count("## Comment by ben") == 5
+        assert shown.endswith("comment 4.\n")
+
+
 def test_what_is_too_long_says_what_is_left_out(place: FakeGithub) -> None:
     place.page_size = 2
     number, other = place.issue("Long"), place.discussion("Long too")
@@ -199,6 +224,8 @@ def test_what_is_too_long_says_what_is_left_out(place: FakeGithub) -> None:
         place.comment(number, f"comment {count}.")
         place.reply(other, f"comment {count}.")
     steps, _ = steps_of(source_of(place, limits=GithubLimits(max_comments=2)))
+    steps += steps_of(source_of(place, "/issues", secret=Secret(""), limits=GithubLimits(max_comments=2)))[0]
+    assert len(steps) == 3
     for step in steps:
         assert isinstance(step, FetchedDocument)
         shown = step.content.decode()
@@ -431,10 +458,14 @@ class TestLimits:
         place.discussion("Desks")
         limited = {"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded for user ID 1."}]}
         headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": f"{place.now.timestamp() + 9:.0f}"}
-        place.wrong = [Answer(status=200, body=limited, headers=headers, path="graphql", times=1)]
+        secondary = {"errors": [{"message": "You have exceeded a secondary rate limit. Please wait a few minutes."}]}
+        place.wrong = [
+            Answer(status=200, body=limited, headers=headers, path="graphql", times=1),
+            Answer(status=200, body=secondary, path="graphql", times=1),
+        ]
         waits = Waits(place)
         assert len(steps_of(source_of(place, sleep=waits))[0]) == 1
-        assert len(waits.slept) == 1
+        assert waits.slept == [10, 60]
 
 
 class TestTrouble:
@@ -452,7 +483,8 @@ class TestTrouble:
         slow, quick = place.discussion("Slow"), place.discussion("Quick")
         timeout = {"data": None, "errors": [{"message": "Something went wrong while executing your query."}]}
         place.wrong = [
-            Answer(status=500, path=f"/issues/{bad}/comments"),
+            Answer(status=502, path=f"i{bad}: issueOrPullRequest"),
+            Answer(status=502, path=f'"number": {bad}'),
             Answer(status=200, body=timeout, path=f'"number": {slow}'),
         ]
         source = source_of(place)
@@ -468,12 +500,48 @@ class TestTrouble:
         steps, _ = steps_of(source, cursor, retry={step.uri for step in steps if isinstance(step, FailedDocument)})
         assert {("Fetched", f"issues/{bad}"), ("Fetched", f"discussions/{slow}")} <= set(short(steps))
 
+    @pytest.mark.parametrize(
+        "error",
+        [
+            {"message": "Something went wrong while executing your query."},
+            {"message": "Too much.", "type": "RESOURCE_LIMITS_EXCEEDED", "path": ["repository", "discussion"]},
+            {"message": "Timeout", "path": ["repository", "discussion", "comments"]},
+        ],
+    )
+    def test_trouble_does_not_look_like_something_gone(self, place: FakeGithub, error: dict[str, object]) -> None:
+        number = place.discussion("Desks")
+        place.tick(600)
+        _, cursor = steps_of(source_of(place))
+        place.reply(number, "On floor 3.")
+        empty = {"data": {"repository": {"discussion": None}}, "errors": [error]}
+        place.wrong = [Answer(status=200, body=empty, path=f'"number": {number}')]
+        steps, _ = steps_of(source_of(place), cursor)
+        assert short(steps) == [("Failed", f"discussions/{number}")]
+
+    def test_an_author_who_may_not_be_seen_hides_nothing_else(self, place: FakeGithub) -> None:
+        number = place.issue("Badges")
+        said = {"id": "IC_1", "body": "Maria does.", "createdAt": "2026-01-05T09:00:00Z", "isMinimized": False}
+        page = {"totalCount": 1, "pageInfo": {"hasNextPage": False}, "nodes": [{**said, "author": None}]}
+        place.comment(number, "Maria does.")
+        path = ["repository", f"i{number}", "comments", "nodes", 0, "author"]
+        hidden = {"type": "FORBIDDEN", "path": path, "message": "Resource protected by organization SAML enforcement."}
+        body = {"data": {"repository": {f"i{number}": {"comments": page}}}, "errors": [hidden]}
+        place.wrong = [Answer(status=200, body=body, path=f"i{number}:")]
+        assert "Maria does." in text(place)
+
+    def test_an_older_server_that_does_not_know_a_field_is_said(self, place: FakeGithub) -> None:
+        unknown = {"path": ["query", "x"], "extensions": {"code": "undefinedField"}, "message": "Field 'x' is unknown"}
+        place.wrong = [Answer(status=200, body={"errors": [unknown]}, path="graphql")]
+        with pytest.raises(SourceUnavailableError, match="answered 400 .Field 'x' is unknown"):
+            steps_of(source_of(place))
+
     def test_where_none_can_be_read_the_run_ends(self, place: FakeGithub) -> None:
         for count in range(5):
             place.comment(place.issue(f"Issue {count}"), "x")
-        place.wrong = [Answer(status=500, path="/comments")]
-        with pytest.raises(SourceUnavailableError, match="answered 500"):
-            steps_of(source_of(place))
+        place.wrong = [Answer(status=500, path="/comments"), Answer(status=500, path="issueOrPullRequest")]
+        for secret in (Secret(""), Secret(place.token)):
+            with pytest.raises(SourceUnavailableError, match="answered 500"):
+                steps_of(source_of(place, secret=secret))
 
     @pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"[1", b"{}", [], {"id": "x", "full_name": "a/b"}])
     def test_what_is_not_github_is_said(self, place: FakeGithub, body: object) -> None:

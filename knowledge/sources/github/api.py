@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import github
+from github.Requester import Requester
 
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.secret import Secret
@@ -31,6 +32,11 @@ _PAUSES = (1.0, 4.0)
 _SECONDARY_SECONDS = 60.0
 _TOKEN = re.compile(r"[!-~]+")
 _NEXT = re.compile(r'<([^>]*)>;\s*rel="next"')
+
+_LIMITED = ("RATE_LIMITED", "RATE_LIMIT")
+_FORBIDDEN = ("FORBIDDEN", "INSUFFICIENT_SCOPES")
+# Deeper in an answer than this it is one comment, or its author, that may not be seen.
+_PARTS_DEPTH = 3
 
 Call = Callable[[], tuple[dict[str, Any], Any]]
 
@@ -103,6 +109,11 @@ class GithubApi:
     ) -> None:
         self._github.close()
 
+    @property
+    def has_token(self) -> bool:
+        """Whether GraphQL may be asked."""
+        return bool(self._secret)
+
     def get(self, path: str) -> tuple[Mapping[str, Any], datetime]:
         """One thing, and when GitHub said so. Raises GoneError where it is not there."""
         headers, data = self._asked(partial(self._rest, path, {}), path)
@@ -136,6 +147,16 @@ class GithubApi:
 
         _, answer = self._asked(call, "GraphQL")
         found: Mapping[str, Any] = answer["data"]
+        return found
+
+    def query_repository(self, name: str, text: str, variables: Mapping[str, object]) -> Mapping[str, Any]:
+        """What GraphQL says of a repository."""
+        owner, _, short = name.partition("/")
+        found = self.query(text, {"owner": owner, "name": short, **variables}).get("repository")
+        if not isinstance(found, dict):
+            raise SourceUnavailableError(
+                f"GitHub shows no repository {name} any more. What is known from it stays; the next run tells."
+            )
         return found
 
     def _rest(self, path: str, parameters: dict[str, str]) -> tuple[dict[str, Any], Any]:
@@ -177,7 +198,7 @@ class GithubApi:
         if str(headers.get("x-ratelimit-remaining", "")) == "0" and reset.isdigit():
             # A second more: the limit ends at some moment within that one.
             return max(1.0, float(reset) - self._clock() + 1)
-        limited = error.status == 429 or self._github.requester.isRateLimitError(_message(error))
+        limited = error.status == 429 or Requester.isRateLimitError(_message(error))
         return _SECONDARY_SECONDS if limited else None
 
     def _wait(self, seconds: float) -> None:
@@ -240,17 +261,21 @@ def _message(error: github.GithubException) -> str:
 
 
 def _raise_error(headers: dict[str, Any], answer: Any) -> None:
-    """Raise what GraphQL says in an answer of status 200, where there is nothing to use in it."""
-    errors = answer.get("errors") if isinstance(answer, dict) else None
+    """Raise what GraphQL says in an answer of status 200, where that leaves out what was asked for.
+
+    What is null because it is not there passes; what is null because of trouble must not look like that.
+    """
     has_data = isinstance(answer, dict) and isinstance(answer.get("data"), dict)
+    errors = answer.get("errors") if isinstance(answer, dict) else None
     for error in errors if isinstance(errors, list) else []:
         kind, said = str(error.get("type") or ""), {"message": str(error.get("message") or "")}
-        if kind in ("RATE_LIMITED", "RATE_LIMIT"):
+        depth = len(error.get("path") or ())
+        if kind in _LIMITED or Requester.isRateLimitError(said["message"]):
             raise github.GithubException(429, said, headers)
-        # Deeper in the answer it is one comment or so that is null.
-        if kind in ("FORBIDDEN", "INSUFFICIENT_SCOPES") and len(error.get("path") or ()) <= 2:
+        if has_data and (kind == "NOT_FOUND" or (kind in _FORBIDDEN and depth > _PARTS_DEPTH)):
+            continue
+        if kind in _FORBIDDEN:
             raise github.GithubException(403, said, {})
-        if not has_data:
-            raise github.GithubException(400 if kind or "locations" in error else 502, said, headers)
+        raise github.GithubException(400 if not kind and "extensions" in error else 502, said, headers)
     if not has_data:
         raise github.GithubException(502, {"message": "no data"}, headers)

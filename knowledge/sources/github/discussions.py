@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from knowledge.errors import SourceUnavailableError
 from knowledge.sources.github.api import BrokenError
+from knowledge.sources.github.comments import graphql_post, is_shown
 from knowledge.sources.github.delivery import OVERLAP, Delivery, seconds_of, text_of, time_of
 from knowledge.sources.github.queries import DISCUSSION, DISCUSSIONS, MORE_COMMENTS, MORE_REPLIES
 from knowledge.sources.github.thread import Post, Thread
@@ -96,14 +96,7 @@ class DiscussionWalk:
         return {**comment, "replies": {"nodes": replies}}
 
     def _asked(self, text: str, **variables: object) -> Json:
-        owner, _, name = self._delivery.position.name.partition("/")
-        found = self._delivery.api.query(text, {"owner": owner, "name": name, **variables}).get("repository")
-        if not found:
-            raise SourceUnavailableError(
-                f"GitHub shows no repository {owner}/{name} any more. What is known from it stays; the next run tells."
-            )
-        answered: Json = found
-        return answered
+        return self._delivery.api.query_repository(self._delivery.position.name, text, variables)
 
 
 def _version(discussion: Json) -> str:
@@ -123,25 +116,16 @@ def _thread(discussion: Json, repository: str, comments: list[Json], answer: Jso
         labels=tuple(str(label["name"]) for label in (discussion.get("labels") or {}).get("nodes") or () if label),
         category=str((discussion.get("category") or {}).get("name") or ""),
         answer=_post(answer, chosen) if answer else None,
-        comments=tuple(_post(one, chosen) for one in comments if one["id"] != chosen and _is_shown(one)),
+        comments=tuple(_post(one, chosen) for one in comments if one["id"] != chosen and is_shown(one)),
         left_out=max(0, discussion["comments"]["totalCount"] - len(comments)),
     )
-
-
-def _is_shown(said: Json) -> bool:
-    author = said.get("author") or {}
-    return author.get("__typename") != "Bot" and not said.get("isMinimized")
 
 
 def _post(said: Json, chosen: str | None = None) -> Post:
     """What somebody said, without the accepted answer among the replies to it."""
     replies = (said.get("replies") or {}).get("nodes") or ()
-    return Post(
-        author=str((said.get("author") or {}).get("login") or ""),
-        day=str(said.get("createdAt") or "")[:10],
-        text=said.get("body") or "",
-        replies=tuple(_post(reply) for reply in replies if reply["id"] != chosen and _is_shown(reply)),
-    )
+    shown = tuple(graphql_post(reply) for reply in replies if reply["id"] != chosen and is_shown(reply))
+    return graphql_post(said, shown)
 
 
 def _state(discussion: Json) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from knowledge.sources.github.api import BrokenError, GoneError
+from knowledge.sources.github.comments import IssueComments, Said, is_bot, rest_post
 from knowledge.sources.github.delivery import MOMENT, OVERLAP, Delivery, seconds_of, text_of, time_of
-from knowledge.sources.github.thread import Post, Thread
+from knowledge.sources.github.thread import Thread
 from knowledge.sources.source import SourceStep
 
 _REASONS = {"not_planned": "closed as not planned", "duplicate": "closed as a duplicate"}
@@ -22,6 +23,7 @@ class IssueWalk:
         self._delivery = delivery
         self._api = delivery.api
         self._shelf = delivery.position.issues
+        self._comments = IssueComments(delivery)
 
     def steps(self) -> Iterator[SourceStep]:
         """Deliver what is due, the oldest change first."""
@@ -56,6 +58,7 @@ class IssueWalk:
             following = ""
             order = {"state": "all", "sort": "updated", "direction": "asc", **({"since": begin} if begin else {})}
             for page in self._api.pages(self._path("/issues"), order):
+                self._read_ahead(page.items)
                 yield from page.items
                 last = str(page.items[-1]["updated_at"]) if page.items else ""
                 if page.has_more and last > begin:
@@ -64,6 +67,10 @@ class IssueWalk:
             if not following:
                 return
             begin = following
+
+    def _read_ahead(self, issues: Sequence[Json]) -> None:
+        due = [int(issue["number"]) for issue in issues if issue.get("comments") and self._is_due(issue)]
+        self._comments.read_ahead(due)
 
     def _is_due(self, issue: Json) -> bool:
         number, part, version = issue["number"], _part(issue), _version(issue)
@@ -77,36 +84,24 @@ class IssueWalk:
         if part == "pulls":
             self._delivery.position.pulls.add(number)
         try:
-            comments, read = self._comments(number) if issue.get("comments") else ((), 0)
+            count = int(issue.get("comments") or 0)
+            said = self._comments.of(number, count) if count else Said(posts=())
         except BrokenError as error:
             yield self._delivery.failed(part, self._shelf, number, error)
             return
         except GoneError:
             # Gone since it was listed; the next list tells for sure.
             return
-        left_out = max(0, int(issue.get("comments") or 0) - read)
-        thread = _thread(issue, self._delivery.position.name, comments, left_out)
+        thread = _thread(issue, self._delivery.position.name, said)
         version, updated = _version(issue), str(issue["updated_at"])
         yield self._delivery.document(part, self._shelf, thread, version=version, updated=updated)
-
-    def _comments(self, number: int) -> tuple[tuple[Post, ...], int]:
-        """What people said, and how many comments that took; as many as there are, unless there are too many."""
-        posts: list[Post] = []
-        read = 0
-        for page in self._api.pages(self._path(f"/issues/{number}/comments"), {}):
-            read += len(page.items)
-            posts += [_post(comment, "created_at") for comment in page.items if not _is_bot(comment.get("user"))]
-            if page.has_more and read >= self._delivery.limits.max_comments:
-                return tuple(posts), read
-        # Not fewer than were counted: the count is older than this list.
-        return tuple(posts), 10**9
 
     def _edited(self, since: str) -> Iterator[SourceStep]:
         """Issues of which only a comment was edited: their own time of change may stay the same."""
         order = {"sort": "updated", "direction": "asc", "since": since}
         numbers: set[int] = set()
         for page in self._api.pages(self._path("/issues/comments"), order):
-            numbers |= {_number(comment) for comment in page.items if not _is_bot(comment.get("user"))}
+            numbers |= {_number(comment) for comment in page.items if not is_bot(comment.get("user"))}
         for number in sorted(numbers & self._shelf.known.keys() - self._delivery.delivered.keys()):
             yield from self._one(number)
 
@@ -131,6 +126,7 @@ class IssueWalk:
         found: set[int] = set()
         order = {"state": "all", "sort": "created", "direction": "asc"}
         for page in self._api.pages(self._path("/issues"), order):
+            self._read_ahead(page.items)
             for issue in page.items:
                 found.add(issue["number"])
                 if issue["number"] not in self._delivery.delivered and self._is_due(issue):
@@ -154,18 +150,7 @@ def _number(comment: Json) -> int:
     return int(str(comment["issue_url"]).rpartition("/")[2])
 
 
-def _is_bot(user: Json | None) -> bool:
-    return user is not None and (user.get("type") == "Bot" or str(user.get("login", "")).endswith("[bot]"))
-
-
-def _post(said: Json, when: str) -> Post:
-    author = str((said.get("user") or {}).get("login") or "")
-    return Post(
-        author="" if author == "ghost" else author, day=str(said.get(when) or "")[:10], text=said.get("body") or ""
-    )
-
-
-def _thread(issue: Json, repository: str, comments: tuple[Post, ...], left_out: int) -> Thread:
+def _thread(issue: Json, repository: str, said: Said) -> Thread:
     names = (label.get("name") if isinstance(label, dict) else label for label in issue.get("labels") or ())
     return Thread(
         kind="Pull request" if _part(issue) == "pulls" else "Issue",
@@ -173,10 +158,10 @@ def _thread(issue: Json, repository: str, comments: tuple[Post, ...], left_out: 
         repository=repository,
         title=str(issue.get("title") or f"#{issue['number']}"),
         state=_state(issue),
-        first=_post(issue, "created_at"),
+        first=rest_post(issue),
         labels=tuple(str(name) for name in names if name),
-        comments=comments,
-        left_out=left_out,
+        comments=said.posts,
+        left_out=said.left_out,
     )
 
 

@@ -1,6 +1,8 @@
-"""What is asked of GraphQL about discussions: which there are, and one with all that people said."""
+"""What is asked of GraphQL: which discussions there are, and what people said to them and to issues."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 _POST = "id body createdAt isMinimized author { __typename login }"
 _REPLIES = f"pageInfo {{ hasNextPage endCursor }} nodes {{ {_POST} }}"
@@ -48,3 +50,26 @@ query Replies($id: ID!, $after: String) {{
     ... on DiscussionComment {{ replies(first: 100, after: $after) {{ {_REPLIES} }} }}
   }}
 }}"""
+
+_SAID = f"totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {_POST} }}"
+
+ISSUE_COMMENTS = f"""
+query IssueComments($owner: String!, $name: String!, $number: Int!, $after: String) {{
+  {_REPOSITORY} {{
+    issueOrPullRequest(number: $number) {{
+      ... on Issue {{ comments(first: 100, after: $after) {{ {_SAID} }} }}
+      ... on PullRequest {{ comments(first: 100, after: $after) {{ {_SAID} }} }}
+    }}
+  }}
+}}"""
+
+
+def comments_of_issues(numbers: Iterable[int]) -> str:
+    """The first hundred comments of each of these; in the answer an issue is called like `i12`."""
+    said = f"comments(first: 100) {{ {_SAID} }}"
+    asked = "\n".join(
+        f"    i{number}: issueOrPullRequest(number: {number}) "
+        f"{{ ... on Issue {{ {said} }} ... on PullRequest {{ {said} }} }}"
+        for number in numbers
+    )
+    return f"query Comments($owner: String!, $name: String!) {{\n  {_REPOSITORY} {{\n{asked}\n  }}\n}}"

@@ -70,6 +70,8 @@ class GithubSource:
                 yield Checkpoint(cursor=position.dump())
             raise
         except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if untold:
+                yield Checkpoint(cursor=position.dump())
             raise SourceUnavailableError(
                 f"{self._place.api} does not answer as GitHub does ({type(error).__name__}: {error}). Check the "
                 "address; what is known from it stays."
