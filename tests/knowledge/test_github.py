@@ -532,7 +532,7 @@ class TestTrouble:
     def test_an_older_server_that_does_not_know_a_field_is_said(self, place: FakeGithub) -> None:
         unknown = {"path": ["query", "x"], "extensions": {"code": "undefinedField"}, "message": "Field 'x' is unknown"}
         place.wrong = [Answer(status=200, body={"errors": [unknown]}, path="graphql")]
-        with pytest.raises(SourceUnavailableError, match="answered 400 .Field 'x' is unknown"):
+        with pytest.raises(SourceUnavailableError, match=r"answered 400 .Field .x. is unknown"):
             steps_of(source_of(place))
 
     def test_where_none_can_be_read_the_run_ends(self, place: FakeGithub) -> None:
