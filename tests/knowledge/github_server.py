@@ -148,6 +148,7 @@ class FakeGithub:
             "id": f"DC_{number}_{self.now.timestamp():.0f}",
             "body": text,
             "createdAt": moment,
+            "updatedAt": moment,
             "isMinimized": False,
             "author": {"__typename": "User", "login": author},
             "replies": [],
@@ -308,8 +309,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(200, self._talk(body["query"], asked))
         if "discussions(" in body["query"]:
             newest = sorted(place.discussions.values(), key=lambda one: str(one["updatedAt"]), reverse=True)
-            heads = [{**one, "comments": {"totalCount": len(one["comments"])}} for one in newest]
-            return self._answer(200, {"data": {"repository": {"discussions": self._connection(heads, asked, 100)}}})
+            heads = [{**one, "comments": self._connection(one["comments"], {}, 100)} for one in newest]
+            return self._answer(200, {"data": {"repository": {"discussions": self._connection(heads, asked, 50)}}})
         found = place.discussions.get(asked["number"])
         if found is None:
             said = f"Could not resolve to a Discussion with the number of {asked['number']}."

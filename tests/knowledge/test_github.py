@@ -279,6 +279,19 @@ class TestLaterRuns:
         assert b"Ben does." in step.content
         assert steps_of(source_of(place), cursor)[0] == []
 
+    def test_an_edited_comment_of_a_discussion_does_too(self, place: FakeGithub) -> None:
+        number = place.discussion("Badges")
+        said = place.reply(number, "Maria does.")
+        place.discussion("Quiet")
+        place.tick(5)
+        _, cursor = steps_of(source_of(place))
+        said |= {"body": "Ben does.", "updatedAt": place.tick(5)}
+        place.tick(5)
+        ((step,), cursor) = steps_of(source_of(place), cursor)
+        assert isinstance(step, FetchedDocument)
+        assert b"Ben does." in step.content
+        assert steps_of(source_of(place), cursor)[0] == []
+
     def test_a_deleted_comment_does(self, place: FakeGithub) -> None:
         number = place.issue("Badges")
         place.comment(number, "Maria does.")

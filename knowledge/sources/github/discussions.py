@@ -32,7 +32,7 @@ class DiscussionWalk:
         due = [head for head in found.values() if shelf.known.get(head["number"]) != _version(head)]
         due += [found[number] for number in retried if number in found and found[number] not in due]
         for head in sorted(due, key=lambda one: (one["updatedAt"], one["number"])):
-            yield from self._one(head["number"])
+            yield from self._one(head["number"], head)
             # Only now: all that changed before this one is delivered.
             shelf.since = max(shelf.since, str(head["updatedAt"]))
         if whole:
@@ -52,8 +52,8 @@ class DiscussionWalk:
                 return
             after = page["pageInfo"]["endCursor"]
 
-    def _one(self, number: int) -> Iterator[SourceStep]:
-        """A discussion with its comments, or that it is gone."""
+    def _one(self, number: int, head: Json | None = None) -> Iterator[SourceStep]:
+        """A discussion with its comments, or that it is gone; without its head it is read again in the next run."""
         delivery = self._delivery
         try:
             found = self._asked(DISCUSSION, number=number, after=None)["discussion"]
@@ -66,9 +66,8 @@ class DiscussionWalk:
             yield from delivery.gone("discussions", self._shelf, number)
             return
         thread = _thread(found, delivery.position.name, comments, answer)
-        yield delivery.document(
-            "discussions", self._shelf, thread, version=_version(found), updated=str(found["updatedAt"])
-        )
+        version, updated = (_version(head), _changed(head)) if head else ("", str(found["updatedAt"]))
+        yield delivery.document("discussions", self._shelf, thread, version=version, updated=updated)
 
     def _comments(self, discussion: Json) -> list[Json]:
         """All of them, unless there are too many, each with all replies."""
@@ -99,9 +98,14 @@ class DiscussionWalk:
         return self._delivery.api.query_repository(self._delivery.position.name, text, variables)
 
 
-def _version(discussion: Json) -> str:
-    changed, chosen = seconds_of(discussion["updatedAt"]), seconds_of(discussion.get("answerChosenAt"))
-    return f"{changed}.{discussion['comments']['totalCount']}.{chosen}"
+def _changed(head: Json) -> str:
+    """The last change of a discussion or its comments: who edits a comment may leave the discussion's own time."""
+    return max(str(head["updatedAt"]), *(str(one["updatedAt"]) for one in head["comments"]["nodes"] if one), "")
+
+
+def _version(head: Json) -> str:
+    chosen = seconds_of(head.get("answerChosenAt"))
+    return f"{seconds_of(_changed(head))}.{head['comments']['totalCount']}.{chosen}"
 
 
 def _thread(discussion: Json, repository: str, comments: list[Json], answer: Json | None) -> Thread:

@@ -16,9 +16,9 @@ _REPOSITORY = "repository(owner: $owner, name: $name)"
 DISCUSSIONS = f"""
 query Discussions($owner: String!, $name: String!, $after: String) {{
   {_REPOSITORY} {{
-    discussions(first: 100, after: $after, orderBy: {{field: UPDATED_AT, direction: DESC}}) {{
+    discussions(first: 50, after: $after, orderBy: {{field: UPDATED_AT, direction: DESC}}) {{
       pageInfo {{ hasNextPage endCursor }}
-      nodes {{ number updatedAt answerChosenAt comments {{ totalCount }} }}
+      nodes {{ number updatedAt answerChosenAt comments(first: 100) {{ totalCount nodes {{ updatedAt }} }} }}
     }}
   }}
 }}"""
