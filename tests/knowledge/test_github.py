@@ -418,13 +418,23 @@ class TestPages:
         place.tick(5)
         steps = list(source_of(place, "/issues").changes(None))
         checkpoints = [index for index, step in enumerate(steps) if isinstance(step, Checkpoint)]
-        assert checkpoints == [50, 101, 122]
-        half = steps[50]
+        assert checkpoints == [25, 51, 77, 103, 124]
+        half = steps[51]
         assert isinstance(half, Checkpoint)
         rest, _ = steps_of(source_of(place, "/issues"), half.cursor)
         assert [step.title for step in rest if isinstance(step, FetchedDocument)] == [
             f"Issue {count}" for count in range(50, 120)
         ]
+
+    def test_a_slow_one_does_too(self, place: FakeGithub) -> None:
+        for count in range(4):
+            place.issue(f"Issue {count}")
+        place.tick(5)
+        seen: list[bool] = []
+        for step in source_of(place, "/issues").changes(None):
+            seen.append(isinstance(step, Checkpoint))
+            place.tick(3)
+        assert seen == [False, False, True, False, False, True, True]
 
 
 class TestLimits:

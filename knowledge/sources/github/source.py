@@ -26,8 +26,10 @@ from knowledge.sources.source import NO_SECRET, Checkpoint, SourceStep
 
 __all__ = ["GithubLimits", "GithubSource"]
 
-_OFTEN = 50
-"""So many documents are delivered before the next word on how far the run came."""
+# A word on how far the run came, after so many documents or seconds: INGEST stores what it has after five seconds, and
+# without that word a run that is stopped just then begins anew.
+_OFTEN = 25
+_OFTEN_SECONDS = 4.0
 
 
 class GithubSource:
@@ -57,14 +59,15 @@ class GithubSource:
 
     def changes(self, cursor: str | None, retry: Collection[str] = ()) -> Iterator[SourceStep]:
         position = read_position(cursor)
-        untold = 0
+        untold, told_at = 0, self._clock()
         try:
             for step in self._steps(position, retry):
                 untold += 1
                 yield step
-                if untold >= _OFTEN:
+                if untold >= _OFTEN or self._clock() - told_at > _OFTEN_SECONDS:
                     untold = 0
                     yield Checkpoint(cursor=position.dump())
+                    told_at = self._clock()
         except SourceUnavailableError:
             if untold:
                 yield Checkpoint(cursor=position.dump())
