@@ -62,14 +62,14 @@ def add(
     trust: Trust,
     as_json: bool,
 ) -> None:
-    """Add LOCATION, after reading one document of it: a folder, repository, web site, database, news feed or GitHub.
+    """Add LOCATION, after reading one document of it: a folder, file, repository, web site, database or news feed.
 
     A repository is a folder (with --kind git) or an address, like https://example.com/team/handbook.git or
     git@example.com:team/handbook.git; #BRANCH or #BRANCH:FOLDER behind it names a part of it.
     A site is the address of a page or folder, like https://docs.example.com/handbook/; what is below it is read.
     A query is a TOML file that tells how rows become documents (with --kind sql, or named *.sql.toml).
     A feed is the address of RSS or Atom, like https://blog.example.com/feed.xml (else with --kind feed).
-    GitHub is https://github.com/OWNER/REPOSITORY/issues (or /discussions), or OWNER/REPOSITORY with --kind github; its
+    Of GitHub: https://github.com/OWNER/REPOSITORY/issues (or /discussions), or OWNER/REPOSITORY with --kind github; its
     credential is a token.
     """
     from bot.app import open_parser

@@ -261,7 +261,8 @@ class _Handler(BaseHTTPRequestHandler):
         if rest == "/issues/comments":
             since = query.get("since", "")
             said = [one for listed in place.comments.values() for one in listed if one["updated_at"] >= since]
-            return self._page(path, query, sorted(said, key=lambda one: str(one["updated_at"])))
+            newest = sorted(said, key=lambda one: str(one["updated_at"]), reverse=query["direction"] == "desc")
+            return self._page(path, query, newest)
         one = re.fullmatch(r"/issues/(\d+)(/comments)?", rest or "")
         number = int(one[1]) if one else 0
         if number in place.moved:

@@ -20,6 +20,8 @@ OVERLAP = timedelta(minutes=5)
 """Several machines answer for GitHub, and one may know of a change some moments before another."""
 MOMENT = timedelta(seconds=2)
 """GitHub's times are whole seconds: what changed in this one may change in it again."""
+FAILED = "failed"
+"""In place of a version: this run tried, and could not."""
 _FOLDERS = {"issues": "issues", "pulls": "pull", "discussions": "discussions"}
 # So many are not gone at once by somebody's wish: more likely a permission changed.
 _MANY = 20
@@ -101,7 +103,7 @@ class Delivery:
         self._broken += 1
         if self._broken >= _BROKEN_IN_A_ROW:
             raise error
-        self.delivered[number] = shelf.known[number] = ""
+        self.delivered[number], shelf.known[number] = FAILED, ""
         return FailedDocument(uri=self.uri(part, number), reason=str(error))
 
     def gone(self, part: str, shelf: Shelf, number: int) -> Iterator[SourceStep]:

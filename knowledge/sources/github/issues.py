@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from knowledge.sources.github.api import BrokenError, GoneError
 from knowledge.sources.github.comments import IssueComments, Said, is_bot, rest_post
-from knowledge.sources.github.delivery import MOMENT, OVERLAP, Delivery, seconds_of, text_of, time_of
+from knowledge.sources.github.delivery import FAILED, MOMENT, OVERLAP, Delivery, seconds_of, text_of, time_of
 from knowledge.sources.github.thread import Thread
 from knowledge.sources.source import SourceStep
 
@@ -60,7 +61,8 @@ class IssueWalk:
             for page in self._api.pages(self._path("/issues"), order):
                 self._read_ahead(page.items)
                 yield from page.items
-                last = str(page.items[-1]["updated_at"]) if page.items else ""
+                # A second earlier, so that none of the same second is left out.
+                last = text_of(time_of(page.items[-1]["updated_at"]) - timedelta(seconds=1)) if page.items else ""
                 if page.has_more and last > begin:
                     following = last
                     break
@@ -74,7 +76,7 @@ class IssueWalk:
 
     def _is_due(self, issue: Json) -> bool:
         number, part, version = issue["number"], _part(issue), _version(issue)
-        if part not in self._delivery.place.parts or self._delivery.delivered.get(number) == version:
+        if part not in self._delivery.place.parts or self._delivery.delivered.get(number) in (version, FAILED):
             return False
         return self._shelf.known.get(number) != version or self._delivery.uri(part, number) in self._delivery.retry
 
@@ -98,7 +100,8 @@ class IssueWalk:
 
     def _edited(self, since: str) -> Iterator[SourceStep]:
         """Issues of which only a comment was edited: their own time of change may stay the same."""
-        order = {"sort": "updated", "direction": "asc", "since": since}
+        # The newest first: what changes meanwhile comes twice, and none is left out.
+        order = {"sort": "updated", "direction": "desc", "since": since}
         numbers: set[int] = set()
         for page in self._api.pages(self._path("/issues/comments"), order):
             numbers |= {_number(comment) for comment in page.items if not is_bot(comment.get("user"))}
