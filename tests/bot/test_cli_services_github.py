@@ -93,8 +93,9 @@ def test_a_private_repository_is_added_read_and_asked_about(terminal: Terminal, 
     assert place.location in shown.out
     (row,) = terminal.type("sources", "list", "--json").json["sources"]
     assert (row["credential"], row["documents"], row["failures"]) == ("github", 2, [])
-    assert "acme/handbook" in terminal.type("credentials", "list").out
-    assert place.token not in shown.out + str(row) + terminal.type("credentials", "list").out
+    listed = terminal.type("credentials", "list").out
+    assert "acme/handbook" in listed
+    assert place.token not in shown.out + str(row) + listed
 
     del place.discussions[desks]
     assert "1 deleted" in terminal.type("sync").out
