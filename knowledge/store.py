@@ -15,7 +15,7 @@ from knowledge.document import FailedDocument, FetchedDocument
 from knowledge.errors import DocumentError, SourceError
 from knowledge.parse import ParsedDocument, Parser
 from knowledge.priors import TRUSTS, Trust
-from knowledge.sources import Source, name_of, whole_location
+from knowledge.sources import Source, kind_of, name_of, whole_location
 from knowledge.sources.files import MEDIA_TYPES
 from knowledge.tables import chunk, document, document_failure, source, sync_run
 from knowledge.tables import vector as vector_table
@@ -137,10 +137,9 @@ def source_id(kind: str, location: str) -> str:
 
 def find_source(engine: sa.Engine, key: str) -> StoredSource | None:
     """Find a source by id, name or location."""
+    places = {key, whole_location("files", key), whole_location(kind_of(key), key)}
     with reading(engine) as connection:
-        query = _select_sources().where(
-            sa.or_(source.c.id == key, source.c.name == key, source.c.location.in_([key, whole_location("files", key)]))
-        )
+        query = _select_sources().where(sa.or_(source.c.id == key, source.c.name == key, source.c.location.in_(places)))
         row = connection.execute(query).mappings().first()
     return StoredSource(**row) if row else None
 

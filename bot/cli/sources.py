@@ -31,7 +31,7 @@ def sources() -> None:
 @click.argument("location")
 @click.option(
     "--kind",
-    type=click.Choice(("files", "git", "web", "sql", "feed")),
+    type=click.Choice(("files", "git", "web", "sql", "feed", "github")),
     help="What it is, where LOCATION does not tell.",
 )
 @click.option("--name", help="How people will see it; the last part of the location unless given.")
@@ -71,6 +71,8 @@ def add(
     A site is the address of a page or folder, like https://docs.example.com/handbook/; what is below it is read.
     A query is a TOML file that tells how rows become documents (with --kind sql, or named *.sql.toml).
     A feed is the address of RSS or Atom, like https://blog.example.com/feed.xml (else with --kind feed).
+    Of GitHub: https://github.com/OWNER/REPOSITORY/issues (or /discussions), or OWNER/REPOSITORY with --kind github; its
+    credential is a token.
     """
     from bot.app import open_parser
     from bot.credentials import open_credential

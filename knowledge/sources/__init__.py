@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from knowledge.errors import SourceError
 from knowledge.sources.files import FolderSource
+from knowledge.sources.github.place import ADDRESS, STORED, parse_github
 from knowledge.sources.source import Checkpoint, Expected, Source, SourcePlace, SourceStep
 
 __all__ = [
@@ -55,14 +56,21 @@ def _feed(place: SourcePlace) -> Source:
     return FeedSource(place.id, place.location, place.audience)
 
 
+def _github(place: SourcePlace) -> Source:
+    from knowledge.sources.github.source import GithubSource
+
+    return GithubSource(place.id, place.location, place.audience, place.secret)
+
+
 KINDS: dict[str, Callable[[SourcePlace], Source]] = {
     "files": lambda place: FolderSource(place.id, Path(place.location), place.audience),
     "git": _git,
     "web": _web,
     "sql": _sql,
     "feed": _feed,
+    "github": _github,
 }
-TAKES_CREDENTIAL: frozenset[str] = frozenset()
+TAKES_CREDENTIAL: frozenset[str] = frozenset({"github"})
 """The kinds that a credential can be given to."""
 
 
@@ -70,6 +78,8 @@ def kind_of(location: str) -> str:
     """What kind of source a location is, as far as it tells; else a folder or file."""
     if location.endswith(".sql.toml"):
         return "sql"
+    if ADDRESS.search(location):
+        return "github"
     if _FEED.search(location):
         return "feed"
     if _GIT.search(location):
@@ -78,9 +88,11 @@ def kind_of(location: str) -> str:
 
 
 def whole_location(kind: str, location: str) -> str:
-    """A location as it holds for every process, wherever that was started."""
+    """A location as it holds for every process, wherever that was started; raises SourceError for a bad one."""
     if kind in ("files", "sql"):
         return str(Path(location).expanduser().resolve())
+    if kind == "github":
+        return parse_github(location).location
     place, mark, rest = location.partition("#")
     if kind == "web":
         return place.strip()
@@ -92,6 +104,8 @@ def whole_location(kind: str, location: str) -> str:
 def name_of(location: str) -> str:
     """What people call a source that nobody named: the last part of its location, of a feed or site the host."""
     kind = kind_of(location)
+    if kind == "github" or STORED.search(location):
+        return parse_github(location).title
     if kind == "feed":
         return urlsplit(location).hostname or location
     if kind == "web":

@@ -1,0 +1,1 @@
+"""GitHub as a source: see `source` for what is read, `api` for how it is asked."""
