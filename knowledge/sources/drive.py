@@ -233,7 +233,10 @@ class DriveSource:
 
 def folder_id(address: ServiceAddress) -> str:
     """The id in a folder's address; raises SourceError where there is none."""
-    parts = urlsplit(address.page)
+    try:
+        parts = urlsplit(address.page)
+    except ValueError:
+        parts = urlsplit("")
     found = _FOLDER_PAGE.search(parts.path)
     asked = parse_qs(parts.query).get("id", [""])[0]
     place = found.group(1) if found else asked if re.fullmatch(r"[\w-]+", asked) else ""

@@ -99,9 +99,9 @@ def fetched(steps: list[SourceStep]) -> dict[str, FetchedDocument]:
     return {step.title: step for step in steps if isinstance(step, FetchedDocument)}
 
 
-def word(text: str) -> bytes:
+def word(text: str, title: str = "Badges") -> bytes:
     document = docx.Document()
-    document.add_heading("Badges", 1)
+    document.add_heading(title, 1)
     document.add_paragraph(text)
     kept = io.BytesIO()
     document.save(kept)
@@ -339,11 +339,11 @@ class TestReaders:
 
     def test_a_run_that_breaks_off_confirms_nothing(self, drive: Drive, source: DriveSource) -> None:
         drive.put("a", Item(name="a.md", content=b"a"))
-        steps: list[SourceStep] = []
+        told = source.changes(None)
+        steps = [next(told)]
+        drive.status = 500
         with pytest.raises(SourceUnavailableError):
-            for step in source.changes(None):
-                steps.append(step)
-                drive.status = 500
+            steps.extend(told)
         assert PermissionsRead() not in steps
 
 
@@ -486,7 +486,7 @@ def test_from_end_to_end(drive: Drive, work: Workplace) -> None:
         return done.added, done.changed, done.deleted, done.embedded_chunks
 
     drive.put("a", Item(name="Badges.txt", content=b"Maria issues badges.", permissions=[user(ADA), user(BEN)]))
-    drive.put("d", Item(name="Leave", mime_type=f"{G}document", exports={DOCX: word("16 weeks.")}))
+    drive.put("d", Item(name="Leave", mime_type=f"{G}document", exports={DOCX: word("16 weeks.", "Leave")}))
     assert sync()[:3] == (2, 0, 0)
     assert sync() == (0, 0, 0, 0)
     (audience,) = groups_of(work.engine, [BEN])
