@@ -163,7 +163,7 @@ class DriveApi:
     def _pages(self, ask: Callable[[str | None], Any]) -> Iterator[Mapping[str, Any]]:
         token: str | None = None
         while True:
-            page: Mapping[str, Any] = self._ask(lambda token=token: ask(token).execute())
+            page: Mapping[str, Any] = self._ask(ask(token).execute)
             yield page
             token = page.get("nextPageToken")
             if not token:
