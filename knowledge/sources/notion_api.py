@@ -6,11 +6,12 @@ where one thing cannot. Speaks the client's own version of the API, in which a d
 
 from __future__ import annotations
 
+import functools
 import logging
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import httpx
@@ -84,7 +85,7 @@ class NotionApi:
         if not (token.isascii() and token.isprintable()) or " " in token:
             raise SourceError("The credential is no token of Notion: expected one word, which begins with ntn_.")
         options: dict[str, Any] = {"base_url": endpoint.rstrip("/")} if endpoint else {}
-        self._http = httpx.Client()
+        self._http = httpx.Client(verify=_certificates())
         self._client = Client(
             client=self._http,
             auth=token,
@@ -151,7 +152,7 @@ class NotionApi:
         position: str | None = None
         while True:
             more = {} if position is None else {"start_cursor": position}
-            answer = self._ask(partial(ask, **arguments, **more, page_size=_PAGE_SIZE))
+            answer = self._ask(functools.partial(ask, **arguments, **more, page_size=_PAGE_SIZE))
             yield from answer["results"]
             position = answer.get("next_cursor")
             if not answer.get("has_more") or not position:
@@ -173,6 +174,12 @@ class NotionApi:
         if not isinstance(answer, dict):
             raise _unavailable("what it answers makes no sense")
         return answer
+
+
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """The authorities that are believed; reading them takes longer than an answer."""
+    return httpx.create_ssl_context()
 
 
 def page_of(answer: Json) -> NotionPage:
