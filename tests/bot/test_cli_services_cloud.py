@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.credentials import set_credential
+from bot.database import open_database
+from bot.settings import load_settings, prepare_home
+from knowledge.secret import Secret
 from tests.bot.terminal import Terminal
 from tests.knowledge.drive_server import ACCOUNT, ROOT, Item, drive_served, user
 from tests.knowledge.notion_server import TOKEN, block, id_of, notion_served
@@ -22,6 +26,15 @@ def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
 
 
 def keep(terminal: Terminal, name: str, secret: str) -> None:
+    """Keep a credential."""
+    settings = load_settings({}, terminal.home)
+    prepare_home(settings.home)
+    engine = open_database(settings.database_url)
+    set_credential(engine, settings, name, Secret(secret))
+    engine.dispose()
+
+
+def hand_over(terminal: Terminal, name: str, secret: str) -> None:
     """Hand a credential over on standard input, as `credentials set NAME < FILE` does."""
     program = "from bot.cli import main; main()"
     done = subprocess.run(
@@ -40,7 +53,7 @@ class TestDrive:
         with drive_served() as drive:
             uri = drive.put("a", Item(name="Badges.txt", content=BADGES.encode()))
             drive.put("b", Item(name="Safe.txt", content=b"The safe code.", permissions=[user("ada@example.com")]))
-            keep(terminal, "drive-key", drive.key)
+            hand_over(terminal, "drive-key", drive.key)
             said = terminal.type("sources", "add", drive.location, "--name", "papers", "--credential", "drive-key").out
             assert said.startswith("Added 'papers' (")
             assert "can be read" in said
