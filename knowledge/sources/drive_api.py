@@ -183,8 +183,8 @@ class DriveApi:
             raise DriveRefusedError(reason) from error
         except google.auth.exceptions.RefreshError as error:
             raise _unavailable(
-                f"Google does not accept the key of {self.account}: it may be deleted. Make another, and set the "
-                "credential again"
+                f"Google does not accept the key of {self.account}: it may be deleted, or the clock of this machine be "
+                "wrong. Make another key, and set the credential again"
             ) from error
         except (google.auth.exceptions.GoogleAuthError, ValueError) as error:
             raise _unavailable(f"what Google answers makes no sense ({type(error).__name__})") from error

@@ -178,18 +178,23 @@ class NotionSource:
                 # What is synced from elsewhere is read where it stands.
                 origin = (content.get("synced_from") or {}).get("block_id") if kind == "synced_block" else None
                 children = (
-                    self._synced(api, str(origin), depth) if origin else self._blocks(api, one["id"], found, depth + 1)
+                    self._synced(api, str(origin), found, depth)
+                    if origin
+                    else self._blocks(api, one["id"], found, depth + 1)
                 )
             if not (one.get("archived") or one.get("in_trash")):
                 blocks.append(Block(kind=kind, content=content, children=children))
         return tuple(blocks)
 
-    def _synced(self, api: NotionApi, origin: str, depth: int) -> tuple[Block, ...]:
+    def _synced(self, api: NotionApi, origin: str, found: _Blocks, depth: int) -> tuple[Block, ...]:
         """Pages below it belong to where they stand; where that is not shared, there is nothing to show."""
+        there = _Blocks(count=found.count)
         try:
-            return self._blocks(api, origin, _Blocks(), depth + 1)
+            return self._blocks(api, origin, there, depth + 1)
         except NotionRefusedError:
             return ()
+        finally:
+            found.count = there.count
 
     def _document(
         self, tree: NotionTree, page: NotionPage, blocks: tuple[Block, ...], old: _Known | None
@@ -260,7 +265,11 @@ def _moment(text: str) -> datetime | None:
 
 
 def _hash(step: FetchedDocument | FailedDocument) -> str:
-    said = step.reason.encode() if isinstance(step, FailedDocument) else step.content + step.owner.encode()
+    said = (
+        step.reason.encode()
+        if isinstance(step, FailedDocument)
+        else step.content + f"{step.owner} {step.modified_at}".encode()
+    )
     return hashlib.sha256(said).hexdigest()[:32]
 
 

@@ -153,6 +153,8 @@ class NotionApi:
         while True:
             more = {} if position is None else {"start_cursor": position}
             answer = self._ask(functools.partial(ask, **arguments, **more, page_size=_PAGE_SIZE))
+            if not isinstance(answer.get("results"), list):
+                raise _unavailable("what it answers makes no sense")
             yield from answer["results"]
             position = answer.get("next_cursor")
             if not answer.get("has_more") or not position:

@@ -213,8 +213,8 @@ def _answer(notion: Notion, parts: list[str], asked: Mapping[str, Any]) -> tuple
         case ["users", key]:
             if not notion.tells_users:
                 return _error(403, "restricted_resource")
-            name = notion.users.get(key)
-            return (200, {"object": "user", "id": key, "type": "person", "name": name}) if name else missing
+            called = notion.users.get(key)
+            return (200, {"object": "user", "id": key, "type": "person", "name": called}) if called else missing
     return _error(400, "invalid_request_url")
 
 
