@@ -27,6 +27,8 @@ class FetchedDocument:
     """The URI that it had before, where its source knows that: it stays the same document."""
     owner: str = ""
     """Who answers for it, as people call them; empty where its source does not say."""
+    retitled: bool = False
+    """Its title is another than before, which may show nowhere in its content."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -221,7 +221,7 @@ class _Run:
                 batch.moved.append((fetched.moved_from, fetched.uri))
             else:
                 batch.deleted.append(fetched.moved_from)
-        if known is not None and known.content_hash == content_hash and not self._rebuild:
+        if known is not None and known.content_hash == content_hash and not (self._rebuild or fetched.retitled):
             batch.touched.append((known, fetched))
             return
         self._progress(fetched.title, self._done + batch.steps, self._expected)

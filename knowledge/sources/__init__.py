@@ -27,6 +27,9 @@ __all__ = [
     "whole_location",
 ]
 
+_DRIVE = re.compile(r"^https://drive\.google\.com/", re.IGNORECASE)
+_NOTION = re.compile(r"^https://(?:(?:www\.)?notion\.so|app\.notion\.com)(?:[/#]|$)", re.IGNORECASE)
+_ID_BEHIND = re.compile(r"-?[0-9a-f]{32}$", re.IGNORECASE)
 _GIT = re.compile(r"^(?:ssh|git)://|^[\w.-]+@[\w.-]+:(?!//)|\.git(?:#.*)?$")
 _FEED = re.compile(r"^https?://[^/\s]+/(?:\S*/)?(?:(?:feed|rss|atom)(?:\.xml)?/?|[^/\s]+\.(?:rss|atom))$")
 _WEB = re.compile(r"^https?://", re.IGNORECASE)
@@ -62,6 +65,18 @@ def _github(place: SourcePlace) -> Source:
     return GithubSource(place.id, place.location, place.audience, place.secret)
 
 
+def _drive(place: SourcePlace) -> Source:
+    from knowledge.sources.drive import DriveSource  # only who reads Drive waits for Google's client
+
+    return DriveSource(place.id, place.location, place.secret, place.audience)
+
+
+def _notion(place: SourcePlace) -> Source:
+    from knowledge.sources.notion import NotionSource
+
+    return NotionSource(place.id, place.location, place.secret, place.audience)
+
+
 KINDS: dict[str, Callable[[SourcePlace], Source]] = {
     "files": lambda place: FolderSource(place.id, Path(place.location), place.audience),
     "git": _git,
@@ -69,8 +84,10 @@ KINDS: dict[str, Callable[[SourcePlace], Source]] = {
     "sql": _sql,
     "feed": _feed,
     "github": _github,
+    "drive": _drive,
+    "notion": _notion,
 }
-TAKES_CREDENTIAL: frozenset[str] = frozenset({"github"})
+TAKES_CREDENTIAL: frozenset[str] = frozenset({"github", "drive", "notion"})
 """The kinds that a credential can be given to."""
 
 
@@ -80,6 +97,10 @@ def kind_of(location: str) -> str:
         return "sql"
     if ADDRESS.search(location):
         return "github"
+    if _DRIVE.match(location):
+        return "drive"
+    if _NOTION.match(location):
+        return "notion"
     if _FEED.search(location):
         return "feed"
     if _GIT.search(location):
@@ -108,6 +129,9 @@ def name_of(location: str) -> str:
         return parse_github(location).title
     if kind == "feed":
         return urlsplit(location).hostname or location
+    if kind in ("drive", "notion"):
+        page = PurePath(urlsplit(location).path).name
+        return f"drive-{page[:8]}" if kind == "drive" else _ID_BEHIND.sub("", page).replace("-", " ").strip() or kind
     if kind == "web":
         site = urlsplit(location)
         return PurePath(site.path).name or site.netloc.rpartition("@")[2] or location
