@@ -30,7 +30,7 @@ def sources() -> None:
 @click.argument("location")
 @click.option(
     "--kind",
-    type=click.Choice(("files", "git", "web", "sql", "feed")),
+    type=click.Choice(("files", "git", "web", "sql", "feed", "confluence", "jira")),
     help="What it is, where LOCATION does not tell.",
 )
 @click.option("--name", help="How people will see it; the last part of the location unless given.")
@@ -62,13 +62,16 @@ def add(
     trust: Trust,
     as_json: bool,
 ) -> None:
-    """Add LOCATION, after reading one document of it: a folder, file, repository, web site, database or news feed.
+    """Add LOCATION, after reading one document of it: a folder, file, repository, web site, database, feed or service.
 
     A repository is a folder (with --kind git) or an address, like https://example.com/team/handbook.git or
     git@example.com:team/handbook.git; #BRANCH or #BRANCH:FOLDER behind it names a part of it.
     A site is the address of a page or folder, like https://docs.example.com/handbook/; what is below it is read.
     A query is a TOML file that tells how rows become documents (with --kind sql, or named *.sql.toml).
     A feed is the address of RSS or Atom, like https://blog.example.com/feed.xml (else with --kind feed).
+    Confluence is the address of a space or server, like https://example.atlassian.net/wiki/spaces/TEAM; Jira that of a
+    project or search, like https://example.atlassian.net/browse/TEAM. Elsewhere with --kind confluence or --kind jira.
+    They take --credential: EMAIL:API_TOKEN for Cloud, a personal access token for Data Center.
     """
     from bot.app import open_parser
     from bot.credentials import open_credential

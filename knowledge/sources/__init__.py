@@ -28,6 +28,8 @@ __all__ = [
 
 _GIT = re.compile(r"^(?:ssh|git)://|^[\w.-]+@[\w.-]+:(?!//)|\.git(?:#.*)?$")
 _FEED = re.compile(r"^https?://[^/\s]+/(?:\S*/)?(?:(?:feed|rss|atom)(?:\.xml)?/?|[^/\s]+\.(?:rss|atom))$")
+_ATLASSIAN = re.compile(r"^https?://[^/\s]+\.(?:atlassian\.net|jira\.com)(?:[/?].*)?$", re.IGNORECASE)
+_ATLASSIAN_NAME = re.compile(r"/(?:spaces|browse|projects)/([^/]+)")
 _WEB = re.compile(r"^https?://", re.IGNORECASE)
 
 
@@ -55,14 +57,28 @@ def _feed(place: SourcePlace) -> Source:
     return FeedSource(place.id, place.location, place.audience)
 
 
+def _confluence(place: SourcePlace) -> Source:
+    from knowledge.sources.confluence import ConfluenceSource
+
+    return ConfluenceSource(place)
+
+
+def _jira(place: SourcePlace) -> Source:
+    from knowledge.sources.jira import JiraSource
+
+    return JiraSource(place)
+
+
 KINDS: dict[str, Callable[[SourcePlace], Source]] = {
     "files": lambda place: FolderSource(place.id, Path(place.location), place.audience),
     "git": _git,
     "web": _web,
     "sql": _sql,
     "feed": _feed,
+    "confluence": _confluence,
+    "jira": _jira,
 }
-TAKES_CREDENTIAL: frozenset[str] = frozenset()
+TAKES_CREDENTIAL: frozenset[str] = frozenset({"confluence", "jira"})
 """The kinds that a credential can be given to."""
 
 
@@ -70,6 +86,8 @@ def kind_of(location: str) -> str:
     """What kind of source a location is, as far as it tells; else a folder or file."""
     if location.endswith(".sql.toml"):
         return "sql"
+    if _ATLASSIAN.match(location):
+        return "confluence" if re.match("/wiki(?:/|$)", urlsplit(location).path) else "jira"
     if _FEED.search(location):
         return "feed"
     if _GIT.search(location):
@@ -82,7 +100,7 @@ def whole_location(kind: str, location: str) -> str:
     if kind in ("files", "sql"):
         return str(Path(location).expanduser().resolve())
     place, mark, rest = location.partition("#")
-    if kind == "web":
+    if kind in ("web", "confluence", "jira"):
         return place.strip()
     if kind == "git" and Path(place).expanduser().is_dir():
         return f"{Path(place).expanduser().resolve()}{mark}{rest}"
@@ -94,6 +112,9 @@ def name_of(location: str) -> str:
     kind = kind_of(location)
     if kind == "feed":
         return urlsplit(location).hostname or location
+    if kind in ("confluence", "jira"):
+        named = _ATLASSIAN_NAME.search(urlsplit(location).path)
+        return named.group(1) if named else urlsplit(location).hostname or location
     if kind == "web":
         site = urlsplit(location)
         return PurePath(site.path).name or site.netloc.rpartition("@")[2] or location

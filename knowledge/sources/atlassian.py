@@ -133,7 +133,9 @@ class Service:
             timeout=self.limits.step_seconds,
             cloud=account.cloud,
             retry_with_header=False,
-            **_entry(account),
+            username=account.email or None,
+            password=account.token.reveal() if account.email else None,
+            token=account.token.reveal() or None,
         )
 
     def __enter__(self) -> Service:
@@ -157,7 +159,10 @@ class Service:
     def get(self, path: str, params: Json | None = None) -> Json:
         """What the server answers. Raises RefusedError, TooLongError, and SourceUnavailableError where it is away."""
         response = self._patient(path, params or {})
-        if response.status_code != 200 or "AUTHENTICATED_FAILED" in response.headers.get("X-Seraph-LoginReason", ""):
+        if "AUTHENTICATED_FAILED" in response.headers.get("X-Seraph-LoginReason", ""):
+            # Some servers then answer all the same, as to somebody who is not signed in.
+            raise RefusedError(self._cannot("the server does not accept the credential", _NEXT[401]), 401)
+        if response.status_code != 200:
             raise self._refusal(response)
         try:
             answer = response.json()
@@ -203,8 +208,6 @@ class Service:
 
     def _refusal(self, response: requests.Response) -> RefusedError:
         status = response.status_code
-        if status == 200:
-            status = 401
         if 300 <= status < 400:
             to = self._shown(response.headers.get("Location", "elsewhere").partition("?")[0])
             return RefusedError(
@@ -265,14 +268,6 @@ def parts_of(items: Sequence[_One], size: int) -> Iterator[Sequence[_One]]:
     """The items, so many at a time."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _entry(account: Account) -> dict[str, str]:
-    if not account.token:
-        return {}
-    if account.email:
-        return {"username": account.email, "password": account.token.reveal()}
-    return {"token": account.token.reveal()}
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
