@@ -65,7 +65,7 @@ class People:
         return self._groups[key]
 
     def name(self, kind: str, account: str) -> str:
-        """What people call an account that a page names by `kind`, account-id or userkey; empty where it is not told."""
+        """What people call an account, named by `kind` (account-id or userkey); empty where it is not told."""
         if account not in self._names:
             asked = {"accountId": account} if kind == "account-id" else {"key": account}
             try:
@@ -79,11 +79,13 @@ class People:
             path = f"rest/api/group/{quote(str(group['id']), safe='')}/membersByGroupId"
         else:
             path = f"rest/api/group/{quote(str(group.get('name') or ''), safe='')}/member"
-        for start in range(0, MAX_MEMBERS, _PAGE):
+        start = 0
+        while start < MAX_MEMBERS:
             answer = self._service.get(path, {"start": start, "limit": _PAGE})
             found = answer.get("results") or []
             yield from filter(None, map(self.account, found))
-            if not (answer.get("_links") or {}).get("next") and len(found) < _PAGE:
+            start += len(found)
+            if not found or not ((answer.get("_links") or {}).get("next") or _is_cut(answer)):
                 return
 
     def _profile_email(self, login_name: str) -> str:
@@ -146,9 +148,9 @@ class Permissions:
     def _asked_level(self, page_id: str) -> frozenset[str] | None:
         users: list[Json] = []
         groups: list[Json] = []
-        sizes = 0
+        sizes = start = 0
         path = f"rest/api/content/{quote(page_id, safe='')}/restriction/byOperation/read"
-        for start in range(0, MAX_MEMBERS, _PAGE):
+        while start < MAX_MEMBERS:
             asked = {"expand": "restrictions.user,restrictions.group", "start": start, "limit": _PAGE}
             try:
                 told = self._service.get(path, asked).get("restrictions") or {}
@@ -157,11 +159,12 @@ class Permissions:
                 return _CLOSED
             if "user" not in told or "group" not in told:
                 return _CLOSED
-            here = [told[kind].get("results") or [] for kind in ("user", "group")]
-            users += here[0]
-            groups += here[1]
+            more = [told[kind].get("results") or [] for kind in ("user", "group")]
+            users += more[0]
+            groups += more[1]
             sizes += sum(int(told[kind].get("size") or 0) for kind in ("user", "group"))
-            if not (_is_cut(told["user"]) or _is_cut(told["group"])):
+            start += max(map(len, more))
+            if not any(more) or not (_is_cut(told["user"]) or _is_cut(told["group"])):
                 break
         return self._accounts(users, groups, sizes)
 

@@ -58,7 +58,7 @@ class Server:
         return sum(part in unquote(one) for one in self.asked)
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Person:
     """An account, whose address may be hidden."""
 
