@@ -21,6 +21,8 @@ EXPAND = ",".join(("ancestors", *_OWN, *(f"ancestors.{one}" for one in _OWN)))
 """What must be told with each page."""
 MAX_MEMBERS = 20_000
 """Of one group; those beyond are nobody."""
+MAX_NAMES = 1_000
+"""So many people are asked for by name in one run."""
 _PAGE = 200
 _CLOSED: frozenset[str] = frozenset()
 # Servers that do not know the profiles are asked a few times, not for each person.
@@ -66,6 +68,8 @@ class People:
 
     def name(self, kind: str, account: str) -> str:
         """What people call an account, named by `kind` (account-id or userkey); empty where it is not told."""
+        if account not in self._names and len(self._names) >= MAX_NAMES:
+            return ""
         if account not in self._names:
             asked = {"accountId": account} if kind == "account-id" else {"key": account}
             try:

@@ -47,7 +47,9 @@ _PROJECT = re.compile(
 )
 _ORDER = re.compile(r"\border\s+by\b[^\"']*$", re.IGNORECASE)
 _LIST_FIELDS = "updated,security"
-_FIELDS = "summary,status,description,comment,assignee,reporter,updated,security,issuetype,priority,resolution,labels"
+_FIELDS = (
+    "summary,status,description,comment,assignee,reporter,updated,security,issuetype,priority,resolution,labels,project"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,14 +247,14 @@ class _Run:
 
     def _comments(self, issue: Json) -> Iterator[Json]:
         """The comments that all may read who may read the issue, each with its text as HTML in `renderedBody`."""
-        told = issue["fields"].get("comment") or {}
+        told, desk = issue["fields"].get("comment") or {}, _is_of_desk(issue)
         shown = ((issue.get("renderedFields") or {}).get("comment") or {}).get("comments") or ()
         texts = {str(one.get("id")): one.get("body") for one in shown}
         comments = [{**one, "renderedBody": texts.get(str(one.get("id")))} for one in told.get("comments") or ()]
         whole = int(told.get("total") or 0) <= len(comments)
-        if not whole or not all(isinstance(one["renderedBody"], str) for one in comments if _is_for_all(one)):
+        if not whole or not all(isinstance(one["renderedBody"], str) for one in comments if _is_for_all(one, desk)):
             comments = self._asked_comments(str(issue["id"]))
-        return filter(_is_for_all, comments)
+        return (one for one in comments if _is_for_all(one, desk))
 
     def _asked_comments(self, key: str) -> list[dict[str, Any]]:
         path = f"{self._api}/issue/{quote(key, safe='')}/comment"
@@ -334,8 +336,14 @@ def _is_open(issue: Json) -> bool:
     return not (issue.get("fields") or {}).get("security")
 
 
-def _is_for_all(comment: Json) -> bool:
-    return not comment.get("visibility") and comment.get("jsdPublic") is not False
+def _is_of_desk(issue: Json) -> bool:
+    return (issue["fields"].get("project") or {}).get("projectTypeKey") == "service_desk"
+
+
+def _is_for_all(comment: Json, desk: bool) -> bool:
+    # A Data Center does not say which comments of a service desk are notes of its agents: then all may be.
+    public = comment.get("jsdPublic")
+    return not comment.get("visibility") and (public is True if desk else public is not False)
 
 
 def _read_cursor(cursor: str | None) -> dict[str, _Known]:

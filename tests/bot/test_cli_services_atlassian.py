@@ -11,7 +11,7 @@ from bot.database import open_database
 from bot.settings import load_settings, prepare_home
 from knowledge.secret import Secret
 from tests.bot.terminal import Terminal
-from tests.knowledge.atlassian_server import ANA, TOKEN, Issue, Server, Tracker, Wiki, WikiPage, atlassian_served
+from tests.knowledge.atlassian_server import ANA, TOKEN, Issue, Tracker, Wiki, WikiPage, atlassian_served
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def keep(terminal: Terminal, name: str, text: str) -> None:
     engine.dispose()
 
 
-def never_shown(terminal: Terminal, server: Server) -> bool:
+def never_shown(terminal: Terminal) -> bool:
     """Whether no file of the data folder holds the token."""
     return not any(TOKEN.encode() in path.read_bytes() for path in terminal.home.rglob("*") if path.is_file())
 
@@ -63,7 +63,7 @@ def test_a_space_of_confluence_is_added_read_and_removed(terminal: Terminal, clo
         assert "answered 401" in terminal.type("sources", "list").out
     (passage,) = terminal.type("search", "badges", "--json").json["passages"]
     assert passage["text"] == "Badges are issued by Ben."
-    assert never_shown(terminal, wiki)
+    assert never_shown(terminal)
     assert terminal.type("sources", "remove", "TEAM").out == "Removed 'TEAM' with 1 documents.\n"
 
 
@@ -89,7 +89,7 @@ def test_a_project_of_jira_is_added_read_and_removed(terminal: Terminal, cloud: 
         tracker.issues.clear()
         shown = terminal.type("sync")
         assert (shown.code, "finds no issue" in shown.out) == (1, True)
-    assert never_shown(terminal, tracker)
+    assert never_shown(terminal)
     assert terminal.type("sources", "remove", "desk").out == "Removed 'desk' with 1 documents.\n"
 
 

@@ -242,7 +242,7 @@ class Issue:
     level: str = ""
     assignee: Person | None = None
     reporter: Person | None = ANA
-    comments: list[dict[str, Any]] = field(default_factory=list)
+    comments: Sequence[Mapping[str, Any]] = ()
     """Each with author, text, and perhaps visibility or jsdPublic."""
 
 
@@ -253,6 +253,7 @@ class Tracker(Server):
     issues: dict[str, Issue] = field(default_factory=dict)
     """Those that the account may see, by id."""
     shown_comments: int = 20
+    project_type: str = "software"
     strict: bool = False
     """Whether a search for an issue that is not there is refused."""
     on_read: Callable[[], None] = lambda: None
@@ -315,6 +316,7 @@ class Tracker(Server):
             "reporter": issue.reporter and issue.reporter.told(cloud=self.cloud),
             "issuetype": {"name": "Task"},
             "labels": ["handbook"],
+            "project": {"key": issue.key.partition("-")[0], "projectTypeKey": self.project_type},
             "comment": self._comments(issue, rendered=False),
         }
         told: dict[str, object] = {"id": issue.id, "key": issue.key}

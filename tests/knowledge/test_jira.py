@@ -99,7 +99,7 @@ def test_an_issue_becomes_a_page_with_its_comments(tracker: Tracker) -> None:
         "<table><tbody><tr><th>Desk</th></tr><tr><td>4</td></tr></tbody></table><ul><li>one</li></ul>"
         '<div class="code panel"><pre class="code-java">if (a &lt; b) run();</pre></div>'
     )
-    comments = [{"author": "Ben Okoye", "text": "<p>Done at the desk.</p>"}]
+    comments: list[dict[str, object]] = [{"author": "Ben Okoye", "text": "<p>Done at the desk.</p>"}]
     uri = tracker.put(
         Issue(id="1", key="TEAM-1", summary="Lost <badge>", description=description, comments=comments, assignee=BEN)
     )
@@ -124,7 +124,7 @@ def test_the_reporter_answers_for_an_issue_that_nobody_has(tracker: Tracker) -> 
 
 
 def test_comments_that_not_all_may_read_are_left_out(tracker: Tracker) -> None:
-    comments = [
+    comments: list[dict[str, object]] = [
         {"text": "for all"},
         {"text": "SECRET role", "visibility": {"type": "role", "value": "Administrators"}},
         {"text": "SECRET note", "jsdPublic": False},
@@ -139,9 +139,22 @@ def test_comments_that_not_all_may_read_are_left_out(tracker: Tracker) -> None:
         assert "SECRET" not in markdown
 
 
+def test_of_a_service_desk_only_comments_that_are_said_to_be_public_are_read(tracker: Tracker) -> None:
+    tracker.project_type = "service_desk"
+    comments: list[dict[str, object]] = [
+        {"text": "SECRET perhaps"},
+        {"text": "SECRET note", "jsdPublic": False},
+        {"text": "ok", "jsdPublic": True},
+    ]
+    tracker.put(Issue(id="1", key="TEAM-1", summary="One", comments=comments))
+    markdown = markdown_of(*changes_of(source_of(tracker)))
+    assert markdown.endswith("\n\nok")
+    assert "SECRET" not in markdown
+
+
 def test_all_comments_of_a_long_talk_are_read(tracker: Tracker) -> None:
     tracker.most = 30
-    comments = [{"text": f"comment {number}."} for number in range(70)]
+    comments: list[dict[str, object]] = [{"text": f"comment {number}."} for number in range(70)]
     tracker.put(Issue(id="1", key="TEAM-1", summary="One", comments=comments))
     markdown = markdown_of(*changes_of(source_of(tracker)))
     assert all(f"comment {number}." in markdown for number in range(70))
