@@ -52,7 +52,7 @@ def plain(inside: str) -> str:
             "the <desk>",
         ),
         (
-            '<p><ac:link><ri:page ri:content-title="X" /><ac:link-body><strong>desk</strong></ac:link-body></ac:link></p>',
+            '<p><ac:link><ri:page ri:content-title="X" /><ac:link-body><b>desk</b></ac:link-body></ac:link></p>',
             "**desk**",
         ),
         ('<p>By <ac:link><ri:user ri:account-id="1" ri:display-name="Ana" /></ac:link></p>', "By Ana"),
