@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import html
 import json
-import logging
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from knowledge.document import (
@@ -40,8 +38,6 @@ from knowledge.sources.atlassian import (
 )
 from knowledge.sources.confluence_readers import EXPAND, People, Permissions
 from knowledge.sources.source import Checkpoint, Expected, SourcePlace, SourceStep
-
-logger = logging.getLogger(__name__)
 
 MAX_PAGE_BYTES = 5 * 1024 * 1024
 _LISTED = 100
@@ -281,7 +277,7 @@ class _Run:
             content=content.encode("utf-8", "replace"),
             media_type=STORAGE_PAGE,
             audience=audience,
-            modified_at=_when(version),
+            modified_at=moment(version.get("when")),
             moved_from=moved_from,
             owner=str(by or ""),
         )
@@ -333,10 +329,6 @@ def parse_confluence(location: str) -> ConfluencePlace:
 
 def _version(page: Json) -> int:
     return int((page.get("version") or {}).get("number") or 0)
-
-
-def _when(version: Json) -> datetime | None:
-    return moment(version.get("when"))
 
 
 def _read_cursor(cursor: str | None) -> dict[str, _Known]:
