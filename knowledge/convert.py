@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from knowledge.converted import Converted, as_prose, decode
-from knowledge.document import WEB_PAGE
+from knowledge.document import STORAGE_PAGE, WEB_PAGE
 from knowledge.errors import UnreadableDocumentError, UnsupportedFormatError
 from knowledge.sources.files import MEDIA_TYPES
 
@@ -241,6 +241,9 @@ def _drop_unseen(root: bs4.Tag) -> None:
             element.decompose()
     for image in root.find_all("img"):
         image.replace_with(str(image.get("alt") or ""))
+    # Shown under a mouse alone; of a link to an issue it is that issue's own summary.
+    for link in root.find_all("a", title=True):
+        del link["title"]
 
 
 def _markdown(root: bs4.Tag) -> str:
@@ -275,6 +278,12 @@ def _from_rst(content: bytes) -> Converted:
     # Enhancement proposals begin with mail-like fields instead of a title.
     named = _RFC_TITLE.search(text[:1000])
     return Converted(title=named.group(1) if named else converted.title, markdown=converted.markdown)
+
+
+def _from_storage_page(content: bytes) -> Converted:
+    from knowledge.storage_format import html_from_storage
+
+    return _from_html(html_from_storage(decode(content)))
 
 
 def _from_pdf(content: bytes) -> Converted:
@@ -363,6 +372,7 @@ _CONVERTERS: dict[str, Callable[[bytes], Converted]] = {
     "text/x-rst": _from_rst,
     "text/html": _from_html,
     WEB_PAGE: _from_web_page,
+    STORAGE_PAGE: _from_storage_page,
     "application/pdf": _from_pdf,
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _from_docx,
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": _from_pptx,

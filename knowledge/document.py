@@ -11,6 +11,8 @@ from knowledge.priors import Trust
 
 WEB_PAGE = "text/html; part=main"
 """A page of a web site, of which only the main content counts: menus and footers stand around it."""
+STORAGE_PAGE = "text/html; part=storage"
+"""A page in Confluence's storage format, with its macros."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ def sources() -> None:
 @click.argument("location")
 @click.option(
     "--kind",
-    type=click.Choice(("files", "git", "web", "sql", "feed", "github", "drive", "notion")),
+    type=click.Choice(("files", "git", "web", "sql", "feed", "github", "drive", "notion", "confluence", "jira")),
     help="What it is, where LOCATION does not tell.",
 )
 @click.option("--name", help="How people will see it; the last part of the location unless given.")
@@ -64,7 +64,7 @@ def add(
     as_json: bool,
     **times: Any,
 ) -> None:
-    """Add LOCATION, after reading one document of it: a folder, file, repository, web site or service.
+    """Add LOCATION, after reading one document of it: a folder, file, repository, web site, database, feed or service.
 
     A repository is a folder (with --kind git) or an address, like https://example.com/team/handbook.git or
     git@example.com:team/handbook.git; #BRANCH or #BRANCH:FOLDER behind it names a part of it.
@@ -76,6 +76,9 @@ def add(
     A folder of Google Drive is its address, https://drive.google.com/drive/folders/ID, with the JSON key of a service
     account as --credential; a page, database or workspace of Notion its address, https://www.notion.so/..., with the
     token of an integration.
+    Confluence is the address of a space or server, like https://example.atlassian.net/wiki/spaces/TEAM; Jira that of a
+    project or search, like https://example.atlassian.net/browse/TEAM. Elsewhere with --kind confluence or --kind jira.
+    They take --credential: EMAIL:API_TOKEN for Cloud, a personal access token for Data Center.
     """
     from bot.app import open_parser
     from bot.credentials import open_credential

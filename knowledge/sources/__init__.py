@@ -32,6 +32,8 @@ _NOTION = re.compile(r"^https://(?:(?:www\.)?notion\.so|app\.notion\.com)(?:[/#]
 _ID_BEHIND = re.compile(r"-?[0-9a-f]{32}$", re.IGNORECASE)
 _GIT = re.compile(r"^(?:ssh|git)://|^[\w.-]+@[\w.-]+:(?!//)|\.git(?:#.*)?$")
 _FEED = re.compile(r"^https?://[^/\s]+/(?:\S*/)?(?:(?:feed|rss|atom)(?:\.xml)?/?|[^/\s]+\.(?:rss|atom))$")
+_ATLASSIAN = re.compile(r"^https?://[^/\s]+\.(?:atlassian\.net|jira\.com)(?:[/?].*)?$", re.IGNORECASE)
+_ATLASSIAN_NAME = re.compile(r"/(?:spaces|browse|projects)/([^/]+)")
 _WEB = re.compile(r"^https?://", re.IGNORECASE)
 
 
@@ -77,6 +79,18 @@ def _notion(place: SourcePlace) -> Source:
     return NotionSource(place.id, place.location, place.secret, place.audience)
 
 
+def _confluence(place: SourcePlace) -> Source:
+    from knowledge.sources.confluence import ConfluenceSource
+
+    return ConfluenceSource(place)
+
+
+def _jira(place: SourcePlace) -> Source:
+    from knowledge.sources.jira import JiraSource
+
+    return JiraSource(place)
+
+
 KINDS: dict[str, Callable[[SourcePlace], Source]] = {
     "files": lambda place: FolderSource(place.id, Path(place.location), place.audience),
     "git": _git,
@@ -86,8 +100,10 @@ KINDS: dict[str, Callable[[SourcePlace], Source]] = {
     "github": _github,
     "drive": _drive,
     "notion": _notion,
+    "confluence": _confluence,
+    "jira": _jira,
 }
-TAKES_CREDENTIAL: frozenset[str] = frozenset({"github", "drive", "notion"})
+TAKES_CREDENTIAL: frozenset[str] = frozenset({"github", "drive", "notion", "confluence", "jira"})
 """The kinds that a credential can be given to."""
 
 
@@ -101,6 +117,8 @@ def kind_of(location: str) -> str:
         return "drive"
     if _NOTION.match(location):
         return "notion"
+    if _ATLASSIAN.match(location):
+        return "confluence" if re.match("/wiki(?:/|$)", urlsplit(location).path) else "jira"
     if _FEED.search(location):
         return "feed"
     if _GIT.search(location):
@@ -115,7 +133,7 @@ def whole_location(kind: str, location: str) -> str:
     if kind == "github":
         return parse_github(location).location
     place, mark, rest = location.partition("#")
-    if kind == "web":
+    if kind in ("web", "confluence", "jira"):
         return place.strip()
     if kind == "git" and Path(place).expanduser().is_dir():
         return f"{Path(place).expanduser().resolve()}{mark}{rest}"
@@ -132,6 +150,9 @@ def name_of(location: str) -> str:
     if kind in ("drive", "notion"):
         page = PurePath(urlsplit(location).path).name
         return f"drive-{page[:8]}" if kind == "drive" else _ID_BEHIND.sub("", page).replace("-", " ").strip() or kind
+    if kind in ("confluence", "jira"):
+        named = _ATLASSIAN_NAME.search(urlsplit(location).path)
+        return named.group(1) if named else urlsplit(location).hostname or location
     if kind == "web":
         site = urlsplit(location)
         return PurePath(site.path).name or site.netloc.rpartition("@")[2] or location
