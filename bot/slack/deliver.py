@@ -39,6 +39,7 @@ _FORM_METHODS = frozenset(
         "files.getUploadURLExternal",
         "conversations.replies",
         "files.info",
+        "usergroups.users.list",
         "users.conversations",
         "users.info",
     }
