@@ -6,12 +6,13 @@ name, breaks one of these parts on purpose: what finds no leak then proves nothi
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -48,7 +49,7 @@ from knowledge.audience import (
     person_audience,
     usergroup_audience,
 )
-from knowledge.database import reading, writing
+from knowledge.database import open_engine, reading, writing
 from knowledge.document import Grounds, Passage, Question, Readers
 from knowledge.embed import Role, Vectors
 from knowledge.library import Library
@@ -224,7 +225,9 @@ class Desk:
     resources: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
-        self.engine = open_database(f"sqlite:///{self.folder / 'lorekeeper.db'}")
+        path = self.folder / "lorekeeper.db"
+        path.write_bytes(_empty_database())
+        self.engine = open_engine(f"sqlite:///{path}")
         self.resources.callback(self.engine.dispose)
         self.embedder = QuickEmbedder()
         self.shelf = Shelf(self.engine, self.embedder)
@@ -496,6 +499,18 @@ class _NoRow:
 
     id = 0
     message_ts = None
+
+
+@cache
+def _empty_database() -> bytes:
+    """Made once: the migrations take longer than a world's first hundred questions."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        engine = open_database(f"sqlite:///{path}")
+        with engine.connect() as plain:
+            plain.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        engine.dispose()
+        return path.read_bytes()
 
 
 def audience_string(right: Right, source: str) -> str:
