@@ -42,6 +42,7 @@ _FORM_METHODS = frozenset(
         "usergroups.users.list",
         "users.conversations",
         "users.info",
+        "users.lookupByEmail",
     }
 )
 # What a message that cannot be shown as it is looks like.
