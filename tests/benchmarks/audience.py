@@ -349,7 +349,7 @@ def measure_recall(size: int, shares: tuple[float, ...], *, questions: int = 100
         )
 
 
-def caught(fault: str, seed: int, *, most: int = 6_000) -> Tally:
+def caught(fault: str, seed: int, *, most: int = 1_500) -> Tally:
     """Break one part, and look until that is noticed."""
     shape = Shape(documents=16, cases_a_world=150, deep_share=0.3, happen_share=0.3, memory_share=0.1, cache_share=0.2)
     return run(most, seed, shape=replace(shape, datasets=False), fault=fault, until_leak=True)
@@ -371,8 +371,12 @@ def main() -> None:
         print_table(("chunks", "readable", "recall@10", "ms"), cells)
         return
     if arguments.faults:
-        found = [(fault, caught(fault, arguments.seed)) for fault in FAULTS]
-        cells = [(fault, one.cases, one.leaks[0] if one.leaks else "NOT NOTICED") for fault, one in found]
+        cells = []
+        with progress_bar() as report:
+            for number, fault in enumerate(FAULTS, 1):
+                one = caught(fault, arguments.seed)
+                cells.append((fault, one.cases, one.leaks[0] if one.leaks else "NOT NOTICED"))
+                report(f"faults; {fault}: {one.cases} cases, {len(one.leaks)} leaks", number, len(FAULTS))
         print_table(("fault", "cases", "first leak"), cells)
         return
     with progress_bar() as report:
