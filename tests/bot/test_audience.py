@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.benchmarks.audience import Shape, caught, measure_recall, run
@@ -10,8 +12,8 @@ from tests.benchmarks.audience_world import Place, Right, World, held_in, new_wo
 
 
 def test_no_random_world_leaks_and_none_hides_what_may_be_read() -> None:
-    shape = Shape(cases_a_world=150, deep_share=0.15, happen_share=0.15, cache_share=0.1, memory_share=0.1)
-    tally = run(300, 7, shape=shape)
+    shape = Shape(cases_a_world=100, deep_share=0.15, happen_share=0.15, cache_share=0.1, memory_share=0.1)
+    tally = run(200, 7, shape=shape)
     assert tally.leaks == []
     assert tally.lost == 0
     looked = {"retrieved passages", "shown answers", "explanations", "copies for people", "tuning rows"}
@@ -55,7 +57,7 @@ def test_the_oracle_knows_the_rule() -> None:
 
 def test_canaries_are_found_whatever_stands_around_them() -> None:
     assert list(held_in("xcanaryabz, “canarybz”canarycz [1]")) == ["canaryabz", "canarybz", "canarycz"]
-    words = [new_world(3, documents=50).documents[number].canaries[0] for number in range(2, 100, 2)]
+    words = [one.canaries[0] for one in new_world(3, documents=50).documents.values()]
     assert not any(one != other and other.startswith(one) for one in words for other in words)
 
 
@@ -64,7 +66,7 @@ def test_filters_cost_no_recall() -> None:
         assert row.recall >= 0.98
 
 
-def _told(world: World, user: str):  # type: ignore[no-untyped-def]
+def _told(world: World, user: str) -> Callable[[Place], bool]:
     (document,) = world.documents.values()
     return lambda place: world.may_be_told(document, user, place)
 
