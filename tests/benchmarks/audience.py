@@ -362,7 +362,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="end after so long with what was done")
     parser.add_argument("--deep", type=float, default=Shape.deep_share, help="share of cases that go the whole way")
-    parser.add_argument("--faults", action="store_true", help="break one part after the other")
+    parser.add_argument("--faults", nargs="*", metavar="PART", help="break one part after the other; those named alone")
     parser.add_argument("--recall", action="store_true", help="measure recall under filters")
     arguments = parser.parse_args()
     if arguments.recall:
@@ -370,13 +370,14 @@ def main() -> None:
         cells = [(one.size, f"{one.share:.1%}", f"{one.recall:.3f}", f"{one.milliseconds:.2f}") for one in rows]
         print_table(("chunks", "readable", "recall@10", "ms"), cells)
         return
-    if arguments.faults:
+    if arguments.faults is not None:
+        faults = [one for one in FAULTS if not arguments.faults or any(part in one for part in arguments.faults)]
         cells = []
         with progress_bar() as report:
-            for number, fault in enumerate(FAULTS, 1):
+            for number, fault in enumerate(faults, 1):
                 one = caught(fault, arguments.seed)
                 cells.append((fault, one.cases, one.leaks[0] if one.leaks else "NOT NOTICED"))
-                report(f"faults; {fault}: {one.cases} cases, {len(one.leaks)} leaks", number, len(FAULTS))
+                report(f"faults; {fault}: {one.cases} cases, {len(one.leaks)} leaks", number, len(faults))
         print_table(("fault", "cases", "first leak"), cells)
         return
     with progress_bar() as report:
