@@ -142,7 +142,7 @@ def _is_there(
     return any(_covers(row, audience, sources) for row in connection.execute(query))
 
 
-def _covers(row: sa.Row[Any], audience: Audience, sources: frozenset[str] | None) -> bool:
+def _covers(row: Any, audience: Audience, sources: frozenset[str] | None) -> bool:
     return audience.may_read(row.audience) and (sources is None or row.source_id in sources)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -83,7 +83,7 @@ def list_visible(
     return tuple(found)
 
 
-def _find(connection: sa.Connection, key: str) -> Sequence[sa.Row[tuple[str, ...]]]:
+def _find(connection: sa.Connection, key: str) -> Sequence[Any]:
     """By URI, else by the whole title, else by a part of it."""
     columns = (document.c.uri, document.c.title, document.c.audience)
     query = sa.select(*columns, source.c.name, source.c.permissions_at).join(
@@ -98,7 +98,7 @@ def _find(connection: sa.Connection, key: str) -> Sequence[sa.Row[tuple[str, ...
     return ()
 
 
-def _readers(engine: sa.Engine, row: sa.Row[tuple[str, ...]], holds: timedelta, now: datetime) -> DocumentReaders:
+def _readers(engine: sa.Engine, row: Any, holds: timedelta, now: datetime) -> DocumentReaders:
     named = {"uri": row.uri, "title": row.title, "source": row.name}
     kind, _, who = row.audience.partition(":")
     if row.audience == EVERYONE:
@@ -106,7 +106,7 @@ def _readers(engine: sa.Engine, row: sa.Row[tuple[str, ...]], holds: timedelta, 
     if not is_document_audience(row.audience):
         return DocumentReaders(**named, kind="nobody", reason=f"it is held back ({row.audience})")
     if kind != "group":
-        return DocumentReaders(**named, kind=kind, who=who)  # type: ignore[arg-type]  # one of the kinds by now
+        return DocumentReaders(**named, kind=kind, who=who)
     members = members_of(engine, row.audience)
     if not members:
         return DocumentReaders(**named, kind="nobody", reason="its source lets nobody read it, or it is held back")
