@@ -40,9 +40,10 @@ from bot.turn import Answer, Incoming
 from bot.why import load_why
 from knowledge.audience import Audience
 from knowledge.document import Passage, Question
+from knowledge.embed import Vectors
 from knowledge.index import HnswIndex
-from knowledge.signs import sign_words
-from knowledge.snapshot import SignCodes, Snapshot
+from knowledge.signs import SignCodes, sign_words
+from knowledge.snapshot import Snapshot
 from knowledge.vector_search import SnapshotSearch
 from tests.benchmarks.audience_desk import FAULTS, Desk, plain_answer
 from tests.benchmarks.audience_world import TEAM, Place, canaries_of, held_in, new_world
@@ -307,7 +308,7 @@ def measure_recall(size: int, shares: tuple[float, ...], *, questions: int = 100
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((max(8, size // 100), 384)).astype(np.float32)
 
-    def near(count: int) -> np.ndarray:  # type: ignore[type-arg]
+    def near(count: int) -> Vectors:
         found = centres[rng.integers(0, len(centres), count)] + 0.7 * rng.standard_normal((count, 384))
         return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
 
@@ -372,13 +373,13 @@ def main() -> None:
         return
     if arguments.faults is not None:
         faults = [one for one in FAULTS if not arguments.faults or any(part in one for part in arguments.faults)]
-        cells = []
+        noticed: list[tuple[str, int, str]] = []
         with progress_bar() as report:
             for number, fault in enumerate(faults, 1):
                 one = caught(fault, arguments.seed)
-                cells.append((fault, one.cases, one.leaks[0] if one.leaks else "NOT NOTICED"))
+                noticed.append((fault, one.cases, one.leaks[0] if one.leaks else "NOT NOTICED"))
                 report(f"faults; {fault}: {one.cases} cases, {len(one.leaks)} leaks", number, len(faults))
-        print_table(("fault", "cases", "first leak"), cells)
+        print_table(("fault", "cases", "first leak"), noticed)
         return
     with progress_bar() as report:
         tally = run(
