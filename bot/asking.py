@@ -53,7 +53,8 @@ class Asking:
         self.at_edge("received")
         row = self.sending.settle(self.lease, row, self.incoming)
         stream = None
-        if row.state in ("received", "placeholder_intent", "posted"):
+        stale = row.state == "final_ready" and not self.composing.may_be_sent(row, self.incoming)
+        if stale or row.state in ("received", "placeholder_intent", "posted"):
             stream = self._compose(row)
             self.at_edge("final_ready")
         row = self.sending.settle(self.lease, row, self.incoming)

@@ -21,6 +21,7 @@ from bot.channels import ChannelSettings, load_channel
 from bot.conversation import AnswerRow, Outcome, load_history
 from bot.earlier.reader import place_audience
 from bot.errors import QuestionError
+from bot.grounds import grounds_of, may_be_used, stored_grounds
 from bot.inbox import Lease
 from bot.remember import LONGEST, may_remember, wish_to_remember
 from bot.runs import Run, Runs, ShutDownError
@@ -32,7 +33,8 @@ from bot.slack.render import render_status
 from bot.slack.stream import ROLL_SECONDS, AnswerStream
 from bot.turn import Answer, AnswerEvent, Brief, Delta, Done, Incoming, Length, Purpose, Status, Visibility
 from knowledge.audience import Audience
-from knowledge.document import Question
+from knowledge.database import reading
+from knowledge.document import Grounds, Question
 from knowledge.store import has_unread_sources
 from models.errors import GenerationError, GenerationStopped
 
@@ -41,6 +43,8 @@ logger = logging.getLogger(__name__)
 HISTORY_TURNS = 12
 # A question that was begun this often and never finished is not tried again: it may be what ends the process.
 MOST_ATTEMPTS = 3
+# Where permissions change faster than an answer is made, there is none.
+_MOST_MADE_ANEW = 2
 _LENGTHS: dict[Purpose, Length] = {"shorter": "short", "detail": "detailed"}
 
 
@@ -122,12 +126,55 @@ class Composing:
             if visibility == "thread" or row.message_ts is not None:
                 stream = self._show(lease, row, incoming, run, wish)
             composed = self._try(lease, run, incoming, briefed, stream, visibility)
+            composed = self._made_anew(lease, run, incoming, composed, stream, wish)
             interrupted = composed.answer is None or composed.answer.stopped
             if interrupted and self.runs.is_shut_down:
                 raise ShutDownError
             if interrupted and stream is not None and stream.error is not None:
                 raise stream.error
         return replace(composed, stream=stream, confidence=briefed.channel.auto_answer_confidence)
+
+    def may_be_sent(self, row: AnswerRow, incoming: Incoming) -> bool:
+        """Tell whether a stored answer may still be shown: an earlier try may have made it long ago."""
+        with reading(self.engine) as connection:
+            grounds = stored_grounds(connection, row.id)
+        return self._may_be_shown(grounds, incoming)
+
+    def _made_anew(
+        self,
+        lease: Lease,
+        run: Run,
+        incoming: Incoming,
+        composed: Composed,
+        stream: AnswerStream | None,
+        wish: Wish | None,
+    ) -> Composed:
+        """The same, where everybody who will read it may read what it stands on now; another one where that changed."""
+        for _ in range(_MOST_MADE_ANEW):
+            answer = composed.answer
+            if answer is None or self._may_be_shown(grounds_of(answer), incoming):
+                return composed
+            logger.info("row %d: who may read what changed while it was answered; it is answered anew", lease.id)
+            briefed = self.briefing.brief(incoming)
+            if isinstance(briefed, Refusal):
+                return Composed(visibility=composed.visibility, text=briefed.text, outcome="refused")
+            if wish is not None:
+                briefed = replace(briefed, brief=_wished(briefed.brief, wish))
+            if stream is not None:
+                stream.begin_again()
+            composed = self._try(lease, run, incoming, briefed, stream, composed.visibility)
+        if composed.answer is None or self._may_be_shown(grounds_of(composed.answer), incoming):
+            return composed
+        return Composed(visibility=composed.visibility, text=words.READERS_CHANGED, outcome="refused")
+
+    def _may_be_shown(self, grounds: Grounds, incoming: Incoming) -> bool:
+        if grounds == Grounds():
+            return True
+        readers = self.briefing.brief_again(incoming)
+        if isinstance(readers, Refusal):
+            return False
+        with reading(self.engine) as connection:
+            return may_be_used(connection, grounds, readers.audience, readers.sources)
 
     def _remember(self, incoming: Incoming, told: str, visibility: Visibility) -> Composed:
         """One sentence that says for whom it is remembered, or why it is not."""

@@ -18,10 +18,11 @@ from sqlalchemy.dialects.sqlite import insert
 
 from bot import tables
 from bot.answer_cache import keep_reusable
+from bot.grounds import conversation_grounds, grounds_of, grounds_row, unusable_answers
 from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming, Visibility
 from knowledge.audience import Audience
 from knowledge.database import reading, writing
-from knowledge.document import HistoryTurn, Passage
+from knowledge.document import Grounds, HistoryTurn, Passage
 
 AnswerState = Literal["received", "placeholder_intent", "posted", "final_ready", "final_sent", "withdrawn"]
 Outcome = Literal["answered", "abstained", "asked_back", "stopped", "refused", "failed"]
@@ -83,7 +84,8 @@ def load_history(
 ) -> tuple[HistoryTurn, ...]:
     """Read the newest `limit` turns, oldest first; `before` is the ts of the question that is being answered.
 
-    With an audience, answers that stood on documents which this audience may not read are left out.
+    With an audience, answers that stand on what this audience may not read now, or on a document that is gone, are
+    left out, and so is what was made with them.
     """
     table = tables.turn
     # An assistant's turn carries its question's ts, and "user" sorts after "assistant".
@@ -95,12 +97,20 @@ def load_history(
     )
     if before is not None:
         query = query.where(table.c.ts < before)
+    query = query.add_columns(table.c.ts)
     with reading(engine) as connection:
         rows = connection.execute(query).all()
+        if audience is None:
+            return tuple(HistoryTurn(role=row.role, text=row.text) for row in reversed(rows))
+        grounds = conversation_grounds(connection, conversation, before)
+        unusable = unusable_answers(connection, grounds, audience)
     return tuple(
-        HistoryTurn(role=row.role, text=row.text)
+        HistoryTurn(role=row.role, text=row.text, grounds=grounds.get(row.ts, Grounds()))
+        if row.role == "assistant"
+        else HistoryTurn(role=row.role, text=row.text)
         for row in reversed(rows)
-        if audience is None or all(audience.may_read(one) for one in row.audience.split(",") if one)
+        if row.role != "assistant"
+        or (row.ts not in unusable and all(map(audience.may_read, filter(None, row.audience.split(",")))))
     )
 
 
@@ -173,7 +183,8 @@ def set_visibility(connection: sa.Connection, answer_id: int, visibility: Visibi
 
 def write_answer(connection: sa.Connection, answer_id: int, incoming: Incoming, answer: Answer) -> None:
     """Write a finished answer, its citations and its turn, inside the caller's transaction."""
-    audience = ",".join(sorted({passage.audience for passage in answer.passages}))
+    grounds = grounds_of(answer)
+    audience = ",".join(sorted(grounds.audiences))
     keep_reusable(connection, answer_id, incoming, answer)
     _write_outcome(
         connection,
@@ -394,6 +405,7 @@ def _passage_row(passage: Passage) -> dict[str, Any]:
         "word_score": round(float(passage.word_score), 6),
         "prior": round(float(passage.prior), 6),
         "trust": passage.trust,
+        **grounds_row(passage.grounds),
     }
 
 

@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
 
 from bot.answer_options import AnswerOptions
 from bot.cite import Citer, SentenceStream, Support, citation_of, says_not_answered, without_markers
@@ -20,7 +22,7 @@ from bot.quote import quote_grammar
 from bot.sentences import asks_for_number, is_negated, names_number
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done
 from bot.words import ANSWER_STOPPED, NOT_FOUND, QUOTING, QUOTING_MORE, WITH_QUOTE
-from knowledge.document import Passage, Question
+from knowledge.document import Grounds, Passage, Question
 from knowledge.embed import Embedder, Vectors
 from models.errors import GenerationStopped
 from models.generator import GenerationOptions, Generator
@@ -102,6 +104,7 @@ class Draft:
             tokens=tokens,
             stopped=stopped,
             understood=self.understood,
+            beneath=self._beneath(),
         )
 
     def abstention(self, version: str, tokens: AnswerTokens | None = None) -> Answer:
@@ -117,6 +120,7 @@ class Draft:
             seconds=self._seconds(),
             tokens=tokens or AnswerTokens(prompt=0, completion=0),
             understood=self.understood,
+            beneath=self._beneath(),
         )
 
     def _passages_with(self, citations: tuple[Citation, ...]) -> tuple[Passage, ...]:
@@ -131,6 +135,10 @@ class Draft:
     def asking_back(self, version: str, options: Sequence[str]) -> Answer:
         """The question back: which of these was meant?"""
         return replace(self.abstention(version), text=clarification(options), nearest=(), asks_back=True)
+
+    def _beneath(self) -> Grounds:
+        """What the answers stand on that were said before in this conversation."""
+        return reduce(or_, (turn.grounds for turn in self.question.history), Grounds())
 
     def _seconds(self) -> AnswerSeconds:
         total = time.perf_counter() - self.started

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bot import tables
+from bot import tables, words
 from bot.composing import Composed, Composing, Wish, audience_of
 from bot.conversation import AnswerRow, read_answer, set_state, write_answer, write_sentence, write_user_turn
 from bot.errors import SlackRefusedError
@@ -85,6 +85,10 @@ class Revising:
             self._store(row, incoming, composed)
             self.at_edge("revision_ready")
             stream = composed.stream
+        elif not self.composing.may_be_sent(row, incoming):
+            with writing(self.sending.engine) as connection:
+                self.inbox.hold(connection, self.lease)
+                write_sentence(connection, row.id, words.READERS_CHANGED, outcome="refused")
         self._send(self.lease, self.sending.settle(self.lease, row, incoming), incoming, stream)
         self.at_edge("revision_sent")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from knowledge.document import Passage
+from knowledge.document import Grounds, Passage
 
 ChannelKind = Literal["public", "private", "im", "mpim"]
 Visibility = Literal["thread", "ephemeral", "if_sure"]
@@ -191,6 +191,8 @@ class Answer:
     """The answer that it was written for."""
     reusable: Reusable | None = None
     """None where it must not be given again."""
+    beneath: Grounds = field(default=Grounds(), repr=False)
+    """What the conversation before it stands on: an answer may repeat what was said there."""
 
 
 @dataclass(frozen=True, kw_only=True)

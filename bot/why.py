@@ -84,13 +84,8 @@ def load_why(engine: sa.Engine, answer_id: int, audience: Audience) -> Why | Non
         if row is None or row.state == "withdrawn":
             return None
         question = connection.scalar(_asked(row.conversation, row.question_ts))
-        found = _Found(
-            citations=connection.execute(
-                sa.select(tables.citation).where(tables.citation.c.answer_id == answer_id)
-            ).all(),
-            documents=_documents(connection, {str(passage["uri"]) for passage in row.passages}),
-            chunks=_chunks(connection, {int(passage["chunk_id"]) for passage in row.passages}),
-        )
+        citations = sa.select(tables.citation).where(tables.citation.c.answer_id == answer_id)
+        found = _find(connection, row.passages, connection.execute(citations).all())
         shown = [one for passage in row.passages if (one := _passage(passage, found, audience)) is not None]
         readable = {document.source_id for document in found.documents if audience.may_read(document.audience)}
         last_sync = _last_sync(connection, readable)
@@ -120,11 +115,7 @@ def may_all_be_read(engine: sa.Engine, answer_id: int, audience: Audience) -> bo
     """Tell whether all documents that an answer looked at may be read by this audience now."""
     with reading(engine) as connection:
         passages = connection.scalar(sa.select(tables.answer.c.passages).where(tables.answer.c.id == answer_id)) or ()
-        found = _Found(
-            citations=(),
-            documents=_documents(connection, {str(passage["uri"]) for passage in passages}),
-            chunks=_chunks(connection, {int(passage["chunk_id"]) for passage in passages}),
-        )
+        found = _find(connection, passages, ())
     return all(audience.may_read(one.audience) for passage in passages for one in found.documents_of(passage))
 
 
@@ -155,9 +146,14 @@ class _Found:
         return [one for one in self.documents if one.uri == passage["uri"]]
 
 
-def _documents(connection: sa.Connection, uris: set[str]) -> Sequence[sa.Row[Any]]:
+def _find(connection: sa.Connection, passages: Sequence[Mapping[str, Any]], citations: Sequence[sa.Row[Any]]) -> _Found:
+    chunks = _chunks(connection, {int(passage["chunk_id"]) for passage in passages})
     document = knowledge_tables.document
-    return connection.execute(sa.select(document).where(document.c.uri.in_(uris)).order_by(document.c.id)).all()
+    # A document that got another name is still who may read it now, and no document that is gone.
+    named = document.c.uri.in_({str(passage["uri"]) for passage in passages})
+    holding = document.c.id.in_({chunk.document_id for chunk in chunks.values()})
+    documents = connection.execute(sa.select(document).where(named | holding).order_by(document.c.id)).all()
+    return _Found(citations=citations, documents=documents, chunks=chunks)
 
 
 def _chunks(connection: sa.Connection, ids: set[int]) -> dict[int, Any]:

@@ -386,6 +386,9 @@ INSTALL_FAILED = "Something went wrong on our side. Please try again, and tell y
 
 
 # The gate: who is not answered, and why
+READERS_CHANGED = (
+    "While I was answering, what I found stopped being readable for everybody here. Please ask again in a moment."
+)
 GATE_DISABLED = "I'm switched off in this channel. You can write to me directly; an admin can switch me on again."
 GATE_NOT_LISTED = "This channel is not among those that I may answer in. Please write to me directly."
 GATE_STRANGER = (

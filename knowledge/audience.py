@@ -1,7 +1,8 @@
 """Who may read what: one rule, used by retrieval and by everything that remembers.
 
-A document carries one document audience, a string: `everyone`, `channel:<id>`, `person:<id>` or `group:<id>`. An answer
-has an `Audience`: the set of document audiences that *everyone who can read the answer* may read.
+A document carries one document audience, a string: `everyone`, `channel:<id>`, `person:<id>`, `usergroup:<id>` or
+`group:<id>`. An answer has an `Audience`: the set of document audiences that *everyone who can read the answer* may
+read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 EVERYONE = "everyone"
+_KINDS = frozenset({"channel", "person", "usergroup", "group"})
 
 
 def channel_audience(channel_id: str) -> str:
@@ -23,6 +25,11 @@ def person_audience(user_id: str) -> str:
     return f"person:{user_id}"
 
 
+def usergroup_audience(usergroup_id: str) -> str:
+    """Name the document audience "the members of this user group", each of them alone."""
+    return f"usergroup:{usergroup_id}"
+
+
 def group_audience(source_id: str, members: Collection[str]) -> str:
     """Name the document audience "these people", as the permissions of a source list them.
 
@@ -32,10 +39,15 @@ def group_audience(source_id: str, members: Collection[str]) -> str:
     return f"group:{hashlib.sha256(listed.encode()).hexdigest()[:24]}"
 
 
+def nobody_audience(source_id: str) -> str:
+    """Name the document audience of a source that has no members."""
+    return group_audience(source_id, ())
+
+
 def is_document_audience(text: str) -> bool:
     """Tell whether a string names a document audience."""
     kind, _, identifier = text.partition(":")
-    return text == EVERYONE or (kind in ("channel", "person", "group") and bool(identifier))
+    return text == EVERYONE or (kind in _KINDS and bool(identifier))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,6 +92,26 @@ class Chunk:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Grounds:
+    """What something that was said stands on: see `bot.grounds`."""
+
+    looked_at: frozenset[tuple[int, str]] = frozenset()
+    """Id and URI of each chunk that it was made from."""
+    cited: frozenset[tuple[str, str]] = frozenset()
+    """URI and text hash of those that it cites."""
+    audiences: frozenset[str] = frozenset()
+    """The document audiences of all that it was made from, as they were then."""
+
+    def __or__(self, other: Grounds) -> Grounds:
+        """What two things stand on together."""
+        return Grounds(
+            looked_at=self.looked_at | other.looked_at,
+            cited=self.cited | other.cited,
+            audiences=self.audiences | other.audiences,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Passage:
     """A chunk as retrieved for one audience."""
 
@@ -124,6 +144,8 @@ class Passage:
     """Its place in its document."""
     beside: tuple[Passage, ...] = field(default=(), repr=False)
     """What stands next to it under the same heading, in order, where it was not found itself; none has more beside."""
+    grounds: Grounds = Grounds()
+    """Of what is no piece of a document: what it stands on itself."""
 
     @property
     def section(self) -> tuple[Passage, ...]:
@@ -137,6 +159,8 @@ class HistoryTurn:
 
     role: Literal["user", "assistant"]
     text: str = field(repr=False)
+    grounds: Grounds = field(default=Grounds(), repr=False)
+    """Of an answer, where that is known."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
+from knowledge.audience import usergroup_audience
 from knowledge.database import reading
 from knowledge.document import AudienceChange, Readers
 from knowledge.tables import document, reader, source
@@ -44,6 +45,16 @@ def members_of(engine: sa.Engine, audience: str) -> tuple[str, ...]:
     with reading(engine) as connection:
         members = sa.select(reader.c.member).where(reader.c.audience == audience).distinct()
         return tuple(connection.scalars(members.order_by(reader.c.member)))
+
+
+def usergroups_named(engine: sa.Engine) -> frozenset[str]:
+    """The ids of the user groups that documents are for."""
+    prefix = usergroup_audience("")
+    # A range, so that SQLite walks through these names alone and not through all documents.
+    named = document.c.audience.between(prefix, f"{prefix}\uffff")
+    with reading(engine) as connection:
+        found = connection.scalars(sa.select(document.c.audience).where(named).distinct())
+        return frozenset(one.removeprefix(prefix) for one in found)
 
 
 def save_readers(connection: sa.Connection, source_id: str, groups: Sequence[Readers]) -> None:

@@ -11,6 +11,7 @@ import click
 from bot.cli.invocation import Invocation
 from bot.cli.output import in_minutes, json_option, moment, print_json, print_table
 from bot.cli.times import changed_times, times_options
+from bot.cli.visible import readers, visible
 from knowledge.priors import TRUSTS, Trust
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ def sources() -> None:
     """Add, list or remove the places documents come from."""
 
 
+sources.add_command(readers)
+sources.add_command(visible)
+
+
 @sources.command()
 @click.argument("location")
 @click.option(
@@ -39,7 +44,7 @@ def sources() -> None:
     "--audience",
     default="everyone",
     show_default=True,
-    help="Who may read it: everyone, channel:ID or person:ID.",
+    help="Who may read it: everyone, channel:ID, usergroup:ID or person:ID.",
 )
 @click.option("--credential", metavar="NAME", help="What opens it: kept with `lorekeeper credentials set NAME`.")
 @times_options

@@ -15,10 +15,11 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.earlier.recollect import REMEMBER, is_remembered
+from bot.grounds import conversation_grounds, may_be_used, unusable_answers
 from bot.people import is_unremembered
 from bot.turn import Incoming
-from knowledge import tables as knowledge_tables
 from knowledge.audience import Audience, channel_audience, person_audience
+from knowledge.document import Grounds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,25 +67,21 @@ def readable_turns(connection: sa.Connection, reader: Reader) -> Sequence[sa.Row
 
 
 def still_stands(connection: sa.Connection, conversation: str, ts: str, reader: Reader) -> bool:
-    """Tell whether every document that an answer cites is there as it was, for this reader, in these sources."""
-    answer, citation = tables.answer, tables.citation
-    document, chunk = knowledge_tables.document, knowledge_tables.chunk
-    there = (
-        sa.select(chunk.c.id)
-        .join(document, document.c.id == chunk.c.document_id)
-        .where(chunk.c.text_hash == citation.c.text_hash, document.c.uri == citation.c.uri)
-        .where(document.c.audience.in_(sorted(reader.audience.readable)))
+    """Tell whether an answer may be used again for this reader, in these sources.
+
+    Every document that it was made from is there and may be read, what it cites stands there as it stood, and it was
+    not made with an answer of which that is not so.
+    """
+    found = conversation_grounds(connection, conversation, None)
+    own = found.get(ts, Grounds())
+    return may_be_used(connection, own, reader.audience, reader.sources) and ts not in unusable_answers(
+        connection, {asked: one for asked, one in found.items() if asked <= ts}, reader.audience
     )
-    if reader.sources is not None:
-        there = there.where(document.c.source_id.in_(sorted(reader.sources)))
-    gone = (
-        sa.select(citation.c.n)
-        .join(answer, answer.c.id == citation.c.answer_id)
-        .where(answer.c.conversation == conversation, answer.c.question_ts == ts)
-        # What lay on the table has no place in the library, and a negative id.
-        .where(citation.c.kind == "cited", citation.c.chunk_id >= 0, ~there.exists())
-    )
-    return connection.execute(gone.limit(1)).first() is None
+
+
+def exchange_grounds(connection: sa.Connection, conversation: str, ts: str) -> Grounds:
+    """What an answer of a conversation stands on."""
+    return conversation_grounds(connection, conversation, None).get(ts, Grounds())
 
 
 def _said_here(connection: sa.Connection, reader: Reader) -> sa.ColumnElement[bool]:

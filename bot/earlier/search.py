@@ -18,11 +18,11 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.earlier.graphs import PlaceGraphs
-from bot.earlier.reader import Reader, readable_turns, still_stands
+from bot.earlier.reader import Reader, exchange_grounds, readable_turns, still_stands
 from bot.earlier.recollect import REMEMBER, recollect
 from bot.earlier.score import Weights, score_turns
 from knowledge.database import reading
-from knowledge.document import Question
+from knowledge.document import Grounds, Question
 from knowledge.embed import Embedder, Vectors
 from knowledge.hits import Hits, Ids, Scores
 from knowledge.query import HistoryWeights, query_pieces, query_vector
@@ -65,6 +65,8 @@ class Exchange:
     """Empty for what was asked to be remembered."""
     audience: str
     """Of what was asked to be remembered; empty for an exchange."""
+    grounds: Grounds = field(default=Grounds(), repr=False)
+    """What its answer stands on."""
     score: float
     cosine: float
 
@@ -227,6 +229,7 @@ def _exchange(connection: sa.Connection, row: sa.Row[Any], ranked: RankedTurn) -
         question=asked.text,
         answer="" if answered is None else answered.text,
         audience=asked.audience,
+        grounds=exchange_grounds(connection, row.conversation, row.ts) if answered is not None else Grounds(),
         score=ranked.score,
         cosine=ranked.cosine,
     )

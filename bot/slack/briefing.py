@@ -33,6 +33,14 @@ class Briefed:
     channel: ChannelSettings
 
 
+@dataclass(frozen=True, kw_only=True)
+class Readers:
+    """Who will read an answer, and which sources it may stand on in this place."""
+
+    audience: Audience
+    sources: frozenset[str] | None
+
+
 Gate = Callable[[Incoming, ChannelSettings], Refusal | None]
 """Says whether this person may be answered in this place; must fail closed."""
 Context = Callable[[Incoming, Audience], tuple[Passage, ...]]
@@ -79,3 +87,11 @@ class Briefing:
             conversation=incoming.conversation,
         )
         return Briefed(audience=audience, brief=brief, channel=channel)
+
+    def brief_again(self, incoming: Incoming) -> Readers | Refusal:
+        """Who will read the answer as of now, whatever is remembered, or why there may be none any more."""
+        self.memberships.look_again(incoming)
+        channel = load_channel(self.engine, incoming.team, incoming.channel)
+        if refusal := self.gate(incoming, channel):
+            return refusal
+        return Readers(audience=self.memberships.audience_of(incoming), sources=channel.sources)

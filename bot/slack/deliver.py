@@ -39,8 +39,10 @@ _FORM_METHODS = frozenset(
         "files.getUploadURLExternal",
         "conversations.replies",
         "files.info",
+        "usergroups.users.list",
         "users.conversations",
         "users.info",
+        "users.lookupByEmail",
     }
 )
 # What a message that cannot be shown as it is looks like.

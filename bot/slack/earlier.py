@@ -4,7 +4,7 @@ without rather than not at all."""
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot import words
 from bot.attachments import Origin, passage_of
@@ -71,7 +71,7 @@ class EarlierRecall:
             audience=person_audience(incoming.user) if own else channel_audience(incoming.channel),
         )
         name = shorten(" ".join(about.replace(">", " ").split()), _LONGEST_NAME)
-        return passage_of(origin, said, header=f"{title} > {name}")
+        return replace(passage_of(origin, said, header=f"{title} > {name}"), grounds=exchange.grounds)
 
     def _link(self, exchange: Exchange) -> str:
         if not self._known_link:

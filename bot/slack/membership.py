@@ -16,7 +16,7 @@ from bot.errors import SlackRefusedError, SlackSilentError
 from bot.slack.deliver import Delivery
 from bot.slack.profiles import Profiles
 from bot.turn import Incoming
-from knowledge.audience import Audience
+from knowledge.audience import Audience, usergroup_audience
 
 logger = logging.getLogger(__name__)
 
@@ -43,16 +43,20 @@ class Memberships:
         delivery: Delivery,
         *,
         groups: Callable[[frozenset[str]], frozenset[str]] = lambda _identities: frozenset(),
+        usergroups: Callable[[], frozenset[str]] = lambda: frozenset(),
         kept_seconds: float = KEPT_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`groups` tells the group audiences that somebody belongs to, by Slack id and e-mail address."""
+        """`groups` tells the group audiences that somebody belongs to, by Slack id and e-mail address; `usergroups`
+        the ids of the user groups that documents are for."""
         self._delivery = delivery
         self._groups = groups
+        self._usergroups = usergroups
         self._kept_seconds = kept_seconds
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, frozenset[str]]] = {}
+        self._members: dict[str, tuple[float, frozenset[str]]] = {}
         self.profiles = Profiles(delivery, kept_seconds=kept_seconds, monotonic=monotonic)
         """Who people are and who reads along in channels: forgotten by the same events."""
 
@@ -64,7 +68,26 @@ class Memberships:
 
     def audience_of_person(self, user: str) -> Audience:
         """All that one person may read, who reads alone."""
-        return Audience.of_person(user, self.channels_of(user), self.groups_of(user))
+        groups = self.groups_of(user) | self.usergroups_of(user)
+        return Audience.of_person(user, self.channels_of(user), groups)
+
+    def audience_now(self, incoming: Incoming) -> Audience:
+        """The same, and nothing remembered counts: asked right before an answer is shown."""
+        self.look_again(incoming)
+        return self.audience_of(incoming)
+
+    def look_again(self, incoming: Incoming) -> None:
+        """Let nothing that is remembered count for this message any more."""
+        self.forget(incoming.user)
+        with self._lock:
+            self._members.clear()
+        self.profiles.forget(incoming.user)
+        self.profiles.forget(incoming.channel)
+
+    def usergroups_of(self, user: str) -> frozenset[str]:
+        """The user groups with documents that this person belongs to, as document audiences."""
+        used = sorted(self._usergroups())
+        return frozenset(usergroup_audience(one) for one in used if user in self._members_of(one))
 
     def groups_of(self, user: str) -> frozenset[str]:
         """The group audiences that this person belongs to; asked anew each time, as permissions may have changed."""
@@ -74,19 +97,30 @@ class Memberships:
 
     def channels_of(self, user: str) -> frozenset[str]:
         """Ids of the channels this person is in, as far as the bot can see."""
+        return self._remembered(self._known, user, lambda: self._ask(user))
+
+    def _members_of(self, usergroup: str) -> frozenset[str]:
+        return self._remembered(self._members, usergroup, lambda: self._ask_members(usergroup))
+
+    def _remembered(
+        self,
+        kept: dict[str, tuple[float, frozenset[str]]],
+        identifier: str,
+        ask: Callable[[], frozenset[str]],
+    ) -> frozenset[str]:
         now = self._monotonic()
         with self._lock:
-            known = self._known.get(user)
+            known = kept.get(identifier)
         if known is not None and now - known[0] < self._kept_seconds:
             return known[1]
         try:
-            channels = self._ask(user)
+            found = ask()
         except (SlackSilentError, SlackRefusedError) as error:
-            logger.warning("the channels of %s are not known, so none count: %s", user, error)
+            logger.warning("who belongs where is not known of %s, so nothing counts: %s", identifier, error)
             return frozenset()
         with self._lock:
-            self._known[user] = (now, channels)
-        return channels
+            kept[identifier] = (now, found)
+        return found
 
     def forget(self, user: str) -> None:
         """Ask again next time: this person joined or left a channel."""
@@ -119,3 +153,9 @@ class Memberships:
             if not cursor:
                 return frozenset(found)
             page["cursor"] = cursor
+
+    def _ask_members(self, usergroup: str) -> frozenset[str]:
+        reply = self._delivery.repeat(
+            "usergroups.users.list", patience_seconds=_PATIENCE_SECONDS, usergroup=usergroup, include_disabled=False
+        )
+        return frozenset(str(user) for user in reply.get("users") or [])

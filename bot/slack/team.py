@@ -47,7 +47,7 @@ from bot.slack.render import render_status
 from bot.slack.stream import ROLL_SECONDS
 from bot.worker import QuestionWorker
 from knowledge.database import writing
-from knowledge.readers import PERMISSIONS_HOLD, groups_of
+from knowledge.readers import PERMISSIONS_HOLD, groups_of, usergroups_named
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class TeamBot:
         self._inbox = Inbox(engine, lease_seconds=options.lease_seconds)
         self._delivery = Delivery(client, stopping=self._stopping)
         groups = partial(groups_of, engine, holds=options.permissions_hold)
-        memberships = Memberships(self._delivery, groups=groups)
+        memberships = Memberships(self._delivery, groups=groups, usergroups=partial(usergroups_named, engine))
         directory = Directory(client, stopping=self._stopping)
         self._parts = TeamParts(
             team=str(identity.team_id or identity.enterprise_id or ""),

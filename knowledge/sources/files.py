@@ -1,7 +1,8 @@
 """A folder, or a single file, as a source.
 
 Reads only regular files of known types. Links, pipes and devices are passed over: a shared folder must not
-lead to files outside it, nor make a run hang.
+lead to files outside it, nor make a run hang. Who may read what is in a folder, a file there can say: see
+`folder_rules`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from knowledge.audience import EVERYONE
-from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
+from knowledge.document import AudienceChange, DeletedDocument, FailedDocument, FetchedDocument, PermissionsRead
 from knowledge.errors import SourceUnavailableError
+from knowledge.sources.folder_rules import RULE_FILE, FolderRule, audience_below, read_rule
 from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
 MEDIA_TYPES = {
@@ -59,6 +61,8 @@ class _Scan:
     """Relative path (forward slashes) -> stamp."""
     unreadable: dict[str, str]
     """Relative folder path, ending in a slash -> why."""
+    rules: dict[str, FolderRule] = field(default_factory=dict)
+    """Relative folder path, ending in a slash but for the topmost -> who may read what is below."""
 
 
 class FolderSource:
@@ -89,19 +93,42 @@ class FolderSource:
         for path in before.files:
             if path not in scan.files and path not in after:
                 yield DeletedDocument(uri=self._uri(path))
+        rules = {folder: rule.audience for folder, rule in scan.rules.items()}
+        # Of a folder that cannot be read now, nobody knows that its rule is gone.
+        rules |= {folder: old for folder, old in before.rules.items() if _is_below(folder, scan.unreadable)}
+        yield from self._permissions(scan, rules, before, after)
         due = [path for path in sorted(scan.files) if self._is_due(path, scan.files[path], before, retry)]
         yield Expected(documents=len(due))
         for path, stamp in scan.files.items():
             after[path] = _UNKNOWN if stamp[0] > started_ns - _FRESH_NS else stamp
         for path in due:
-            step = self._fetch(path)
+            step = self._fetch(path, audience_below(rules, path, self._audience))
             if step is None:
                 after[path] = _UNKNOWN
             else:
                 yield step
         if self._identity().st_ino != identity.st_ino:
             raise SourceUnavailableError(f"{self._root} was exchanged while it was read. Sync it again.")
-        yield Checkpoint(cursor=json.dumps({"device": identity.st_dev, "files": after}))
+        kept = {"device": identity.st_dev, "files": after, "rules": rules}
+        yield Checkpoint(cursor=json.dumps(kept))
+
+    def _permissions(
+        self, scan: _Scan, rules: dict[str, str], before: _Cursor, unread: Collection[str]
+    ) -> Iterator[SourceStep]:
+        """Tell who may read what, as the folders say now; files that say the same as before need not be read for it."""
+        for folder, rule in scan.rules.items():
+            if rule.readers is not None:
+                yield rule.readers
+            if rule.problem:
+                yield FailedDocument(uri=self._uri(f"{folder}{RULE_FILE}"), reason=rule.problem)
+        if rules != before.rules:
+            for path in before.files:
+                now = audience_below(rules, path, self._audience)
+                was = audience_below(before.rules, path, self._audience)
+                if now != was and (path in scan.files or path in unread):
+                    yield AudienceChange(uri=self._uri(path), audience=now)
+        if rules:
+            yield PermissionsRead()
 
     def _is_due(self, path: str, stamp: Stamp, before: _Cursor, retry: Collection[str]) -> bool:
         return before.files.get(path) != stamp or (bool(retry) and self._uri(path) in retry)
@@ -128,6 +155,8 @@ class FolderSource:
         try:
             with os.scandir(self._root / folder) as entries:
                 for entry in entries:
+                    if entry.name == RULE_FILE:
+                        scan.rules[folder] = read_rule(self._id, self._root / folder / RULE_FILE)
                     if is_passed_over(entry.name):
                         continue
                     path = folder + entry.name
@@ -143,7 +172,7 @@ class FolderSource:
                 ) from error
             scan.unreadable[folder] = f"The folder cannot be read ({error.strerror})."
 
-    def _fetch(self, path: str) -> SourceStep | None:
+    def _fetch(self, path: str, audience: str) -> SourceStep | None:
         """Read one file; None when it went away since the scan."""
         uri = self._uri(path)
         place = self._root / path if path else self._root
@@ -167,7 +196,7 @@ class FolderSource:
             title=os.fsencode(place.stem).decode("utf-8", "replace"),
             content=content,
             media_type=media_type_of(place.name) or "text/plain",
-            audience=self._audience,
+            audience=audience,
             modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
         )
 
@@ -181,6 +210,7 @@ class FolderSource:
 class _Cursor:
     device: int | None
     files: dict[str, Stamp]
+    rules: dict[str, str] = field(default_factory=dict)
 
 
 def _read_cursor(cursor: str | None) -> _Cursor:
@@ -188,7 +218,7 @@ def _read_cursor(cursor: str | None) -> _Cursor:
         return _Cursor(device=None, files={})
     content = json.loads(cursor)
     files = {path: (int(stamp[0]), int(stamp[1])) for path, stamp in content["files"].items()}
-    return _Cursor(device=content["device"], files=files)
+    return _Cursor(device=content["device"], files=files, rules=content.get("rules", {}))
 
 
 def media_type_of(name: str) -> str | None:

@@ -25,6 +25,8 @@ from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming
 from knowledge.audience import Audience
 from knowledge.database import reading, writing
 from knowledge.document import Passage
+from tests.knowledge.fake_embedder import FakeEmbedder
+from tests.knowledge.shelf import Shelf
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def passage(audience: str = "everyone") -> Passage:
         id=7,
         document_id=3,
         source="s",
-        uri="file:///a.md",
+        uri=f"file:///{audience}.md",
         title="A",
         header="A > B",
         text="secret text",
@@ -122,9 +124,26 @@ def test_saving_twice_changes_nothing(engine: sa.Engine) -> None:
 
 
 def test_an_answer_is_not_remembered_before_people_who_may_not_read_its_documents(engine: sa.Engine) -> None:
+    shelf = Shelf(engine, FakeEmbedder())
+    shelf.put("file:///everyone.md", "secret text")
+    shelf.put("file:///channel:C9.md", "secret text", audience="channel:C9")
     converse(engine, audience="channel:C9")
     assert texts(engine, audience=Audience.of_channel("C1")) == ["first", "second", "two"]
     assert texts(engine, audience=Audience.of_channel("C9")) == ["first", "one", "second", "two"]
+
+
+def test_an_answer_is_not_remembered_once_its_document_is_gone_or_for_others(engine: sa.Engine) -> None:
+    shelf = Shelf(engine, FakeEmbedder())
+    document_id = shelf.put("file:///everyone.md", "secret text")
+    everyone = Audience.everyone()
+    converse(engine)
+    assert texts(engine, audience=everyone) == ["first", "one", "second", "two"]
+    shelf.hand_over(document_id, "person:U9")
+    assert texts(engine, audience=everyone) == ["first", "second"]
+    shelf.hand_over(document_id, "everyone")
+    assert texts(engine, audience=everyone) == ["first", "one", "second", "two"]
+    shelf.remove(document_id)
+    assert texts(engine, audience=everyone) == ["first", "second"]
 
 
 def test_an_answer_comes_back_as_it_was_saved(engine: sa.Engine) -> None:
