@@ -64,6 +64,8 @@ class KnowledgeSettings:
     """Collections with fewer chunks are searched exactly; an HNSW generation is published from here on."""
     permissions_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 24.0
     """A document with readers of its own is shown to nobody when its source last told who they are longer ago."""
+    quarantine_share: Annotated[float, Field(ge=0, le=100)] = 0.5
+    """A run that brings more new text than this share of a source's documents, and than 50, is held; 0: none is."""
     parse_seconds: Annotated[int, Field(ge=1, le=600)] = 20
     parse_memory_mb: Annotated[int, Field(ge=128, le=8192)] = 768
 

@@ -695,6 +695,14 @@ ADMIN_GONE = "⚠️ That is not there any more, or somebody else was faster."
 ADMIN_SYNC_TITLE = "What I read"
 ADMIN_SYNC_NOW = "Read now"
 ADMIN_SYNC_SOON = "✅ It is read within the next seconds. Open this page again to see how it went."
+ADMIN_HELD_RELEASE = "Let in"
+ADMIN_HELD_RELEASE_QUESTION = (
+    "Answers use them from the next question on. Did you look at what is new there?"
+)
+ADMIN_HELD_DISCARD = "Forget"
+ADMIN_HELD_DISCARD_QUESTION = "I forget these documents. Those that stay in the source may come again."
+ADMIN_HELD_RELEASED = "✅ They are let in."
+ADMIN_HELD_DISCARDED = "✅ They are forgotten."
 ADMIN_SYNC_FAILED = "Could not be read (lorekeeper sources list says why):"
 ADMIN_QUEUE_TITLE = "Questions"
 ADMIN_VOTES_TITLE = "What people think of my answers"
@@ -729,6 +737,11 @@ CHANNEL_FACTS = {
 def ago(when: datetime, now: datetime) -> str:
     """Say how long ago something was."""
     return _ago(now - when)
+
+
+def admin_held(name: str, count: int) -> str:
+    """Say what is held of a source, and why."""
+    return f"⚠️ {name}: {documents(count)} held back. Many more came at once than usual; answers do not use them yet."
 
 
 def admin_more_sources(unseen: int, hidden: int) -> str:

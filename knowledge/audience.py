@@ -1,7 +1,8 @@
 """Who may read what: one rule, used by retrieval and by everything that remembers.
 
 A document carries one document audience, a string: `everyone`, `channel:<id>`, `person:<id>` or `group:<id>`. An answer
-has an `Audience`: the set of document audiences that *everyone who can read the answer* may read.
+has an `Audience`: the set of document audiences that *everyone who can read the answer* may read. `held:` in front of
+one says that a person has to let the document in first: no `Audience` contains it; see `knowledge.quarantine`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 EVERYONE = "everyone"
+HELD = "held:"
 
 
 def channel_audience(channel_id: str) -> str:
@@ -30,6 +32,16 @@ def group_audience(source_id: str, members: Collection[str]) -> str:
     """
     listed = "\n".join([source_id, *sorted(members)])
     return f"group:{hashlib.sha256(listed.encode()).hexdigest()[:24]}"
+
+
+def held_audience(audience: str) -> str:
+    """Name the document audience of what is held, by the one that it is to have."""
+    return audience if is_held(audience) else f"{HELD}{audience}"
+
+
+def is_held(audience: str) -> bool:
+    """Tell whether a document with this audience waits to be let in."""
+    return audience.startswith(HELD)
 
 
 def is_document_audience(text: str) -> bool:

@@ -119,7 +119,7 @@ def full(count: int) -> AdminContent:
         channel="C1", settings=ChannelSettings(instructions=EVIL), changed_by="U1", changed_at=NOW
     )
     return AdminContent(
-        sources=[AdminSource(id=f"s{n}", name=EVIL, state="x", failures=(EVIL,) * 9) for n in range(count)],
+        sources=[AdminSource(id=f"s{n}", name=EVIL, state="x", failures=(EVIL,) * 9, held=n) for n in range(count)],
         hidden_sources=count,
         queue=QueueState(waiting=3, working=2, oldest=NOW - timedelta(minutes=7), median_seconds=4.25),
         weeks=WEEKS,
