@@ -47,27 +47,26 @@ def find_disagreement(
     question: str, evidence: Sequence[Evidence], passages: Sequence[Passage], *, compared: int = _COMPARED
 ) -> Disagreement | None:
     """Find the statement nearest to the question about which documents disagree; None where there is none."""
-    read = _statements(evidence, passages)[:compared]
     asked = set(content_words(question))
+    read = [
+        (item, statement)
+        for item, statement in _statements(evidence, passages)[:compared]
+        if _held(item, passages) & asked == _most_held(evidence, passages, asked)
+    ]
     for place, (item, statement) in enumerate(read):
         against = [
             (other, values)
             for other, said in read[place + 1 :]
-            if (values := differing_values(statement, said))
-            and _speaks_of_the_same(passages[item.passage], item, passages[other.passage], other, asked)
+            if (values := differing_values(statement, said)) and _are_of_one_place(item, other, passages)
         ]
         if against:
             said = [Said(evidence=item, value=against[0][1][0])]
             said += [Said(evidence=other, value=values[1]) for other, values in against]
-            said.sort(key=lambda one: _rank(passages[one.evidence.passage]))
-            differing = [one for one in said[1:] if one.value.amount != said[0].value.amount]
-            return Disagreement(answered=said[0], others=tuple(differing[:_MOST_OTHERS])) if differing else None
+            return _settled(said, passages)
     return None
 
 
-def _statements(
-    evidence: Sequence[Evidence], passages: Sequence[Passage]
-) -> list[tuple[Evidence, Statement]]:
+def _statements(evidence: Sequence[Evidence], passages: Sequence[Passage]) -> list[tuple[Evidence, Statement]]:
     """What the best sentences state, the best first; older versions and what was said in conversations is left out."""
     if not evidence:
         return []
@@ -82,16 +81,33 @@ def _statements(
     return found
 
 
-def _speaks_of_the_same(one: Passage, item: Evidence, other: Passage, other_item: Evidence, asked: set[str]) -> bool:
-    """Whether two sentences of the same words are about the same: in other documents, of the same of what was asked."""
-    if one.uri == other.uri:
+def _settled(said: list[Said], passages: Sequence[Passage]) -> Disagreement | None:
+    """Who is preferred, and who says something else; where everybody does, they speak of different things."""
+    first, *rest = sorted(said, key=lambda one: _rank(passages[one.evidence.passage]))
+    others: dict[tuple[object, ...], Said] = {}
+    for one in rest:
+        if one.value.amount != first.value.amount:
+            others.setdefault(one.value.amount, one)
+    return Disagreement(answered=first, others=tuple(others.values())) if 1 <= len(others) <= _MOST_OTHERS else None
+
+
+def _held(item: Evidence, passages: Sequence[Passage]) -> set[str]:
+    """The words that a sentence says with what stands above it."""
+    passage = passages[item.passage]
+    return set(content_words(f"{passage.title} {passage.header} {item.text}"))
+
+
+def _most_held(evidence: Sequence[Evidence], passages: Sequence[Passage], asked: set[str]) -> set[str]:
+    """The most of what was asked that one sentence says: a sentence that lacks some of it is about something else."""
+    return max((_held(item, passages) & asked for item in evidence), key=len, default=set())
+
+
+def _are_of_one_place(one: Evidence, other: Evidence, passages: Sequence[Passage]) -> bool:
+    """Whether two sentences of the same words are of other documents, and under headings that do not differ."""
+    if passages[one.passage].uri == passages[other.passage].uri:
         return False
-    around = [set(content_words(f"{passage.header} {passage.title}")) for passage in (one, other)]
-    said = [set(content_words(each.text)) for each in (item, other_item)]
-    if asked & (around[0] | said[0]) != asked & (around[1] | said[1]):
-        return False
-    places = [_headings(passage) - words_said for passage, words_said in zip((one, other), said, strict=True)]
-    return not (places[0] - places[1] and places[1] - places[0])
+    above = [_headings(passages[item.passage]) - set(content_words(item.text)) for item in (one, other)]
+    return not (above[0] - above[1] and above[1] - above[0])
 
 
 def _headings(passage: Passage) -> set[str]:

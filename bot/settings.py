@@ -114,6 +114,8 @@ class AnswerSettings:
     """The most answers that are kept for that; the longest unused go first."""
     cache_days: Annotated[int, Field(ge=1, le=365)] = 7
     """An older answer is not given again."""
+    stale_days: Annotated[int, Field(ge=0, le=36_500)] = 365
+    """An answer that stands on nothing newer than so many days says of when it is; 0: none does."""
     earlier: Annotated[int, Field(ge=0, le=10)] = 2
     """Exchanges of earlier conversations that an answer may stand on besides; 0: nothing is remembered."""
 

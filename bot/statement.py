@@ -30,7 +30,15 @@ _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
 _COUNT = rf"(?:{_NUMBER}|{'|'.join(_NUMBER_WORDS)})"
 _SCALE = r"(?:\s?(?:million|billion|thousand|k|m|bn)\b)?"
 _CURRENCY = r"(?:€|\$|£|¥|euros?|eur|dollars?|usd|pounds?|gbp|francs?|chf)"
-_DAYS_OF = {"second": 1 / 86_400, "minute": 1 / 1_440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.4, "year": 365.0}
+_DAYS_OF = {
+    "second": 1 / 86_400,
+    "minute": 1 / 1_440,
+    "hour": 1 / 24,
+    "day": 1.0,
+    "week": 7.0,
+    "month": 30.4,
+    "year": 365.0,
+}
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 _EDGE, _END = r"(?<![\w.,/:#-])", r"(?![\w/]|[.,:-]\d)"
 _VALUES: dict[str, str] = {
@@ -173,7 +181,16 @@ _SCALES = (("billion", 9), ("bn", 9), ("million", 6), ("m", 6), ("thousand", 3),
 
 
 def _currency(text: str) -> str:
-    signs = {"€": "eur", "eur": "eur", "$": "usd", "usd": "usd", "dollar": "usd", "£": "gbp", "pound": "gbp", "gbp": "gbp"}
+    signs = {
+        "€": "eur",
+        "eur": "eur",
+        "$": "usd",
+        "usd": "usd",
+        "dollar": "usd",
+        "£": "gbp",
+        "pound": "gbp",
+        "gbp": "gbp",
+    }
     return next((name for sign, name in signs.items() if sign in text), "other")
 
 

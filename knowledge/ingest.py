@@ -237,7 +237,7 @@ class _Run:
         batch.chunks += len(chunks)
         batch.ready.append(
             rows.ReadyDocument(
-                fetched=replace(fetched, content=b""),
+                fetched=replace(fetched, content=b"", owner=fetched.owner or parsed.owner),
                 title=parsed.title,
                 content_hash=content_hash,
                 chunks=[(hash_text(chunk.embedded_text), chunk) for chunk in chunks],

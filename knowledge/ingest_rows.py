@@ -250,11 +250,10 @@ def move_documents(connection: sa.Connection, source_id: str, moved: Collection[
 
 def touch_document(connection: sa.Connection, known: KnownDocument, fetched: FetchedDocument) -> None:
     """Note that a document was looked at again and says the same."""
-    values: dict[str, object] = {
-        "modified_at": fetched.modified_at,
-        "owner": fetched.owner,
-        "synced_at": datetime.now(UTC),
-    }
+    values: dict[str, object] = {"modified_at": fetched.modified_at, "synced_at": datetime.now(UTC)}
+    # Where its source names nobody, the document itself may have.
+    if fetched.owner:
+        values["owner"] = fetched.owner
     if fetched.audience != known.audience.removeprefix(HELD):
         values["audience"] = kept_on_hold(fetched.audience)
     connection.execute(sa.update(document).where(document.c.id == known.id).values(values))

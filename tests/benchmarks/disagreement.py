@@ -121,7 +121,13 @@ def _houses(name: str, houses: dict[str, Any], *, named: bool) -> tuple[Count, l
         near = Counter(other for word in words[number] for other in holding[word])
         best = sorted(near, key=lambda other: (-near[other] / len(words[other] | words[number]), other))[:_FOUND]
         passages = [
-            _passage(place, answers[other][0], answers[other][0], f"{answers[other][0]} > {answers[other][1]}", answers[other][2])
+            _passage(
+                place,
+                answers[other][0],
+                answers[other][0],
+                f"{answers[other][0]} > {answers[other][1]}",
+                answers[other][2],
+            )
             for place, other in enumerate({number: None, **dict.fromkeys(best)})
         ]
         asked = f"{question} ({house})" if named else question
@@ -185,7 +191,9 @@ def _seen(name: str, folder: Path) -> str:
                 other = str(int(changed.group()) + chance.choice((1, 2, 3, 5, 10)))
                 now = _passage(0, "now", "Handbook", "Handbook", text)
                 before = f"{text[: changed.start()]}{other}{text[changed.end() :]}"
-                then = replace(_passage(1, "then", "Old wiki", "Old wiki", before), modified_at=datetime(2019, 1, 1, tzinfo=UTC))
+                then = replace(
+                    _passage(1, "then", "Old wiki", "Old wiki", before), modified_at=datetime(2019, 1, 1, tzinfo=UTC)
+                )
                 now = replace(now, modified_at=datetime(2026, 1, 1, tzinfo=UTC))
                 read += read_statement(text) is not None
                 found = _find(row["question"], [then, now])
