@@ -47,12 +47,12 @@ def find_disagreement(
     question: str, evidence: Sequence[Evidence], passages: Sequence[Passage], *, compared: int = _COMPARED
 ) -> Disagreement | None:
     """Find the statement nearest to the question about which documents disagree; None where there is none."""
+    candidates = _statements(evidence, passages)[:compared]
+    if len(candidates) < 2:
+        return None
     asked = set(content_words(question))
-    read = [
-        (item, statement)
-        for item, statement in _statements(evidence, passages)[:compared]
-        if _held(item, passages) & asked == _most_held(evidence, passages, asked)
-    ]
+    most = _most_held(evidence, passages, asked)
+    read = [(item, statement) for item, statement in candidates if _held(item, passages) & asked == most]
     for place, (item, statement) in enumerate(read):
         against = [
             (other, values)
