@@ -347,26 +347,27 @@ def day(when: date) -> str:
 
 def citation_facts(trust: str, owner: str, dated: str) -> str:
     """Say how official a document is, who answers for it and how old it is; empty where none of it is known."""
-    known = ["official"] if trust == "official" else []
-    name = " ".join(owner.split())
-    known += [name if len(name) <= _LONGEST_OWNER else f"{name[:_LONGEST_OWNER].rstrip()}…"] if name else []
-    known += [day(date.fromisoformat(dated))] if dated else []
-    return " · ".join(known)
+    official = "official" if trust == "official" else ""
+    known = (official, _short(owner, _LONGEST_OWNER), day(date.fromisoformat(dated)) if dated else "")
+    return " · ".join(filter(None, known))
 
 
 def disagreement(claims: Sequence[Claim]) -> str:
     """Say who says what, the preferred document first."""
-    titles = [" ".join(claim.title.split()) or UNTITLED for claim in claims]
+    titles = [_short(claim.title, _LONGEST_CLAIMANT) or UNTITLED for claim in claims]
     years = [claim.dated[:4] for claim in claims if claim.dated]
     said = []
     for claim, title in zip(claims, titles, strict=True):
-        name = title if len(title) <= _LONGEST_CLAIMANT else f"{title[:_LONGEST_CLAIMANT].rstrip()}…"
-        name = f"{name} in {claim.source}" if titles.count(title) > 1 and claim.source else name
-        when = (
-            claim.dated[:4] if len(set(years)) == len(years) else claim.dated and day(date.fromisoformat(claim.dated))
-        )
-        said.append(f"{name}{f' ({when})' if when else ''} says {claim.value} [{claim.n}]")
+        name = f"{title} in {_short(claim.source, _LONGEST_OWNER)}" if titles.count(title) > 1 else title
+        exact = day(date.fromisoformat(claim.dated)) if claim.dated else ""
+        when = claim.dated[:4] if len(set(years)) == len(years) else exact
+        said.append(f"{name}{f' ({when})' if when else ''} says {_short(claim.value, _LONGEST_CLAIMANT)} [{claim.n}]")
     return f"⚠️ My sources disagree: {'; '.join(said)}."
+
+
+def _short(text: str, most: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most].rstrip()}…"
 
 
 def stale(newest: date, count: int) -> str:
