@@ -237,9 +237,9 @@ def _affordable(rows: Iterable[tuple[str | None, Citation]]) -> list[tuple[str |
 
 def _linked_row(url: str, citation: Citation) -> str:
     # "|" would end the label; the marks that mrkdwn gives a meaning are not ours to format with.
-    label = escape(_name(citation).replace("|", "/")).translate(_NO_MARKS)
-    facts = escape(_facts(citation)).translate(_NO_MARKS)
-    return f"{citation.n}. <{escape(url)}|{label.strip() or words.UNTITLED}>{facts}"
+    # What is known of it stands in the label, too: outside, an address in an owner's name would become a link.
+    label = escape(f"{_name(citation)}{_facts(citation)}".replace("|", "/")).translate(_NO_MARKS)
+    return f"{citation.n}. <{escape(url)}|{label.strip() or words.UNTITLED}>"
 
 
 def _plain_row(citation: Citation) -> str:

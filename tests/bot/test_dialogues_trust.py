@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from bot import tables
 from bot.conversation import load_saved
 from knowledge.audience import EVERYONE
-from knowledge.database import reading
 from tests.bot.answer_dialogue import answering, shelve
-from tests.bot.dialogue import BEN, BOT, HELP, StartBot, Workspace, wait_until
+from tests.bot.dialogue import BEN, BOT, HELP, StartBot, Workspace
 
 DISAGREE = "My sources disagree: Handbook (2026) says 16 weeks [1]; Old wiki (2019) says 12 weeks [2]."
 
@@ -44,10 +42,3 @@ def test_sources_that_disagree_are_named_with_their_dates(
         ("Ana Ruiz", "2026-03-05", "official"),
         ("", "2019-05-03", "usual"),
     ]
-    workspace.act("delete", user=BEN, channel=HELP, ts=ts)
-    wait_until(lambda: _notes(engine) == {""})
-
-
-def _notes(engine: sa.Engine) -> set[str]:
-    with reading(engine) as connection:
-        return set(connection.scalars(sa.select(tables.answer.c.note)))

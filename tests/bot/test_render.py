@@ -181,7 +181,7 @@ def test_sources_say_of_when_and_whose_they_are_and_how_official() -> None:
     known = replace(CITATIONS[0], dated="2021-05-03", owner="Ana Ruiz", trust="official")
     message = rendered("Book early [1].", citations=(known, replace(citation(2, "file:///x"), dated="2020-01-02")))
     said = [element["text"] for block in message.blocks[1:3] for element in block["elements"]]
-    assert said[0].endswith("|Handbook › Travel › Hotels> · official · Ana Ruiz · 3 May 2021")
+    assert said[0].endswith("|Handbook › Travel › Hotels · official · Ana Ruiz · 3 May 2021>")
     assert said[1].endswith("2. Handbook · 2 January 2020")
 
 

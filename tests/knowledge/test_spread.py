@@ -11,6 +11,7 @@ from knowledge.audience import Audience
 from knowledge.database import writing
 from knowledge.document import Passage, Question
 from knowledge.library import Library
+from knowledge.retrieve import RetrievalOptions
 from knowledge.spread import Spread, spread_out
 from knowledge.tables import document
 from tests.knowledge.fake_embedder import FakeEmbedder
@@ -65,7 +66,7 @@ def test_an_informal_source_has_half_of_the_places() -> None:
 
 
 def test_the_caps_hold_in_retrieval() -> None:
-    with Library.in_memory(FakeEmbedder(dim=256)) as library:
+    with Library.in_memory(FakeEmbedder(dim=256), RetrievalOptions(spread=Spread(close=0.5))) as library:
         shelf = Shelf(library.engine, FakeEmbedder(dim=256))
         for number in range(6):
             shelf.put(f"flood/{number}", f"Badges are issued at window {number} of the desk.")
