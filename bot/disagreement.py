@@ -20,6 +20,15 @@ _NEARLY_AS_GOOD = 0.75
 # Every pair of these is compared.
 _COMPARED = 24
 _MOST_OTHERS = 2
+# Titles of this kind say where something stands, not what it is about.
+_KINDS = frozenset(
+    stem(word)
+    for word in """handbook wiki guide guideline policy policies faq faqs manual notes note docs doc documentation
+    document page overview readme index intranet old new draft copy archive archived former current legacy company team staff
+    employee employees people hr office memo minutes announcement update news blog post onboarding benefits internal
+    general information info summary reference questions answers channel chat thread mail message book rules terms
+    official version january february march april may june july august september october november december""".split()
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,17 +112,20 @@ def _most_held(evidence: Sequence[Evidence], passages: Sequence[Passage], asked:
 
 
 def _are_of_one_place(one: Evidence, other: Evidence, passages: Sequence[Passage]) -> bool:
-    """Whether two sentences of the same words are of other documents, and under headings that do not differ."""
+    """Whether two sentences of the same words are of other documents, whose titles and headings do not differ.
+
+    "Germany" and "France", the names of two houses or products, tell what the same words below them are about.
+    """
     if passages[one.passage].uri == passages[other.passage].uri:
         return False
-    above = [_headings(passages[item.passage]) - set(content_words(item.text)) for item in (one, other)]
+    above = [_above(passages[item.passage]) - set(content_words(item.text)) for item in (one, other)]
     return not (above[0] - above[1] and above[1] - above[0])
 
 
-def _headings(passage: Passage) -> set[str]:
-    """What the headings below the title say: "Germany" and "France" tell what the same words below them are about."""
-    below = passage.header.removeprefix(passage.title)
-    return {stem(word) for word in words(below) if word not in STOP_WORDS}
+def _above(passage: Passage) -> set[str]:
+    """What title and headings say, without what only tells the kind of a document."""
+    said = {stem(word) for word in words(f"{passage.title} {passage.header}") if word not in STOP_WORDS}
+    return {word for word in said if word not in _KINDS and not word.isdigit()}
 
 
 def _rank(passage: Passage) -> tuple[int, float]:

@@ -32,6 +32,7 @@ from knowledge.audience import EVERYONE
 from knowledge.document import Passage
 
 _SEED = 7
+_PARTS = ("conversations", "houses", "trees", "seen")
 _FOUND = 10
 _BEST_RUN = re.compile(r"elser.*rewrite", re.IGNORECASE)
 _HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$", re.MULTILINE)
@@ -64,27 +65,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--show", type=int, default=0, help="so many alarms of each set")
+    parser.add_argument("--only", nargs="+", choices=_PARTS, default=_PARTS)
     arguments = parser.parse_args()
     print("| ordinary questions | asked | alarms | share |\n|---|---|---|---|", flush=True)
     shown: list[list[str]] = []
-    for count, alarms in _ordinary(arguments.data):
+    for count, alarms in _ordinary(arguments.data, arguments.only):
         print(count.row(), flush=True)
         shown.append(alarms)
     print("\n| a value changed in an older document | sentences | read | seen |\n|---|---|---|---|")
-    for name in ("clapnq", "fiqa"):
+    for name in ("clapnq", "fiqa") if "seen" in arguments.only else ():
         print(_seen(name, arguments.data / "mtrag" / name), flush=True)
     chance = random.Random(_SEED)
     for alarms in shown:
         print(*chance.sample(alarms, min(arguments.show, len(alarms))), sep="\n")
 
 
-def _ordinary(data: Path) -> Iterator[tuple[Count, list[str]]]:
-    for name in ("clapnq", "fiqa"):
+def _ordinary(data: Path, only: Sequence[str]) -> Iterator[tuple[Count, list[str]]]:
+    for name in ("clapnq", "fiqa") if "conversations" in only else ():
         yield _conversations(name, data / "mtrag" / name)
-    houses = json.loads((data / "dstc11t5" / "knowledge.json").read_text())
-    yield _houses("hotels and restaurants, named", houses, named=True)
-    yield _houses("hotels and restaurants, not named", houses, named=False)
-    for archive in sorted((data / "docs_corpora").glob("*.tar.xz")):
+    if "houses" in only:
+        houses = json.loads((data / "dstc11t5" / "knowledge.json").read_text())
+        yield _houses("hotels and restaurants, named", houses, named=True)
+        yield _houses("hotels and restaurants, not named", houses, named=False)
+    for archive in sorted((data / "docs_corpora").glob("*.tar.xz")) if "trees" in only else ():
         yield _tree(archive)
 
 

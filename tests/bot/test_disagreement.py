@@ -71,6 +71,7 @@ def test_what_is_about_something_else_does_not_disagree() -> None:
     germany = replace(NEW, title="Offices", header="Offices > Germany")
     france = replace(OLD, title="Branches", header="Branches > France")
     assert found(germany, france) is None
+    assert found(replace(NEW, title="Hotel Lisboa"), replace(OLD, title="Hotel Porto")) is None
     # Only one of them is about what was asked.
     assert found(replace(NEW, header="Germany"), OLD, asked=f"{ASKED} In Germany?") is None
     # Everybody says something else: it is a form, filled in for different things.
