@@ -23,11 +23,14 @@ _MOST_OTHERS = 2
 # Titles of this kind say where something stands, not what it is about.
 _KINDS = frozenset(
     stem(word)
-    for word in """handbook wiki guide guideline policy policies faq faqs manual notes note docs doc documentation
-    document page overview readme index intranet old new draft copy archive archived former current legacy company team staff
-    employee employees people hr office memo minutes announcement update news blog post onboarding benefits internal
-    general information info summary reference questions answers channel chat thread mail message book rules terms
-    official version january february march april may june july august september october november december""".split()
+    for word in """
+    handbook wiki guide guideline policy policies faq faqs manual notes note docs doc documentation document
+    page overview readme index intranet old new draft copy archive archived former current legacy company
+    team staff employee employees people hr office memo minutes announcement update news blog post
+    onboarding benefits internal general information info summary reference questions answers channel chat
+    thread mail message book rules terms official version january february march april may june july august
+    september october november december
+    """.split()
 )
 
 

@@ -51,11 +51,13 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--close", nargs="+", type=float, default=[0, 0.05, 0.1, 0.2])
     parser.add_argument("--most", type=int, default=10_000, help="so many questions")
+    parser.add_argument("--plain", action="store_true", help="without the second look at word pieces, which is slow")
     arguments = parser.parse_args()
     rows = [json.loads(line) for line in arguments.file.read_text().splitlines()]
     settings = load_settings(os.environ)
     embedder = open_embedder(settings, None)
     options, side = retrieval_options(settings.file), query_side(settings, embedder)
+    options = replace(options, matched=0) if arguments.plain else options
     with Library.in_memory(embedder, options, query_side=side) as library:
         shelf = Shelf(library.engine, embedder)
         for title in sorted({row["title"] for row in rows}):
