@@ -44,7 +44,7 @@ _LONGEST_MARKDOWN = 100_000
 _SOURCES_TEXT = 6_000
 _RESERVE = 1_500
 _LONGEST_TITLE = 160
-_LONGEST_FACTS = 80
+_LONGEST_FACTS, _LONGEST_NOTE = 80, 700
 _MOST_SOURCES = 12
 _NO_MARKS = {ord(mark): None for mark in "*_~`"}
 _PARTIAL_ESCAPE = re.compile(r"&[a-z]{0,3}$")
@@ -93,7 +93,7 @@ def render_answer(
     notes = [words.CONTINUED] if len(pages) > 1 else []
     notes += [words.STOPPED] if answer.stopped else []
     notes += [words.approved(answer.approved_by)] if answer.approved_by else []
-    notes += [answer.note] if answer.note else []
+    notes += [shorten(answer.note, _LONGEST_NOTE)] if answer.note else []
     notes += [words.given_before(answer.given_before)] if answer.given_before else []
     blocks = [
         to_block(pages[0]),
@@ -104,7 +104,7 @@ def render_answer(
         *tail,
     ]
     names = [f"{citation.n}. {_name(citation)}" for citation in shown[:_MOST_SOURCES]]
-    said = [clean(answer.note)] if answer.note else []
+    said = [shorten(clean(answer.note), _LONGEST_NOTE)] if answer.note else []
     text = "\n".join([plain_text(pages[0]), *said, *([f"{title}: {'; '.join(names)}"] if names else [])])
     overflow = tuple(RenderedMessage(text=fallback(plain_text(page)), blocks=[to_block(page)]) for page in pages[1:])
     return RenderedMessage(text=fallback(text), blocks=blocks, overflow=overflow, rest=rest)

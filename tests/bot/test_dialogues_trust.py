@@ -20,17 +20,17 @@ def test_sources_that_disagree_are_named_with_their_dates(
 ) -> None:
     handbook, wiki = shelve(
         engine,
-        ("Handbook", "Parental leave is 16 weeks.", EVERYONE),
-        ("Old wiki", "Parental leave is 12 weeks.", EVERYONE),
+        ("Handbook", "Parental leave of the staff is 16 weeks.", EVERYONE),
+        ("Old wiki", "Parental leave of the staff is 12 weeks.", EVERYONE),
     )
     handbook = replace(handbook, modified_at=datetime(2026, 3, 5, tzinfo=UTC), owner="Ana Ruiz", trust="official")
     wiki = replace(wiki, modified_at=datetime(2019, 5, 3, tzinfo=UTC))
-    start_bot(answering([wiki, handbook], "Parental leave is 16 weeks."))
-    ts = workspace.say(BEN, HELP, f"{BOT} how many weeks is parental leave?")
+    start_bot(answering([wiki, handbook], "Parental leave of the staff is 16 weeks."))
+    ts = workspace.say(BEN, HELP, f"{BOT} how many weeks is the parental leave of the staff?")
     workspace.answers(HELP, ts)
     (message,) = workspace.bot_messages(HELP, ts)
     shown = repr(message["blocks"])
-    assert "Parental leave is 16 weeks." in message["text"]
+    assert "Parental leave of the staff is 16 weeks." in message["text"]
     assert DISAGREE in shown
     assert DISAGREE in message["text"]
     assert "1. Handbook · official · Ana Ruiz · 5 March 2026" in shown

@@ -66,7 +66,7 @@ def test_an_informal_source_has_half_of_the_places() -> None:
 
 
 def test_the_caps_hold_in_retrieval() -> None:
-    with Library.in_memory(FakeEmbedder(dim=256), RetrievalOptions(spread=Spread(close=0.5))) as library:
+    with Library.in_memory(FakeEmbedder(dim=256), RetrievalOptions(spread=Spread(close=1.0))) as library:
         shelf = Shelf(library.engine, FakeEmbedder(dim=256))
         for number in range(6):
             shelf.put(f"flood/{number}", f"Badges are issued at window {number} of the desk.")
