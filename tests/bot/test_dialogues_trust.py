@@ -33,8 +33,8 @@ def test_sources_that_disagree_are_named_with_their_dates(
     assert "Parental leave of the staff is 16 weeks." in message["text"]
     assert DISAGREE in shown
     assert DISAGREE in message["text"]
-    assert "1. Handbook · official · Ana Ruiz · 5 March 2026" in shown
-    assert "2. Old wiki · 3 May 2019" in shown
+    assert "Handbook · official · Ana Ruiz · 5 March 2026" in shown
+    assert "Old wiki · 3 May 2019" in shown
     saved = load_saved(engine, 1).answer
     assert saved is not None
     assert DISAGREE in saved.note
