@@ -24,8 +24,8 @@ class Spread:
     """Of documents whose owner is known, but for official sources."""
     informal: float = 0.5
     """Of one informal source."""
-    close: float = 0.1
-    """Twice what a source's trust adds: measured in tests/benchmarks/README.md, "Not all from one hand"."""
+    close: float = 0.25
+    """Chosen by measuring, see tests/benchmarks/README.md, "Not all from one hand"."""
 
 
 def spread_out(passages: Sequence[Passage], places: int, caps: Spread) -> tuple[Passage, ...]:
