@@ -11,17 +11,20 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 import numpy as np
 
 from bot.answer_options import AnswerOptions as AnswerOptions
 from bot.answer_options import styled
+from bot.caveats import Caveats
 from bot.cite import without_markers
 from bot.clarify import clarifying_options, completed, with_clarification
+from bot.disagreement import Disagreement, find_disagreement
 from bot.draft import Draft, Writer, write
 from bot.errors import QuestionError
 from bot.evidence import EARLIER, Evidence, as_read, rank_evidence, rank_together, weigh_origins
@@ -113,6 +116,7 @@ class Answering:
     """Where the votes move it; the options' own holds where there is none."""
     versions: VersionChoice | None = None
     """Which generator writes each answer; `generator` writes them all where there is none."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @property
     def minimum_support(self) -> float:
@@ -178,18 +182,23 @@ def answer(
     if not draft.evidence or draft.support < threshold:
         yield Done(answer=draft.abstention(parts.generator.version))
         return
-    asked = _asked(draft, audience, brief, options, parts)
+    disagreement = find_disagreement(question.text, draft.evidence, draft.read)
+    asked = _asked(draft, audience, brief, options, parts, disagreement)
     if parts.earlier and asked and (given := parts.earlier.find(asked)):
         yield Done(answer=draft.timed(given))
         return
     yield Status(text=ANSWER_READING.format(count=len(draft.passages)))
+    if disagreement is not None:
+        # One of them is answered, the other named beside it: a model that reads both makes something third of them.
+        draft.evidence = disagreement.settles(draft.evidence)
     writer = _writer(draft, parts, options, brief.style)
+    caveats = Caveats(disagreement=disagreement, stale_days=options.stale_days, now=parts.now())
     if brief.replaces:
-        yield from _write_differently(draft, writer, brief.replaces, cancel)
+        yield from caveats.beside(_write_differently(draft, writer, brief.replaces, cancel), draft)
     elif asked is not None and not asked.said_earlier:
-        yield from kept_for_reuse(write(draft, writer, cancel), asked)
+        yield from kept_for_reuse(caveats.beside(write(draft, writer, cancel), draft), asked)
     else:
-        yield from write(draft, writer, cancel)
+        yield from caveats.beside(write(draft, writer, cancel), draft)
 
 
 def _approved(question: Question, audience: Audience, parts: Answering, brief: Brief) -> Answer | None:
@@ -199,7 +208,14 @@ def _approved(question: Question, audience: Audience, parts: Answering, brief: B
     return parts.approved.find(question, audience, brief.sources)
 
 
-def _asked(draft: Draft, audience: Audience, brief: Brief, options: AnswerOptions, parts: Answering) -> Asked | None:
+def _asked(
+    draft: Draft,
+    audience: Audience,
+    brief: Brief,
+    options: AnswerOptions,
+    parts: Answering,
+    disagreement: Disagreement | None,
+) -> Asked | None:
     """What an earlier answer must agree with; None where none may be given, and this one is not to be kept."""
     # The vector of a question with a conversation leans on that: asked alone, the question has another one.
     if parts.earlier is None or brief.replaces or brief.context or is_personal(draft.question.text):
@@ -219,12 +235,13 @@ def _asked(draft: Draft, audience: Audience, brief: Brief, options: AnswerOption
     passages = tuple(passage for passage in draft.passages if passage.source != EARLIER)
     documents = [item for item in draft.evidence if draft.read[item.passage].source != EARLIER]
     chosen = [item.text for item in documents[: options.evidence_sentences]]
+    against = [one.evidence.text for one in disagreement.others] if disagreement is not None else []
     return Asked(
         question=draft.question,
         same=same,
         vector=vector,
         passages=passages,
-        evidence=tuple(map(digest, chosen or [passage.text for passage in passages])),
+        evidence=tuple(map(digest, [*(chosen or [passage.text for passage in passages]), *against])),
         said_earlier=_said_earlier(draft, options),
     )
 

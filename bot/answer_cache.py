@@ -194,7 +194,7 @@ def _entries(asked: Asked, limits: CacheLimits, now: datetime) -> sa.Select[Any]
         sa.select(
             cached,
             turn.c.text.label("question"),
-            *(answer.c[name] for name in ("text", "version", "support", "audience")),
+            *(answer.c[name] for name in ("text", "note", "version", "support", "audience")),
             answer.c.created_at.label("written_at"),
         )
         .select_from(_with_words())
@@ -253,6 +253,7 @@ def _answer(row: sa.Row[Any], citations: tuple[Citation, ...], asked: Asked, sta
         version=row.version,
         seconds=AnswerSeconds(retrieve=seconds, first_token=seconds, total=seconds),
         tokens=AnswerTokens(prompt=0, completion=0),
+        note=row.note,
         given_before=row.written_at,
         reused_from=row.answer_id,
     )

@@ -24,6 +24,8 @@ class AnswerOptions:
     wording: Literal["own", "quote"] = "own"
     house_rules: str = ""
     max_question_characters: int = 8_000
+    stale_days: int = 365
+    """An answer that stands on nothing newer says so; 0: never."""
     rewrite_seconds: float = 0.0
     """So long a follow-up may be written out by the language model; 0 for not at all."""
     generation: GenerationOptions = field(default_factory=GenerationOptions)

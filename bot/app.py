@@ -270,6 +270,7 @@ def answer_options(file: FileSettings) -> AnswerOptions:
         house_rules=file.answer.instructions,
         max_question_characters=file.slack.max_question_characters,
         rewrite_seconds=file.answer.rewrite_seconds,
+        stale_days=file.answer.stale_days,
         generation=GenerationOptions(
             max_tokens=file.model.max_answer_tokens, timeout_seconds=file.model.timeout_seconds
         ),

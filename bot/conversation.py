@@ -196,6 +196,7 @@ def write_answer(connection: sa.Connection, answer_id: int, incoming: Incoming, 
         support=answer.support,
         approved_by=answer.approved_by,
         understood=answer.understood,
+        note=answer.note,
         given_before=answer.given_before,
         reused_from=answer.reused_from,
         error=None,
@@ -224,7 +225,7 @@ def write_sentence(
     """Write what is said instead of an answer; it is not part of the conversation's history."""
     connection.execute(sa.delete(tables.cached_answer).where(tables.cached_answer.c.answer_id == answer_id))
     connection.execute(sa.delete(tables.citation).where(tables.citation.c.answer_id == answer_id))
-    _write_outcome(connection, answer_id, outcome=outcome, text=text, error=error, version="", abstained=False)
+    _write_outcome(connection, answer_id, outcome=outcome, text=text, note="", error=error, version="", abstained=False)
 
 
 def load_saved(engine: sa.Engine, answer_id: int) -> SavedAnswer:
@@ -252,6 +253,7 @@ def load_saved(engine: sa.Engine, answer_id: int) -> SavedAnswer:
         asks_back=row.outcome == "asked_back",
         approved_by=row.approved_by,
         understood=row.understood,
+        note=row.note,
         given_before=row.given_before,
         reused_from=row.reused_from,
     )
@@ -347,7 +349,7 @@ def withdraw_answer(connection: sa.Connection, answer_id: int, incoming: Incomin
     connection.execute(
         sa.update(tables.answer)
         .where(tables.answer.c.id == answer_id)
-        .values(state="withdrawn", state_at=_now(), text="", understood="", outcome=None, passages=[])
+        .values(state="withdrawn", state_at=_now(), text="", understood="", note="", outcome=None, passages=[])
     )
 
 

@@ -33,7 +33,9 @@ from knowledge import tables
 from knowledge.database import reading
 from knowledge.embed import EMBEDDED, EMBEDDED_NAME, Embedder
 from knowledge.errors import KnowledgeError
+from knowledge.held import held_counts
 from knowledge.library import check_embedder, index_memory, stored_embedders
+from knowledge.store import list_sources
 from models.errors import ModelError
 from models.registry import ModelRegistry
 from models.tuned import open_tuned
@@ -91,6 +93,7 @@ def examine(
         ("data folder", _home),
         ("disk", _disk),
         ("database", _database),
+        ("held texts", _held),
         ("answer cache", _answer_cache),
         ("index", _index),
         ("threshold", _threshold),
@@ -188,6 +191,16 @@ def _database(settings: Settings) -> Check:
         detail=f"{engine.url.database}: {counted if healthy else verdict}",
         next_step="" if healthy else "Restore it from a backup; what sources hold can be synced again.",
     )
+
+
+def _held(settings: Settings) -> Check:
+    """Say what waits for a person, as a run brought many more texts than usual."""
+    with _opened(settings) as engine:
+        counts = held_counts(engine)
+        named = [f"{counts[one.id]} documents of {one.name!r}" for one in list_sources(engine) if one.id in counts]
+    # Not a fault: what was known before goes on answering.
+    step = "; `lorekeeper sources release` lets them in, `lorekeeper sources discard` forgets them" if named else ""
+    return Check(name="held texts", ok=True, detail=f"{', '.join(named) or 'none'}{step}")
 
 
 def _answer_cache(settings: Settings) -> Check:

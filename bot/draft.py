@@ -97,7 +97,7 @@ class Draft:
             text=self.text() or ANSWER_STOPPED,
             citations=citations,
             abstained=False,
-            passages=self._passages_with(citations),
+            passages=self.passages_with(citations),
             support=self.support,
             version=version,
             seconds=self._seconds(),
@@ -123,7 +123,7 @@ class Draft:
             beneath=self._beneath(),
         )
 
-    def _passages_with(self, citations: tuple[Citation, ...]) -> tuple[Passage, ...]:
+    def passages_with(self, citations: tuple[Citation, ...]) -> tuple[Passage, ...]:
         """What was found, and what is cited from beside it."""
         cited = {citation.chunk_id for citation in citations} - {passage.id for passage in self.passages}
         return (*self.passages, *(passage for passage in self.read if passage.id in cited))

@@ -182,7 +182,7 @@ def _remove(
         sa.update(answer)
         .where(answer.c.id.in_(ids))
         .values(state="withdrawn", state_at=datetime.now(UTC), outcome=None, user="", text="")
-        .values(understood="", approved_by="", passages=[], audience="", error=None)
+        .values(understood="", note="", approved_by="", passages=[], audience="", error=None)
     )
     inbox = tables.inbox
     # The question's own row stays, so that a late duplicate of it is recognised.

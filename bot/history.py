@@ -44,6 +44,10 @@ class SpokenCitation:
     n: int
     uri: str
     title: str
+    dated: str
+    """ISO 8601; empty where nobody knows."""
+    owner: str
+    trust: str
 
 
 def list_conversations(engine: sa.Engine, limit: int) -> tuple[ConversationSummary, ...]:
@@ -127,7 +131,7 @@ def _spoken(connection: sa.Connection, turn: sa.Row[tuple[object, ...]]) -> Spok
 def _citations(connection: sa.Connection, answer_id: int) -> tuple[SpokenCitation, ...]:
     citation = tables.citation
     query = (
-        sa.select(citation.c.n, citation.c.uri, citation.c.title)
+        sa.select(*(citation.c[name] for name in SpokenCitation.__dataclass_fields__))
         .where(citation.c.answer_id == answer_id, citation.c.kind == "cited")
         .order_by(citation.c.n)
     )

@@ -43,7 +43,14 @@ def drop_unremembered(engine: sa.Engine, now: datetime) -> int:
         bury_answers(connection, answer.c.id.in_(ids), "forgotten")
         for table in (tables.citation, tables.answer_revision, tables.cached_answer):
             connection.execute(sa.delete(table).where(table.c.answer_id.in_(ids)))
-        emptied: dict[str, Any] = {"text": "", "understood": "", "passages": [], "audience": "", "error": None}
+        emptied: dict[str, Any] = {
+            "text": "",
+            "understood": "",
+            "note": "",
+            "passages": [],
+            "audience": "",
+            "error": None,
+        }
         connection.execute(sa.update(answer).where(answer.c.id.in_(ids)).values(emptied))
         tidy_words(connection)
     return turns

@@ -167,7 +167,7 @@ def _forget_answers(connection: sa.Connection, user: str) -> tuple[int, int]:
     answers = connection.execute(
         sa.update(answer)
         .where(answer.c.user == user)
-        .values(user="", text="", understood="", approved_by="", passages=[], audience="", error=None)
+        .values(user="", text="", understood="", note="", approved_by="", passages=[], audience="", error=None)
     ).rowcount
     return revisions, answers
 

@@ -66,6 +66,8 @@ class KnowledgeSettings:
     """`float16` halves the memory of vectors outside the graph, for collections of hundreds of thousands of chunks."""
     permissions_hours: Annotated[float, Field(gt=0, le=24 * 31)] = 24.0
     """A document with readers of its own is shown to nobody when its source last told who they are longer ago."""
+    quarantine_share: Annotated[float, Field(ge=0, le=100)] = 0.5
+    """A run that brings more new text than this share of a source's documents, and than 50, is held; 0: none is."""
     parse_seconds: Annotated[int, Field(ge=1, le=600)] = 20
     parse_memory_mb: Annotated[int, Field(ge=128, le=8192)] = 768
 
@@ -114,6 +116,8 @@ class AnswerSettings:
     """The most answers that are kept for that; the longest unused go first."""
     cache_days: Annotated[int, Field(ge=1, le=365)] = 7
     """An older answer is not given again."""
+    stale_days: Annotated[int, Field(ge=0, le=36_500)] = 365
+    """An answer that stands on nothing newer than so many days says of when it is; 0: none does."""
     earlier: Annotated[int, Field(ge=0, le=10)] = 2
     """Exchanges of earlier conversations that an answer may stand on besides; 0: nothing is remembered."""
 

@@ -54,6 +54,7 @@ def ingest_parts(
             embedder=embedder,
             chunk_tokens=settings.file.knowledge.chunk_tokens,
             keep=settings.home / COPIES_FOLDER,
+            quarantine_share=settings.file.knowledge.quarantine_share,
             unlock=partial(open_credential, engine, settings),
             publish=publish,
         )
@@ -197,6 +198,7 @@ def describe(report: SyncReport) -> str:
         "deleted": report.deleted,
         "unchanged": report.unchanged,
         "could not be read": len(report.failed),
+        "held until they are let in": report.held,
     }
     said = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing there"
     return f"{said}{' (stopped early)' if report.stopped else ''}, {report.seconds:.1f} s"

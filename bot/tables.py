@@ -120,6 +120,8 @@ answer = sa.Table(
     sa.Column("visibility", sa.Text, nullable=False, default="thread", server_default="thread"),
     sa.Column("approved_by", sa.Text, nullable=False, default="", server_default=""),
     sa.Column("understood", sa.Text, nullable=False, default="", server_default=""),
+    # What is said beside it about its sources.
+    sa.Column("note", sa.Text, nullable=False, default="", server_default=""),
     # An answer that was given before: whose text it is, and when that was written.
     sa.Column("reused_from", sa.Integer),
     sa.Column("given_before", UtcTime),
@@ -181,6 +183,9 @@ citation = sa.Table(
     sa.Column("chunk_id", sa.Integer, nullable=False),
     sa.Column("text_hash", sa.Text, nullable=False),
     sa.Column("quote", sa.Text, nullable=False),
+    sa.Column("dated", sa.Text, nullable=False, default="", server_default=""),
+    sa.Column("owner", sa.Text, nullable=False, default="", server_default=""),
+    sa.Column("trust", sa.Text, nullable=False, default="usual", server_default="usual"),
 )
 
 # `vote`: +1 | -1, `via`: reaction | button. A vote that was taken back keeps its row with `removed_at`; each

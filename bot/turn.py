@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from knowledge.document import Grounds, Passage
+from knowledge.priors import Trust
 
 ChannelKind = Literal["public", "private", "im", "mpim"]
 Visibility = Literal["thread", "ephemeral", "if_sure"]
@@ -128,6 +129,12 @@ class Citation:
     text_hash: str
     quote: str = field(repr=False)
     """The sentence of the passage that supports the answer best."""
+    dated: str = ""
+    """The day of its document's last change, ISO 8601; empty where nobody knows."""
+    owner: str = ""
+    """Who answers for its document, where its source says so."""
+    trust: Trust = "usual"
+    """Of its source."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +192,8 @@ class Answer:
     """The person who approved this text as the answer to such questions; empty where the model wrote it."""
     understood: str = field(default="", repr=False)
     """The question as it was searched for, where the conversation or the place added to its words."""
+    note: str = field(default="", repr=False)
+    """What is said beside it about what it stands on; see `bot.caveats`."""
     given_before: datetime | None = None
     """When this text was written, where it was written for an earlier question; None for one written now."""
     reused_from: int | None = None

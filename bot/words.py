@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ NEAREST = "These came closest"
 CONTINUED = "The answer goes on in the next message."
 CUT = "The answer was too long for Slack and ends here."
 UNTITLED = "Untitled"
+# Of a name beside a source, and of a title in a sentence about sources.
+_LONGEST_OWNER, _LONGEST_CLAIMANT = 40, 60
 
 # What an answer says beside what the model writes
 NOT_FOUND = "I could not find an answer to that in my sources."
@@ -325,10 +328,57 @@ def approved(by: str) -> str:
     return APPROVED_BY_SOMEBODY if by == "?" else f"✅ Approved by {by}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What one document says."""
+
+    n: int
+    title: str
+    source: str
+    dated: str
+    """ISO 8601; empty where nobody knows."""
+    value: str
+
+
+def day(when: date) -> str:
+    """Write a day."""
+    return f"{when.day} {when:%B %Y}"
+
+
+def citation_facts(trust: str, owner: str, dated: str) -> str:
+    """Say how official a document is, who answers for it and how old it is; empty where none of it is known."""
+    official = "official" if trust == "official" else ""
+    known = (official, _short(owner, _LONGEST_OWNER), day(date.fromisoformat(dated)) if dated else "")
+    return " · ".join(filter(None, known))
+
+
+def disagreement(claims: Sequence[Claim]) -> str:
+    """Say who says what, the preferred document first."""
+    titles = [_short(claim.title, _LONGEST_CLAIMANT) or UNTITLED for claim in claims]
+    years = [claim.dated[:4] for claim in claims if claim.dated]
+    said = []
+    for claim, title in zip(claims, titles, strict=True):
+        name = f"{title} in {_short(claim.source, _LONGEST_OWNER)}" if titles.count(title) > 1 else title
+        exact = day(date.fromisoformat(claim.dated)) if claim.dated else ""
+        when = claim.dated[:4] if len(set(years)) == len(years) else exact
+        said.append(f"{name}{f' ({when})' if when else ''} says {_short(claim.value, _LONGEST_CLAIMANT)} [{claim.n}]")
+    return f"⚠️ My sources disagree: {'; '.join(said)}."
+
+
+def _short(text: str, most: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most].rstrip()}…"
+
+
+def stale(newest: date, count: int) -> str:
+    """Say of when the newest document is that an answer stands on, where that is long ago."""
+    what = "The source of this" if count == 1 else "The newest source of this"
+    return f"🕰️ {what} is of {day(newest)}; it may be out of date."
+
+
 def given_before(when: datetime) -> str:
     """Say that an answer was not written anew."""
-    day = f"{when.day} {when:%B %Y}"
-    return f"♻️ From my answer of {day}; what it stands on has not changed. “Try again” writes a new one."
+    return f"♻️ From my answer of {day(when)}; what it stands on has not changed. “Try again” writes a new one."
 
 
 def why_given_before(when: datetime) -> str:
@@ -698,6 +748,12 @@ ADMIN_GONE = "⚠️ That is not there any more, or somebody else was faster."
 ADMIN_SYNC_TITLE = "What I read"
 ADMIN_SYNC_NOW = "Read now"
 ADMIN_SYNC_SOON = "✅ It is read within the next seconds. Open this page again to see how it went."
+ADMIN_HELD_RELEASE = "Let in"
+ADMIN_HELD_RELEASE_QUESTION = "Answers use them from the next question on. Did you look at what is new there?"
+ADMIN_HELD_DISCARD = "Forget"
+ADMIN_HELD_DISCARD_QUESTION = "I forget these documents. Those that stay in the source may come again."
+ADMIN_HELD_RELEASED = "✅ They are let in."
+ADMIN_HELD_DISCARDED = "✅ They are forgotten."
 ADMIN_SYNC_FAILED = "Could not be read (lorekeeper sources list says why):"
 ADMIN_QUEUE_TITLE = "Questions"
 ADMIN_VOTES_TITLE = "What people think of my answers"
@@ -732,6 +788,11 @@ CHANNEL_FACTS = {
 def ago(when: datetime, now: datetime) -> str:
     """Say how long ago something was."""
     return _ago(now - when)
+
+
+def admin_held(name: str, count: int) -> str:
+    """Say what is held of a source, and why."""
+    return f"⚠️ {name}: {documents(count)} held back. Many more came at once than usual; answers do not use them yet."
 
 
 def admin_more_sources(unseen: int, hidden: int) -> str:

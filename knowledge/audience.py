@@ -2,7 +2,8 @@
 
 A document carries one document audience, a string: `everyone`, `channel:<id>`, `person:<id>`, `usergroup:<id>` or
 `group:<id>`. An answer has an `Audience`: the set of document audiences that *everyone who can read the answer* may
-read.
+read. `held:` in front of one says that a person has to let the document in first: no `Audience` contains it; see
+`knowledge.quarantine`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 EVERYONE = "everyone"
 _KINDS = frozenset({"channel", "person", "usergroup", "group"})
+HELD = "held:"
 
 
 def channel_audience(channel_id: str) -> str:
@@ -42,6 +44,16 @@ def group_audience(source_id: str, members: Collection[str]) -> str:
 def nobody_audience(source_id: str) -> str:
     """Name the document audience of a source that has no members."""
     return group_audience(source_id, ())
+
+
+def held_audience(audience: str) -> str:
+    """Name the document audience of what is held, by the one that it is to have."""
+    return audience if is_held(audience) else f"{HELD}{audience}"
+
+
+def is_held(audience: str) -> bool:
+    """Tell whether a document with this audience waits to be let in."""
+    return audience.startswith(HELD)
 
 
 def is_document_audience(text: str) -> bool:

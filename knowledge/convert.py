@@ -62,7 +62,7 @@ def convert(content: bytes, media_type: str) -> Converted:
         raise UnsupportedFormatError(f"There is no converter for {media_type}. These can be read: {known}.")
     converted = converter(content)
     title = " ".join(_visible(converted.title).split())[:_TITLE_CHARACTERS]
-    return Converted(title=title, markdown=_visible(converted.markdown))
+    return Converted(title=title, markdown=_visible(converted.markdown), owner=_visible(converted.owner))
 
 
 def _visible(text: str) -> str:

@@ -14,6 +14,8 @@ class Converted:
 
     title: str
     markdown: str = field(repr=False)
+    owner: str = ""
+    """Whoever wrote it, where the document itself says so."""
 
 
 def decode(content: bytes) -> str:

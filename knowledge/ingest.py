@@ -32,6 +32,7 @@ from knowledge.document import (
 from knowledge.embed import Embedder, Vectors
 from knowledge.errors import DocumentError, KnowledgeError, ParseLimitError, SourceError
 from knowledge.parse import Parser
+from knowledge.quarantine import QUARANTINE_SHARE, open_quarantine
 from knowledge.readers import change_audiences, confirm_permissions, drop_unused_readers, save_readers
 from knowledge.secret import Secret
 from knowledge.sources import Checkpoint, Expected, Source, SourceStep
@@ -74,6 +75,8 @@ class IngestParts:
     """The folder where sources keep what they need between runs."""
     unlock: Callable[[str], Secret] = no_credential
     """The credential of that name."""
+    quarantine_share: float = QUARANTINE_SHARE
+    """See `knowledge.quarantine`."""
     publish: Callable[[], object] | None = None
     """Called once after each run that ends well; `Library.publish_if_due`."""
 
@@ -88,6 +91,8 @@ class SyncReport:
     deleted: int = 0
     unchanged: int = 0
     failed: tuple[FailedDocument, ...] = ()
+    held: int = 0
+    """Of those added and changed: kept, and let into answers only once a person says so."""
     embedded_chunks: int = 0
     seconds: float = 0.0
     stopped: bool = False
@@ -162,6 +167,7 @@ class _Run:
         self._parts = parts
         self._rebuild = rebuild
         self._progress = progress
+        self._quarantine = open_quarantine(parts.engine, source_id, parts.quarantine_share, rebuild=rebuild)
         self._record = rows.RunRecord(parts.engine, source_id)
         beginning = rows.read_beginning(parts.engine, source_id, from_start=rebuild)
         self.cursor = beginning.cursor
@@ -238,7 +244,7 @@ class _Run:
         batch.chunks += len(chunks)
         batch.ready.append(
             rows.ReadyDocument(
-                fetched=replace(fetched, content=b""),
+                fetched=replace(fetched, content=b"", owner=fetched.owner or parsed.owner),
                 title=parsed.title,
                 content_hash=content_hash,
                 chunks=[(hash_text(chunk.embedded_text), chunk) for chunk in chunks],
@@ -268,7 +274,8 @@ class _Run:
             rows.mark_unsettled(connection, self._source_id)
             rows.save_vectors(connection, self._parts.embedder, hashes, vectors)
             rows.move_documents(connection, self._source_id, batch.moved)
-            new = [rows.save_document(connection, self._source_id, one) for one in batch.ready]
+            ready = self._quarantine.admit(connection, batch.ready)
+            new = [rows.save_document(connection, self._source_id, one) for one in ready]
             for known, fetched in batch.touched:
                 rows.touch_document(connection, known, fetched)
             rows.forget_failures(connection, self._source_id, [fetched.uri for _, fetched in batch.touched])
@@ -330,7 +337,8 @@ class _Run:
         """Close the record and say what was done."""
         self._close("It was stopped." if stopped else None)
         failed = tuple(self._failed[uri] for uri in sorted(self._failed))
-        return replace(self._report, failed=failed, seconds=time.monotonic() - started, stopped=stopped)
+        held, seconds = self._quarantine.held, time.monotonic() - started
+        return replace(self._report, failed=failed, held=held, seconds=seconds, stopped=stopped)
 
     def fail(self, reason: str) -> None:
         """Close the record of a run that did not end well."""

@@ -17,10 +17,12 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from knowledge.audience import HELD
 from knowledge.database import reading, writing
 from knowledge.document import Chunk, FailedDocument, FetchedDocument
 from knowledge.embed import Embedder, Vectors
 from knowledge.errors import DatabaseError, EmbedderMismatchError, SourceBusyError, SourceError
+from knowledge.held import kept_on_hold
 from knowledge.tables import chunk, document, document_failure, source, sync_run, vector
 
 logger = logging.getLogger(__name__)
@@ -97,7 +99,10 @@ class RunRecord:
                 .values(finished_at=self._now, error="It was interrupted.")
             )
             newest = sa.select(sync_run.c.id).where(of_source).order_by(sync_run.c.id.desc()).limit(_KEPT_RUNS - 1)
-            connection.execute(sa.delete(sync_run).where(of_source, sync_run.c.id.not_in(newest)))
+            # However long ago it was: it tells that the source was read once.
+            complete = sa.select(sa.func.max(sync_run.c.id)).where(of_source, sync_run.c.error.is_(None))
+            old = sa.delete(sync_run).where(of_source, sync_run.c.id.not_in(newest))
+            connection.execute(old.where(sync_run.c.id != sa.func.coalesce(complete.scalar_subquery(), 0)))
             row = sa.insert(sync_run).values(source_id=source_id, started_at=self._now)
             self._id = connection.execute(row.returning(sync_run.c.id)).scalar_one()
 
@@ -203,7 +208,7 @@ def save_document(connection: sa.Connection, source_id: str, ready: ReadyDocumen
     values = {
         "title": ready.title,
         "content_hash": ready.content_hash,
-        "audience": ready.fetched.audience,
+        "audience": kept_on_hold(ready.fetched.audience),
         "owner": ready.fetched.owner,
         "modified_at": ready.fetched.modified_at,
         "synced_at": datetime.now(UTC),
@@ -214,7 +219,8 @@ def save_document(connection: sa.Connection, source_id: str, ready: ReadyDocumen
     ).scalar()
     document_id = stored_id
     if document_id is None:
-        new = sa.insert(document).values(source_id=source_id, uri=ready.fetched.uri, **values)
+        values |= {"source_id": source_id, "uri": ready.fetched.uri, "audience": ready.fetched.audience}
+        new = sa.insert(document).values(values)
         document_id = connection.execute(new.returning(document.c.id)).scalar_one()
     else:
         connection.execute(sa.delete(chunk).where(chunk.c.document_id == document_id))
@@ -245,13 +251,12 @@ def move_documents(connection: sa.Connection, source_id: str, moved: Collection[
 
 def touch_document(connection: sa.Connection, known: KnownDocument, fetched: FetchedDocument) -> None:
     """Note that a document was looked at again and says the same."""
-    values: dict[str, object] = {
-        "modified_at": fetched.modified_at,
-        "owner": fetched.owner,
-        "synced_at": datetime.now(UTC),
-    }
-    if fetched.audience != known.audience:
-        values["audience"] = fetched.audience
+    values: dict[str, object] = {"modified_at": fetched.modified_at, "synced_at": datetime.now(UTC)}
+    # Where its source names nobody, the document itself may have.
+    if fetched.owner:
+        values["owner"] = fetched.owner
+    if fetched.audience != known.audience.removeprefix(HELD):
+        values["audience"] = kept_on_hold(fetched.audience)
     connection.execute(sa.update(document).where(document.c.id == known.id).values(values))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import email.utils
 import re
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -29,7 +30,9 @@ def from_mail(content: bytes, html: Callable[[bytes | str], Converted]) -> Conve
     lines = [f"{name}: {' '.join(str(message[name]).split())}" for name in ("From", "To", "Date") if message[name]]
     lines += [f"Attached: {files}"] if files else []
     subject = " ".join(str(message["Subject"] or "").split())
-    return Converted(title=subject, markdown="\n\n".join(filter(None, ("\n".join(lines), text.strip()))))
+    markdown = "\n\n".join(filter(None, ("\n".join(lines), text.strip())))
+    name, address = email.utils.parseaddr(str(message["From"] or ""))
+    return Converted(title=subject, markdown=markdown, owner=" ".join((name or address).split()))
 
 
 def _own(text: str) -> str:

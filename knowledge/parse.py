@@ -33,6 +33,8 @@ class ParsedDocument:
 
     title: str
     markdown: str = field(repr=False)
+    owner: str = ""
+    """Whoever wrote it, where the document itself says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +96,8 @@ class Parser:
             raise ParseLimitError(
                 f"Its text has {len(reply['markdown']):,} characters, more than {MAX_CHARACTERS:,}. Split it."
             )
-        return ParsedDocument(title=reply["title"] or document.title, markdown=reply["markdown"])
+        title = reply["title"] or document.title
+        return ParsedDocument(title=title, markdown=reply["markdown"], owner=reply["owner"])
 
     def _ask(self, document: FetchedDocument) -> dict[str, Any]:
         if self._child is None:

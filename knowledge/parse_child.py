@@ -57,7 +57,7 @@ def _answer(content: bytes, media_type: str) -> dict[str, Any]:
         return {"problem": "unreadable", "reason": str(error)}
     except Exception as error:  # noqa: BLE001  a damaged file can raise anything from a converter
         return {"problem": "unreadable", "reason": f"It seems damaged ({type(error).__name__})."}
-    return {"title": converted.title, "markdown": converted.markdown}
+    return {"title": converted.title, "markdown": converted.markdown, "owner": converted.owner}
 
 
 def _send(replies: BinaryIO, reply: dict[str, Any]) -> None:

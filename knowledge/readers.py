@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 from knowledge.audience import usergroup_audience
 from knowledge.database import reading
 from knowledge.document import AudienceChange, Readers
+from knowledge.held import AUDIENCE_ONCE_IN, kept_on_hold
 from knowledge.tables import document, reader, source
 
 PERMISSIONS_HOLD = timedelta(hours=24)
@@ -72,7 +73,7 @@ def change_audiences(connection: sa.Connection, source_id: str, changes: Sequenc
     """Let other people read documents, from the next question on."""
     for change in changes:
         of_document = (document.c.source_id == source_id, document.c.uri == change.uri)
-        connection.execute(sa.update(document).where(*of_document).values(audience=change.audience))
+        connection.execute(sa.update(document).where(*of_document).values(audience=kept_on_hold(change.audience)))
 
 
 def confirm_permissions(connection: sa.Connection, source_id: str) -> None:
@@ -82,5 +83,5 @@ def confirm_permissions(connection: sa.Connection, source_id: str) -> None:
 
 def drop_unused_readers(connection: sa.Connection, source_id: str) -> None:
     """Forget the members of groups that no document has any more."""
-    used = sa.select(document.c.audience).where(document.c.source_id == source_id)
+    used = sa.select(AUDIENCE_ONCE_IN).where(document.c.source_id == source_id)
     connection.execute(sa.delete(reader).where(reader.c.source_id == source_id, reader.c.audience.not_in(used)))

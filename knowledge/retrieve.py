@@ -24,6 +24,7 @@ from knowledge.priors import PriorWeights, newest_of, prior
 from knowledge.query import HistoryWeights, query_pieces
 from knowledge.query_encoder import EncodedQuestion
 from knowledge.query_side import QuerySide
+from knowledge.spread import Spread, spread_out
 from knowledge.surroundings import with_surroundings
 from knowledge.tables import chunk, document, source
 from knowledge.vector_search import SnapshotSearch
@@ -34,6 +35,8 @@ from knowledge.words import search_readable_words, weigh_words
 # Rows read beyond those wanted, so that dropping a copy or a chunk deleted just now rarely needs a second
 # read.
 _SPARE_ROWS = 8
+# Passages beyond those wanted, from which others come where too many are from one hand.
+_ALTERNATIVES = 4
 # A question mark says next to nothing.
 _SIGN_RARITY = 0.1
 _PASSAGES = (
@@ -83,6 +86,8 @@ class RetrievalOptions:
     """How vectors are kept in memory; the database and the graph hold them as float32 always."""
     priors: PriorWeights = field(default_factory=PriorWeights)
     """What is added for a document's age and its source."""
+    spread: Spread = field(default_factory=Spread)
+    """How many passages may come from one hand."""
     header_weight: float = 1.0
     """How much a word in a heading counts; 1 in the text."""
 
@@ -158,14 +163,15 @@ def retrieve(
         fused = fuse(near, worded, options.word_weight)
         reach = Reach(audience=audience, sources=sources)
         matched = 0 if view.query_side.match is None else options.matched
-        passages = _read_passages(connection, view, fused, vector, reach, max(k, matched))
+        passages = _read_passages(connection, view, fused, vector, reach, max(k + _ALTERNATIVES, matched))
         read = time.perf_counter()
         if matched:
             passages = _match(passages, matched, encoded, view)
         if options.priors.recency:
             passages = newer_versions_first(passages)
         matched_at = time.perf_counter()
-        passages = with_surroundings(connection, passages[:k], options.beside_characters)
+        chosen = spread_out(passages, k, options.spread)
+        passages = with_surroundings(connection, chosen, options.beside_characters)
     seconds = RetrieveSeconds(
         embed=embedded - started,
         vectors=compared - embedded,

@@ -13,6 +13,7 @@ from knowledge.audience import EVERYONE, is_document_audience
 from knowledge.database import reading, writing
 from knowledge.document import FailedDocument, FetchedDocument
 from knowledge.errors import DocumentError, SourceError
+from knowledge.held import AUDIENCE_ONCE_IN, IS_HELD, count_held
 from knowledge.parse import ParsedDocument, Parser
 from knowledge.priors import TRUSTS, Trust
 from knowledge.sources import Source, kind_of, name_of, whole_location
@@ -75,6 +76,8 @@ class SourceStatus:
     chunks: int
     last_run: SyncRun | None
     failures: tuple[FailedDocument, ...]
+    held: int = 0
+    """Of its documents; see `knowledge.quarantine`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +195,21 @@ def remove_source(engine: sa.Engine, removed_id: str) -> int:
     return count
 
 
+def release_held(engine: sa.Engine, source_id: str) -> int:
+    """Let in what is held of a source, from the next question on; returns how many documents that were."""
+    with writing(engine) as connection:
+        change = sa.update(document).where(document.c.source_id == source_id, IS_HELD)
+        return connection.execute(change.values(audience=AUDIENCE_ONCE_IN)).rowcount
+
+
+def discard_held(engine: sa.Engine, source_id: str) -> int:
+    """Forget what is held of a source; returns how many documents that were."""
+    with writing(engine) as connection:
+        gone = connection.execute(sa.delete(document).where(document.c.source_id == source_id, IS_HELD)).rowcount
+        drop_unused_vectors(connection)
+    return gone
+
+
 def source_statuses(engine: sa.Engine) -> tuple[SourceStatus, ...]:
     """How every source is doing, oldest first."""
     sources = list_sources(engine)
@@ -259,6 +277,7 @@ def _status(connection: sa.Connection, one: StoredSource) -> SourceStatus:
         chunks=connection.execute(chunks).scalar_one(),
         last_run=SyncRun(**run) if run else None,
         failures=tuple(FailedDocument(uri=row.uri, reason=row.reason) for row in failures),
+        held=count_held(connection, one.id),
     )
 
 

@@ -14,10 +14,11 @@ import click
 from bot.cli.invocation import Invocation
 from bot.cli.output import json_option, plain, print_json, question_text
 from bot.cli.reader import Reader, reader_options
+from bot.words import citation_facts
 
 if TYPE_CHECKING:
     from bot.app import Application
-    from bot.turn import Answer, AnswerEvent, Incoming
+    from bot.turn import Answer, AnswerEvent, Citation, Incoming
 
 TEAM = "terminal"
 # As many as fit a prompt anyway; the prompt takes what its budget allows.
@@ -118,7 +119,8 @@ def _show(events: Iterator[AnswerEvent]) -> Iterator[AnswerEvent]:
 def _row(answer: Answer) -> dict[str, object]:
     return {
         "answer": answer.text,
-        "citations": [{"n": one.n, "uri": one.uri, "title": one.title} for one in answer.citations],
+        "citations": [_cited(one) for one in answer.citations],
+        "note": answer.note,
         "abstained": answer.abstained,
         "version": answer.version,
         "seconds": asdict(answer.seconds),
@@ -126,12 +128,21 @@ def _row(answer: Answer) -> dict[str, object]:
     }
 
 
+def _cited(citation: Citation) -> dict[str, object]:
+    facts = {"dated": citation.dated, "owner": citation.owner, "trust": citation.trust}
+    return {"n": citation.n, "uri": citation.uri, "title": citation.title, **facts}
+
+
 def _page(answer: Answer, key: str | None) -> str:
     lines = [plain(answer.text)]
+    lines += ["", plain(answer.note)] if answer.note else []
     sources = answer.nearest if answer.abstained else answer.citations
     if sources:
         lines += ["", "Nearest sources:" if answer.abstained else "Sources:"]
-        lines += [f"  {one.n}. {plain(one.header or one.title)}  {plain(one.uri)}" for one in sources]
+        for one in sources:
+            facts = citation_facts(one.trust, plain(one.owner), one.dated)
+            shown = click.style(f" · {facts}", dim=True) if facts else ""
+            lines.append(f"  {one.n}. {plain(one.header or one.title)}{shown}  {plain(one.uri)}")
     time_taken = f"{answer.seconds.total:.1f} s, {answer.version}"
     lines += ["", click.style(f"{time_taken}; continue with: --thread {key}", dim=True)]
     return "\n".join(lines)

@@ -9,6 +9,7 @@ import click
 
 from bot.cli.invocation import Invocation
 from bot.cli.output import json_option, moment, plain, print_json, print_table, short
+from bot.words import citation_facts
 
 if TYPE_CHECKING:
     from bot.history import SpokenTurn
@@ -51,7 +52,9 @@ def _print_turns(turns: tuple[SpokenTurn, ...], as_json: bool) -> None:
         click.echo(click.style(f"{who}, {moment(turn.created_at)}", bold=True))
         click.echo(plain(turn.text))
         for citation in turn.citations:
-            click.echo(f"  {citation.n}. {plain(citation.title)}  {plain(citation.uri)}")
+            facts = citation_facts(citation.trust, plain(citation.owner), citation.dated)
+            shown = click.style(f" · {facts}", dim=True) if facts else ""
+            click.echo(f"  {citation.n}. {plain(citation.title)}{shown}  {plain(citation.uri)}")
         if turn.votes:
             click.echo(f"  votes: {sum(vote > 0 for vote in turn.votes)} 👍 {sum(vote < 0 for vote in turn.votes)} 👎")
         click.echo()

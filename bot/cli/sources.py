@@ -174,6 +174,43 @@ def trust(invocation: Invocation, source: str, level: Trust, as_json: bool) -> N
 @click.argument("source")
 @json_option
 @click.pass_obj
+def release(invocation: Invocation, source: str, as_json: bool) -> None:
+    """Let in what is held of SOURCE (its id, name or location), from the next question on."""
+    from knowledge.store import release_held
+
+    with invocation.database() as engine:
+        found = _find(engine, source)
+        count = release_held(engine, found.id)
+    if as_json:
+        print_json({"id": found.id, "name": found.name, "documents": count})
+        return
+    click.echo(f"{count} documents of {found.name!r} are let in." if count else f"{found.name!r} has nothing held.")
+
+
+@sources.command()
+@click.argument("source")
+@json_option
+@click.pass_obj
+def discard(invocation: Invocation, source: str, as_json: bool) -> None:
+    """Forget what is held of SOURCE (its id, name or location)."""
+    from knowledge.store import discard_held
+
+    with invocation.database() as engine:
+        found = _find(engine, source)
+        count = discard_held(engine, found.id)
+    if as_json:
+        print_json({"id": found.id, "name": found.name, "documents": count})
+        return
+    if not count:
+        click.echo(f"{found.name!r} has nothing held.")
+        return
+    click.echo(f"{count} documents of {found.name!r} are forgotten. What stays where they come from may come again.")
+
+
+@sources.command()
+@click.argument("source")
+@json_option
+@click.pass_obj
 def remove(invocation: Invocation, source: str, as_json: bool) -> None:
     """Remove SOURCE (its id, name or location) with everything that is known from it."""
     from bot.sync import forget_source
@@ -203,6 +240,7 @@ def _row(status: SourceStatus, state: JobState, times: str) -> dict[str, object]
         **asdict(status.source),
         "documents": status.documents,
         "chunks": status.chunks,
+        "held": status.held,
         "last_run": None if status.last_run is None else asdict(status.last_run),
         "next_run": state.next_at,
         "times": times,
@@ -230,6 +268,11 @@ def _cells(status: SourceStatus, state: JobState) -> tuple[object, ...]:
 def _print_failures(status: SourceStatus) -> None:
     if status.last_run is not None and status.last_run.error:
         click.echo(f"{status.source.name}: the last run failed: {status.last_run.error}")
+    if status.held:
+        click.echo(
+            f"{status.source.name}: {status.held} documents are held, as a run brought many more than usual. "
+            f"`lorekeeper sources release {status.source.id}` lets them in, `discard` forgets them."
+        )
     if status.failures:
         click.echo(f"{status.source.name}: could not be read:")
         for failure in status.failures[:_SHOWN_FAILURES]:

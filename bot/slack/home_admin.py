@@ -47,6 +47,8 @@ from bot.threshold import Threshold
 
 PERSON_ACTION: Final = "home_person"
 SYNC_ACTION: Final = "home_sync"
+RELEASE_ACTION: Final = "home_held_release"
+DISCARD_ACTION: Final = "home_held_discard"
 CHANNEL_ACTION: Final = "home_channel"
 CHANNEL_EDIT_ACTION: Final = "home_channel_edit"
 APPROVE_ACTION: Final = "home_note_approve"
@@ -56,7 +58,7 @@ PROMOTE_ACTION: Final = "home_version_promote"
 ROLL_BACK_ACTION: Final = "home_version_roll_back"
 # Together with headlines, notes and dividers below a view's hundred blocks.
 MOST_SOURCES, MOST_QUESTIONS, MOST_NOTES, MOST_CURATED, MOST_CHANNELS = 14, 10, 5, 8, 10
-MOST_ALERTS, MOST_TOPICS = 3, 8
+MOST_ALERTS, MOST_TOPICS, MOST_HELD = 3, 8, 4
 _MOST_FAILURES = 5
 _LONGEST_LINE = 200
 _LONGEST_TEXT = 600
@@ -71,6 +73,8 @@ class AdminSource:
     state: str
     failures: tuple[str, ...] = ()
     """Names of documents that could not be read."""
+    held: int = 0
+    """Documents that wait to be let in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +135,8 @@ def _sources(content: AdminContent) -> list[Block]:
     for source in shown:
         name = one_line(source.name, _LONGEST_LINE) or words.UNTITLED
         blocks.append(section(f"{name}\n{source.state}", button(words.ADMIN_SYNC_NOW, SYNC_ACTION, source.id)))
+    for source in [source for source in shown if source.held][:MOST_HELD]:
+        blocks += _held(source)
     failed = [one_line(name, _LONGEST_LINE) for source in shown for name in source.failures]
     if failed:
         rest = len(failed) - _MOST_FAILURES
@@ -141,6 +147,21 @@ def _sources(content: AdminContent) -> list[Block]:
     if unseen or content.hidden_sources or not content.sources:
         blocks.append(note_block(words.admin_more_sources(unseen, content.hidden_sources)))
     return blocks
+
+
+def _held(source: AdminSource) -> list[Block]:
+    """What is held of a source, and the two ways to end that, each after a question."""
+    name = one_line(source.name, _LONGEST_LINE) or words.UNTITLED
+    let_in, forget = words.ADMIN_HELD_RELEASE, words.ADMIN_HELD_DISCARD
+    asked = confirmation(let_in, words.ADMIN_HELD_RELEASE_QUESTION, let_in, words.FORM_CANCEL)
+    warned = confirmation(forget, words.ADMIN_HELD_DISCARD_QUESTION, forget, words.FORM_CANCEL)
+    return [
+        section(words.admin_held(name, source.held)),
+        actions(
+            button(let_in, RELEASE_ACTION, source.id, confirm=asked),
+            button(forget, DISCARD_ACTION, source.id, style="danger", confirm=warned),
+        ),
+    ]
 
 
 def _queue(queue: QueueState, now: datetime) -> list[Block]:

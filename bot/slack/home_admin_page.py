@@ -42,6 +42,8 @@ from knowledge import tables
 from knowledge.audience import Audience
 from knowledge.database import reading
 from knowledge.errors import KnowledgeError
+from knowledge.held import held_counts
+from knowledge.store import discard_held, release_held
 from models.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -103,6 +105,8 @@ class AdminPage:
         """Connect everything that stands there."""
         app.action(ADMIN_ACTION)(self._for_admins(lambda _user, _action: ""))
         app.action(page.SYNC_ACTION)(self._for_admins(self._sync))
+        app.action(page.RELEASE_ACTION)(self._for_admins(self._release))
+        app.action(page.DISCARD_ACTION)(self._for_admins(self._discard))
         app.action(page.APPROVE_ACTION)(self._for_admins(self._approve))
         app.action(page.REJECT_ACTION)(self._for_admins(self._reject))
         app.action(page.CURATED_ACTION)(self._for_admins(self._remove_curated))
@@ -137,16 +141,32 @@ class AdminPage:
         open_channel_form(self.parts, str(body["trigger_id"]), channel, str(body["user"]["id"]), from_home=True)
 
     def _sync(self, user: str, action: Mapping[str, Any]) -> str:
-        source = tables.source
-        readable = sorted(self._audience(user).readable)
-        query = sa.select(source.c.id).where(source.c.id == action.get("value"), source.c.audience.in_(readable))
-        with reading(self.parts.engine) as connection:
-            found = connection.scalar(query)
+        found = self._source(user, action)
         if found is None:
             return words.ADMIN_GONE
         run_soon(self.parts.engine, f"sync:{found}")
         logger.info("%s has the source %s read now", user, found)
         return words.ADMIN_SYNC_SOON
+
+    def _release(self, user: str, action: Mapping[str, Any]) -> str:
+        found = self._source(user, action)
+        count = release_held(self.parts.engine, found) if found else 0
+        logger.info("%s let in %d held documents of the source %s", user, count, found)
+        return words.ADMIN_HELD_RELEASED if count else words.ADMIN_GONE
+
+    def _discard(self, user: str, action: Mapping[str, Any]) -> str:
+        found = self._source(user, action)
+        count = discard_held(self.parts.engine, found) if found else 0
+        logger.info("%s discarded %d held documents of the source %s", user, count, found)
+        return words.ADMIN_HELD_DISCARDED if count else words.ADMIN_GONE
+
+    def _source(self, user: str, action: Mapping[str, Any]) -> str | None:
+        """The id of the source that was pressed, where this admin may read it."""
+        source = tables.source
+        readable = sorted(self._audience(user).readable)
+        query = sa.select(source.c.id).where(source.c.id == action.get("value"), source.c.audience.in_(readable))
+        with reading(self.parts.engine) as connection:
+            return connection.scalar(query)
 
     def _approve(self, user: str, action: Mapping[str, Any]) -> str:
         note = self._note(user, action)
@@ -273,9 +293,14 @@ class AdminPage:
         failed: dict[str, list[str]] = {}
         for row in found:
             failed.setdefault(row.source_id, []).append(unquote(row.uri.rstrip("/").rpartition("/")[2]))
+        held = held_counts(parts.engine)
         shown = [
             page.AdminSource(
-                id=source.id, name=source.name, state=state_of(source, now), failures=tuple(failed.get(source.id, ()))
+                id=source.id,
+                name=source.name,
+                state=state_of(source, now),
+                failures=tuple(failed.get(source.id, ())),
+                held=held.get(source.id, 0),
             )
             for source in content.sources
         ]

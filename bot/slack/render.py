@@ -44,7 +44,9 @@ _LONGEST_MARKDOWN = 100_000
 _SOURCES_TEXT = 6_000
 _RESERVE = 1_500
 _LONGEST_TITLE = 160
+_LONGEST_FACTS, _LONGEST_NOTE = 80, 700
 _MOST_SOURCES = 12
+_NO_MARKS = {ord(mark): None for mark in "*_~`"}
 _PARTIAL_ESCAPE = re.compile(r"&[a-z]{0,3}$")
 _UNFINISHED = re.compile(r"(?:\[[\d, ]{0,8}|[*_~`]+|\n[-+#>\d.]+ ?)$")
 
@@ -91,6 +93,7 @@ def render_answer(
     notes = [words.CONTINUED] if len(pages) > 1 else []
     notes += [words.STOPPED] if answer.stopped else []
     notes += [words.approved(answer.approved_by)] if answer.approved_by else []
+    notes += [shorten(answer.note, _LONGEST_NOTE)] if answer.note else []
     notes += [words.given_before(answer.given_before)] if answer.given_before else []
     blocks = [
         to_block(pages[0]),
@@ -101,7 +104,8 @@ def render_answer(
         *tail,
     ]
     names = [f"{citation.n}. {_name(citation)}" for citation in shown[:_MOST_SOURCES]]
-    text = "\n".join([plain_text(pages[0]), *([f"{title}: {'; '.join(names)}"] if names else [])])
+    said = [shorten(clean(answer.note), _LONGEST_NOTE)] if answer.note else []
+    text = "\n".join([plain_text(pages[0]), *said, *([f"{title}: {'; '.join(names)}"] if names else [])])
     overflow = tuple(RenderedMessage(text=fallback(plain_text(page)), blocks=[to_block(page)]) for page in pages[1:])
     return RenderedMessage(text=fallback(text), blocks=blocks, overflow=overflow, rest=rest)
 
@@ -225,7 +229,7 @@ def _affordable(rows: Iterable[tuple[str | None, Citation]]) -> list[tuple[str |
     """Leave out the addresses for which there is no room: the source is named all the same."""
     room, kept = _SOURCES_TEXT, []
     for url, citation in rows:
-        size = len(escape(url)) + 2 * _LONGEST_TITLE if url else 0
+        size = len(escape(url)) + 2 * (_LONGEST_TITLE + _LONGEST_FACTS) if url else 0
         kept.append((url if size <= room else None, citation))
         room -= size if size <= room else 0
     return kept
@@ -233,12 +237,19 @@ def _affordable(rows: Iterable[tuple[str | None, Citation]]) -> list[tuple[str |
 
 def _linked_row(url: str, citation: Citation) -> str:
     # "|" would end the label; the marks that mrkdwn gives a meaning are not ours to format with.
-    label = escape(_name(citation).replace("|", "/")).translate({ord(mark): None for mark in "*_~`"})
+    # What is known of it stands in the label, too: outside, an address in an owner's name would become a link.
+    label = escape(f"{_name(citation)}{_facts(citation)}".replace("|", "/")).translate(_NO_MARKS)
     return f"{citation.n}. <{escape(url)}|{label.strip() or words.UNTITLED}>"
 
 
 def _plain_row(citation: Citation) -> str:
-    return f"{citation.n}. {_name(citation)}"
+    return f"{citation.n}. {_name(citation)}{_facts(citation)}"
+
+
+def _facts(citation: Citation) -> str:
+    """Who answers for a source, and of when it is."""
+    facts = words.citation_facts(citation.trust, clean(citation.owner), citation.dated)
+    return f" · {shorten(facts, _LONGEST_FACTS)}" if facts else ""
 
 
 def _name(citation: Citation) -> str:

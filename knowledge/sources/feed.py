@@ -95,6 +95,7 @@ class _Entry:
     body: str
     """HTML."""
     modified: str
+    author: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +238,7 @@ class FeedSource:
             media_type="text/html",
             audience=self._audience,
             modified_at=datetime.fromisoformat(entry.modified) if entry.modified else None,
+            owner=entry.author,
         )
 
     def _moved(
@@ -307,7 +309,14 @@ def _entry(entry: Any) -> _Entry:
         title=_title(entry),
         body=_body_html(entry),
         modified=_moment(entry),
+        author=_author(entry),
     )
+
+
+def _author(entry: Any) -> str:
+    """The name of whoever wrote an entry, without an address where there is a name."""
+    details = entry.get("author_detail") or {}
+    return " ".join(_plain(str(details.get("name") or entry.get("author") or "")).split())
 
 
 def _title(entry: Any) -> str:
@@ -340,7 +349,9 @@ def _moment(entry: Any) -> str:
 
 
 def _hash(step: FetchedDocument | FailedDocument) -> str:
-    said = step.reason.encode() if isinstance(step, FailedDocument) else step.content + str(step.modified_at).encode()
+    if isinstance(step, FailedDocument):
+        return hashlib.sha256(step.reason.encode()).hexdigest()
+    said = step.content + f"{step.modified_at}{step.owner}".encode("utf-8", "replace")
     return hashlib.sha256(said).hexdigest()
 
 

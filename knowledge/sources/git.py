@@ -120,11 +120,11 @@ class GitSource:
             if retry:
                 due += [path for path in sorted(files.keys() - set(due)) if pages.uri(path) in retry]
             yield Expected(documents=len(due))
-            dates = _dates(repo, head, before.commit, due)
+            touched = _last_touched(repo, head, before.commit, due)
             earlier = {new: old for old, new in renamed.items()}
             for path in due:
                 moved_from = pages.uri(earlier[path]) if path in earlier else None
-                step = self._fetch(repo, path, files[path], pages.uri(path), dates.get(path), moved_from)
+                step = self._fetch(repo, path, files[path], pages.uri(path), touched.get(path), moved_from)
                 if moved_from is not None and not isinstance(step, FetchedDocument):
                     yield DeletedDocument(uri=moved_from)
                 yield step
@@ -222,7 +222,7 @@ class GitSource:
         return found
 
     def _fetch(
-        self, repo: Repo, path: str, blob_id: str, uri: str, modified_at: datetime | None, moved_from: str | None
+        self, repo: Repo, path: str, blob_id: str, uri: str, touched: _Touched | None, moved_from: str | None
     ) -> SourceStep:
         blob = repo[ObjectID(blob_id.encode())]
         if not isinstance(blob, Blob):
@@ -241,7 +241,8 @@ class GitSource:
             content=content,
             media_type=media_type_of(path) or "text/plain",
             audience=self._audience,
-            modified_at=modified_at,
+            modified_at=touched.at if touched is not None else None,
+            owner=touched.author if touched is not None else "",
             moved_from=moved_from,
         )
 
@@ -294,10 +295,18 @@ def _renamed(repo: Repo, before: _Cursor, head: Commit, files: Mapping[str, str]
     return renamed
 
 
-def _dates(repo: Repo, head: Commit, since: str, paths: Sequence[str]) -> dict[str, datetime]:
-    """When each of the paths was last changed, as far as the history tells within its time."""
+@dataclass(frozen=True, kw_only=True)
+class _Touched:
+    """The last change of a file."""
+
+    at: datetime
+    author: str
+
+
+def _last_touched(repo: Repo, head: Commit, since: str, paths: Sequence[str]) -> dict[str, _Touched]:
+    """When and by whom each of the paths was last changed, as far as the history tells within its time."""
     wanted = {path.encode("utf-8", "surrogateescape") for path in paths}
-    found: dict[str, datetime] = {}
+    found: dict[str, _Touched] = {}
     if not wanted:
         return found
     known = _commit(repo, since)
@@ -306,7 +315,9 @@ def _dates(repo: Repo, head: Commit, since: str, paths: Sequence[str]) -> dict[s
         for path in wanted & _changed_paths(entry.changes()):
             wanted.remove(path)
             moment = datetime.fromtimestamp(entry.commit.commit_time, UTC)
-            found[path.decode("utf-8", "surrogateescape")] = moment
+            # Without the address: a name is what people are called by.
+            author = " ".join(entry.commit.author.partition(b"<")[0].decode("utf-8", "replace").split())
+            found[path.decode("utf-8", "surrogateescape")] = _Touched(at=moment, author=author)
         if not wanted or time.monotonic() > until:
             break
     return found

@@ -97,6 +97,20 @@ class TestSources:
         assert said == "'handbook' counts as official; it was informal.\n"
         assert terminal.type("sources", "list", "--json").json["sources"][0]["trust"] == "official"
 
+    def test_a_flood_is_held_until_it_is_let_in_or_forgotten(self, informed: Terminal, handbook: Path) -> None:
+        for number in range(51):
+            (handbook / f"{number}.md").write_text(f"Badges are issued by Person{number} for money{number}.\n")
+        assert "51 held until they are let in" in informed.type("sync").out
+        (row,) = informed.type("sources", "list", "--json").json["sources"]
+        assert (row["documents"], row["held"]) == (53, 51)
+        assert "51 documents are held" in informed.type("sources", "list").out
+        assert "Person" not in repr(informed.type("search", "badges", "--json").json["passages"])
+        (check,) = [one for one in informed.type("doctor", "--json").json["checks"] if one["name"] == "held texts"]
+        assert "51 documents of 'handbook'" in check["detail"]
+        assert informed.type("sources", "release", str(handbook)).out == "51 documents of 'handbook' are let in.\n"
+        assert "Person" in repr(informed.type("search", "badges", "--json").json["passages"])
+        assert "nothing held" in informed.type("sources", "discard", str(handbook)).out
+
     def test_a_repository_is_added_read_and_removed_with_its_copy(self, terminal: Terminal, tmp_path: Path) -> None:
         work = Work(root=tmp_path / "handbook")
         work.commit({"badges.md": "# Badges\n\nBadges are issued by Maria Lopez at the front desk."})

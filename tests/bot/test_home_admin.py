@@ -120,7 +120,7 @@ def full(count: int) -> AdminContent:
         channel="C1", settings=ChannelSettings(instructions=EVIL), changed_by="U1", changed_at=NOW
     )
     return AdminContent(
-        sources=[AdminSource(id=f"s{n}", name=EVIL, state="x", failures=(EVIL,) * 9) for n in range(count)],
+        sources=[AdminSource(id=f"s{n}", name=EVIL, state="x", failures=(EVIL,) * 9, held=n) for n in range(count)],
         hidden_sources=count,
         queue=QueueState(waiting=3, working=2, oldest=NOW - timedelta(minutes=7), median_seconds=4.25),
         weeks=WEEKS,
@@ -340,6 +340,33 @@ def test_a_source_is_read_at_the_press_of_a_button(start: Start, engine: sa.Engi
     assert words.ADMIN_SYNC_SOON in ada.use_and_see("home_sync", value=handbook.id)
     run_due(engine, (job,))
     assert reads == ["x", "x"]
+
+
+def hold(engine: sa.Engine, source_id: str, uri: str) -> None:
+    """A document that a run brought among many others."""
+    row: dict[str, Any] = {"source_id": source_id, "uri": uri, "title": "x", "content_hash": "h", "synced_at": NOW}
+    with writing(engine) as connection:
+        connection.execute(sa.insert(knowledge_tables.document).values(row | {"audience": "held:everyone"}))
+
+
+def test_what_is_held_is_let_in_or_forgotten_at_the_press_of_a_button(
+    start: Start, engine: sa.Engine, tmp_path: Path
+) -> None:
+    wiki = add_source(engine, kind="files", location=str(tmp_path / "wiki"), name="Wiki")
+    secret = add_source(engine, kind="files", location=str(tmp_path / "ben"), name="Ben's", audience=f"person:{BEN}")
+    hold(engine, wiki.id, "file:///1.md")
+    hold(engine, secret.id, "file:///2.md")
+    ada = start()
+    assert words.admin_held("Wiki", 1) in turned_over(ada)
+    assert words.ADMIN_GONE in ada.use_and_see("home_held_release", value=secret.id)
+    page = ada.use_and_see("home_held_release", value=wiki.id)
+    assert words.ADMIN_HELD_RELEASED in page
+    assert words.admin_held("Wiki", 1) not in page
+    hold(engine, wiki.id, "file:///3.md")
+    assert words.ADMIN_HELD_DISCARDED in ada.use_and_see("home_held_discard", value=wiki.id)
+    with reading(engine) as connection:
+        left = connection.execute(sa.text("SELECT uri, audience FROM document ORDER BY uri")).all()
+    assert [tuple(row) for row in left] == [("file:///1.md", "everyone"), ("file:///2.md", "held:everyone")]
 
 
 def test_questions_without_an_answer_are_shown_to_who_may_read_them(

@@ -6,6 +6,7 @@ import json
 import random
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,31 @@ def _seconds_of(text: str) -> float:
 
 
 # How an answer looks
+
+
+def test_sources_say_of_when_and_whose_they_are_and_how_official() -> None:
+    known = replace(CITATIONS[0], dated="2021-05-03", owner="Ana Ruiz", trust="official")
+    message = rendered("Book early [1].", citations=(known, replace(citation(2, "file:///x"), dated="2020-01-02")))
+    said = [element["text"] for block in message.blocks[1:3] for element in block["elements"]]
+    assert said[0].endswith("|Handbook › Travel › Hotels · official · Ana Ruiz · 3 May 2021>")
+    assert said[1].endswith("2. Handbook · 2 January 2020")
+
+
+def test_an_owner_can_neither_ping_nor_format_nor_link() -> None:
+    evil = "<!channel> *_~` <https://attacker.example|x> @here \u202e" + "n" * 4_000
+    many = tuple(replace(citation(n, f"{CITED}{n}"), owner=evil, dated="2020-01-02") for n in range(1, 30))
+    message = rendered("So it is [1].", citations=many, note=evil)
+    assert_safe(message, allowed=frozenset(one.uri for one in many))
+    assert_valid(message)
+
+
+def test_what_is_said_beside_an_answer_stands_below_it_in_small_type() -> None:
+    message = rendered("Book early [1].", note="⚠️ My sources disagree.")
+    assert message.blocks[1] == {
+        "type": "context",
+        "elements": [{"type": "plain_text", "text": "⚠️ My sources disagree.", "emoji": True}],
+    }
+    assert "My sources disagree." in message.text
 
 
 def test_markers_lead_to_their_citations_and_sources_follow_in_small_type() -> None:

@@ -83,6 +83,7 @@ def test_an_entry_becomes_a_page_with_its_title(site: Site) -> None:
         <entry>
           <id>tag:example.com,2026:1</id><title type="html">Badges &amp;amp; &lt;b&gt;desks&lt;/b&gt;</title>
           <link href="/news/badges"/><published>2026-01-01T00:00:00Z</published>
+          <author><name>Ada  Lovelace</name><email>ada@example.com</email></author>
           <updated>2026-01-02T03:04:05+01:00</updated><summary>Short.</summary>
           <content type="html">&lt;p&gt;Maria &lt;a href="desk"&gt;issues&lt;/a&gt; them.&lt;/p&gt;
           &lt;script&gt;alert(1)&lt;/script&gt;</content>
@@ -94,6 +95,7 @@ def test_an_entry_becomes_a_page_with_its_title(site: Site) -> None:
     told, _ = steps_of(FeedSource("s", site.location, "channel:C1"))
     first, second = (step for step in told if isinstance(step, FetchedDocument))
     assert (first.uri, first.title) == (f"{site.url}/news/badges", "Badges & desks")
+    assert (first.owner, second.owner) == ("Ada Lovelace", "")
     assert (first.audience, first.media_type) == ("channel:C1", "text/html")
     assert first.modified_at == datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC)
     assert (second.uri, second.title, second.modified_at) == ("tag:example.com,2026:2", "a < b", None)

@@ -133,7 +133,7 @@ def test_a_mail_is_its_own_text_without_what_it_answers(parser: Parser) -> None:
     message.set_content("They are at the desk.\n> Where are they?\n\nOn Mon, 3 Feb 2025, Ben wrote:\nI lost mine.\n")
     message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="plan.pdf")
     parsed = parse(parser, message.as_bytes(), ".eml")
-    assert parsed.title == "Badges"
+    assert (parsed.title, parsed.owner) == ("Badges", "Ada")
     assert parsed.markdown == (
         "From: Ada <ada@example.com>\nTo: all@example.com\nAttached: plan.pdf\n\nThey are at the desk."
     )

@@ -111,6 +111,9 @@ def test_each_document_has_the_date_of_its_last_change(work: Work) -> None:
     work.commit({"b.md": "b, changed"})
     found, cursor = steps_of(GitSource("s", str(work.root)))
     dates = {step.title: step.modified_at for step in found if isinstance(step, FetchedDocument)}
+    assert {step.owner for step in found if isinstance(step, FetchedDocument)} == {
+        WHO.partition(b"<")[0].decode().strip()
+    }
     assert dates == {"a": datetime.fromtimestamp(first, UTC), "b": datetime.fromtimestamp(work.at, UTC)}
     work.commit({"a.md": "a, changed"})
     (changed,), _ = steps_of(GitSource("s", str(work.root)), cursor)

@@ -304,3 +304,10 @@ def test_a_full_disk_is_said_and_loses_nothing_that_was_stored(place: Workplace)
     place.engine.dispose()
     assert place.texts() == {"a.md": ["text"]}
     assert place.sync().added == 1
+
+
+def test_whoever_sent_a_mail_answers_for_it(place: Workplace) -> None:
+    place.write("a.eml", "From: Ada <ada@example.com>\nSubject: Badges\n\nThey are at the desk.\n")
+    place.sync()
+    place.sync()
+    assert place.rows("SELECT owner FROM document") == [("Ada",)]
