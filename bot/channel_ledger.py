@@ -46,15 +46,16 @@ class Change:
     ts: str
     root: str
     """The unit it is known to belong to; empty where it is not known."""
+    gone: bool
+    """What was made of it has to go before anything is read."""
 
 
 class ChannelLedger:
     """The rows of one source; thread-safe."""
 
-    def __init__(self, engine: sa.Engine, source_id: str, team: str = "") -> None:
+    def __init__(self, engine: sa.Engine, source_id: str) -> None:
         self._engine = engine
         self._source_id = source_id
-        self._team = team
         self._mine = _message.c.source_id == source_id
 
     def document_uris(self) -> tuple[str, ...]:
@@ -110,9 +111,9 @@ class ChannelLedger:
             row = connection.execute(query.limit(1)).first()
         return None if row is None else (str(row[0]), str(row[1]))
 
-    def replace_unit(self, root: str, held: Iterable[Held], *, threaded: bool) -> tuple[str, ...]:
+    def replace_unit(self, root: str, held: Iterable[Held], *, threaded: bool, team: str = "") -> tuple[str, ...]:
         """Note what a unit consists of now; returns documents that hold no message any more."""
-        shared = {"source_id": self._source_id, "team": self._team, "root": root, "threaded": threaded}
+        shared = {"source_id": self._source_id, "team": team, "root": root, "threaded": threaded}
         rows = {
             (one.ts, one.uri): {"ts": one.ts, "uri": one.uri, "user": one.user, "file": one.file, **shared}
             for one in held
@@ -132,9 +133,18 @@ class ChannelLedger:
 
     def changes(self) -> tuple[Change, ...]:
         """What is to be read again, oldest first."""
-        query = sa.select(_change.c.id, _change.c.ts, _change.c.root).where(_change.c.source_id == self._source_id)
+        columns = [_change.c[name] for name in Change.__dataclass_fields__]
+        query = sa.select(*columns).where(_change.c.source_id == self._source_id)
         with reading(self._engine) as connection:
             return tuple(Change(**row) for row in connection.execute(query.order_by(_change.c.id)).mappings())
+
+    def stored_of(self, change: Change) -> tuple[str, ...]:
+        """The documents that are there of what changed: those with its message, and what was said in its unit."""
+        said = (_message.c.root == change.root) & (_message.c.file == "")
+        held = sa.select(_message.c.uri).where(self._mine, (_message.c.ts == change.ts) | said)
+        query = sa.select(_document.c.uri).where(_document.c.source_id == self._source_id, _document.c.uri.in_(held))
+        with reading(self._engine) as connection:
+            return tuple(connection.scalars(query))
 
     def settle(self, changes: Sequence[Change]) -> None:
         """Note that these are read."""
@@ -165,7 +175,7 @@ def channel_source(engine: sa.Engine, channel: str) -> str:
         return _source_of(connection, channel)
 
 
-def note_message(engine: sa.Engine, channel: str, ts: str, *, thread_ts: str = "", gone: bool) -> bool:
+def note_message(engine: sa.Engine, channel: str, ts: str, *, team: str = "", thread_ts: str = "", gone: bool) -> bool:
     """Note that a message was written into an old thread, edited or deleted; False where the channel is no source.
 
     What is `gone` takes every document that holds it along, in this transaction; the rest of them is read again soon.
@@ -174,13 +184,12 @@ def note_message(engine: sa.Engine, channel: str, ts: str, *, thread_ts: str = "
         source_id = _source_of(connection, channel)
         if not source_id:
             return False
-        team = _team_of(connection, source_id)
         mine = _message.c.source_id == source_id
         if gone:
             uris = connection.scalars(sa.select(_message.c.uri).where(mine, _message.c.ts == ts)).all()
             remove_documents(connection, source_id, uris)
         known = connection.scalars(sa.select(_message.c.root).where(mine, _message.c.ts == ts).distinct()).all()
-        _add_changes(connection, source_id, team, {ts: known or [thread_ts]})
+        _add_changes(connection, source_id, team, {ts: known or [thread_ts]}, gone=gone)
     run_soon(engine, f"sync:{source_id}")
     return True
 
@@ -196,7 +205,7 @@ def note_deleted_file(engine: sa.Engine, file: str) -> bool:
         rows = connection.execute(sa.select(_message).where(_message.c.file == file)).all()
         for row in rows:
             remove_documents(connection, row.source_id, [row.uri])
-            _add_changes(connection, row.source_id, row.team, {row.ts: [row.root]})
+            _add_changes(connection, row.source_id, row.team, {row.ts: [row.root]}, gone=False)
     for source_id in {row.source_id for row in rows}:
         run_soon(engine, f"sync:{source_id}")
     return True
@@ -234,7 +243,7 @@ def leave_person_out(connection: sa.Connection, user: str) -> int:
         left: dict[str, list[str]] = {}
         for row in connection.execute(sa.select(_message.c.root).where(*others).distinct()):
             left[row.root] = [row.root]
-        _add_changes(connection, source_id, rows[0].team, left)
+        _add_changes(connection, source_id, rows[0].team, left, gone=True)
     return removed
 
 
@@ -268,15 +277,12 @@ def _source_of(connection: sa.Connection, channel: str) -> str:
     return str(connection.scalar(query) or "")
 
 
-def _team_of(connection: sa.Connection, source_id: str) -> str:
-    query = sa.select(_message.c.team).where(_message.c.source_id == source_id).limit(1)
-    return str(connection.scalar(query) or "")
-
-
-def _add_changes(connection: sa.Connection, source_id: str, team: str, roots: Mapping[str, Sequence[str]]) -> None:
+def _add_changes(
+    connection: sa.Connection, source_id: str, team: str, roots: Mapping[str, Sequence[str]], *, gone: bool
+) -> None:
     now = datetime.now(UTC)
     rows = [
-        {"source_id": source_id, "team": team, "ts": ts, "root": root, "noted_at": now}
+        {"source_id": source_id, "team": team, "ts": ts, "root": root, "gone": gone, "noted_at": now}
         for ts, named in roots.items()
         for root in named
     ]

@@ -431,9 +431,9 @@ receipt = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# Which documents hold which messages of channels that are sources: no words, only where they went. `root` names the unit
-# that was read together, a thread (`threaded`) or a run of messages, by the ts of its first one; `file`: the id of the
-# file that the document is made of.
+# Which documents hold which messages of channels that are sources: no words, only where they went. `root` names the
+# unit that was read together, a thread (`threaded`) or a run of messages, by the ts of its first one; `file`: the id of
+# the file that the document is made of.
 channel_message = sa.Table(
     "channel_message",
     metadata,
@@ -450,7 +450,8 @@ channel_message = sa.Table(
     sa.Index("channel_message_file", "file"),
 )
 
-# Messages of such channels that changed since they were read: what they are part of is read again, and the row goes.
+# Messages of such channels that changed since they were read, or are not to be read any more (`gone`): what they are
+# part of is read again, and the row goes.
 channel_change = sa.Table(
     "channel_change",
     metadata,
@@ -459,6 +460,7 @@ channel_change = sa.Table(
     sa.Column("team", sa.Text, nullable=False),
     sa.Column("ts", sa.Text, nullable=False),
     sa.Column("root", sa.Text, nullable=False, default=""),
+    sa.Column("gone", sa.Boolean, nullable=False, default=False),
     sa.Column("noted_at", UtcTime, nullable=False),
     sqlite_autoincrement=True,
 )

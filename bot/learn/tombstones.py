@@ -1,6 +1,7 @@
 """What no later export may hold: origins of examples whose words were deleted, edited, forgotten or taken back.
 
-A tombstone holds neither words nor a person, only the digest of one whose messages are not to be read again. Knows SQL only; every write may be repeated.
+A tombstone holds neither words nor a person, only the digest of one whose messages are not to be read again. Knows SQL
+only; every write may be repeated.
 """
 
 from __future__ import annotations
