@@ -11,7 +11,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from knowledge.errors import DocumentError, KnowledgeError, ParseLimitError, Sou
 from knowledge.parse import Parser
 from knowledge.readers import change_audiences, confirm_permissions, drop_unused_readers, save_readers
 from knowledge.secret import Secret
-from knowledge.sources import Checkpoint, Expected, Source, SourceStep
+from knowledge.sources import Checkpoint, Expected, OpenKind, Source, SourceStep
 from knowledge.store import drop_unused_vectors
 
 logger = logging.getLogger(__name__)
@@ -67,6 +67,8 @@ class IngestParts:
     """The folder where sources keep what they need between runs."""
     unlock: Callable[[str], Secret] = no_credential
     """The credential of that name."""
+    kinds: Mapping[str, OpenKind] = field(default_factory=dict)
+    """Kinds of sources that this package knows nothing of; see `open_source`."""
     publish: Callable[[], object] | None = None
     """Called once after each run that ends well; `Library.publish_if_due`."""
 

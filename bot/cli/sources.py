@@ -30,7 +30,7 @@ def sources() -> None:
 @click.argument("location")
 @click.option(
     "--kind",
-    type=click.Choice(("files", "git", "web", "sql", "feed")),
+    type=click.Choice(("files", "git", "web", "sql", "feed", "slack")),
     help="What it is, where LOCATION does not tell.",
 )
 @click.option("--name", help="How people will see it; the last part of the location unless given.")
@@ -62,14 +62,22 @@ def add(
     trust: Trust,
     as_json: bool,
 ) -> None:
-    """Add LOCATION, after reading one document of it: a folder, file, repository, web site, database or news feed.
+    """Add LOCATION, after reading one document of it: a folder, file, repository, web site, database, feed or channel.
 
     A repository is a folder (with --kind git) or an address, like https://example.com/team/handbook.git or
     git@example.com:team/handbook.git; #BRANCH or #BRANCH:FOLDER behind it names a part of it.
     A site is the address of a page or folder, like https://docs.example.com/handbook/; what is below it is read.
     A query is a TOML file that tells how rows become documents (with --kind sql, or named *.sql.toml).
     A feed is the address of RSS or Atom, like https://blog.example.com/feed.xml (else with --kind feed).
+    A Slack channel is slack: and its id, like slack:C0123ABCD; it is off until the settings switch it on.
     """
+    from bot.channel_ledger import KIND, SCHEME
+
+    if kind == KIND or (kind is None and location.startswith(SCHEME)):
+        if audience != "everyone" or credential:
+            raise click.UsageError("a channel is for its own members and opens with the bot's token: leave that out")
+        _add_channel(invocation, location, name=name, minutes=minutes, trust=trust, as_json=as_json)
+        return
     from bot.app import open_parser
     from bot.credentials import open_credential
     from bot.sync import COPIES_FOLDER
@@ -103,6 +111,37 @@ def add(
         print_json(asdict(added))
         return
     click.echo(f"Added {added.name!r} ({added.id}); its document {tried.title!r} can be read.")
+    click.echo("`lorekeeper sync` reads it now.")
+
+
+def _add_channel(
+    invocation: Invocation, location: str, *, name: str | None, minutes: int | None, trust: Trust, as_json: bool
+) -> None:
+    from bot.channel_ledger import KIND, SCHEME
+    from bot.slack.channel_kind import NOTICE, channel_of, open_channel
+    from knowledge.audience import channel_audience
+    from knowledge.sources import SourcePlace
+    from knowledge.store import add_source, source_id
+
+    channel = channel_of(location)
+    place = f"{SCHEME}{channel}"
+    with invocation.database() as engine:
+        opened = open_channel(SourcePlace(id=source_id(KIND, place), location=place), engine, invocation.settings())
+        called = opened.check()
+        added = add_source(
+            engine,
+            kind=KIND,
+            location=place,
+            audience=channel_audience(channel),
+            name=name or f"#{called}",
+            interval_minutes=minutes,
+            trust=trust,
+        )
+    if as_json:
+        print_json(asdict(added))
+        return
+    click.echo(f"Added {added.name!r} ({added.id}), for the members of the channel.")
+    click.echo(NOTICE, err=True)
     click.echo("`lorekeeper sync` reads it now.")
 
 

@@ -6,7 +6,6 @@ Everything that Slack says no to is told in the words of sources: a channel that
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +45,6 @@ class SlackLine:
     pace: Pace
     token: Secret
     api_url: str
-    stopping: threading.Event
 
 
 @dataclass(frozen=True, kw_only=True)
