@@ -79,6 +79,7 @@ class ChannelSource:
         self._name = ""
         self._everything = False
         self._back = ""
+        self._read_now: set[str] = set()
         self._again: frozenset[str] = frozenset()
 
     @property
@@ -96,6 +97,7 @@ class ChannelSource:
         # Without a cursor, what is not told counts as deleted: the run must see it all, and read each file.
         self._everything = cursor is None and bool(self._ledger.document_uris())
         self._again = frozenset(retry)
+        self._read_now = set()
         started = self._options.monotonic()
         self._reader.leave_out(self._ledger.left_out())
         try:
@@ -131,15 +133,16 @@ class ChannelSource:
                 return
         if looks_back:
             self._state.looked = begun
-            yield from self._check_threads(begun, until)
+            yield from self._check_threads(until)
         yield from self._drop(self._ledger.orphans())
         yield self._checkpoint()
 
-    def _check_threads(self, begun: int, until: float) -> Steps:
+    def _check_threads(self, until: float) -> Steps:
         # Slack shows no edit of a reply anywhere but in the thread itself.
         longest_unseen = sorted(self._state.threads.items(), key=lambda item: (item[1].checked, item[0]))
-        for root, known in longest_unseen[: self._options.rechecks]:
-            if known.checked < begun and not self._is_over(until):
+        due = [root for root, _ in longest_unseen if root not in self._read_now]
+        for root in due[: self._options.rechecks]:
+            if not self._is_over(until):
                 yield from self._thread(root)
                 yield from self._heed()
 
@@ -279,6 +282,7 @@ class ChannelSource:
 
     def _thread(self, root: str) -> Steps:
         messages = self._reader.thread(root)
+        self._read_now.add(root)
         said = [found for one in messages if (found := self._reader.said(one)) is not None]
         if not said:
             yield from self._gone(root)
