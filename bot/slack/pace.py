@@ -1,16 +1,17 @@
-"""So many calls a minute, evenly: who comes too early waits."""
+"""So many calls in any minute: who comes too early waits."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 MINUTE = 60.0
 
 
 class Pace:
-    """The time between two calls; thread-safe. `stopping` ends every wait."""
+    """What one kind of call may cost a minute; thread-safe. `stopping` ends every wait."""
 
     def __init__(
         self, calls_a_minute: int, *, stopping: threading.Event, monotonic: Callable[[], float] = time.monotonic
@@ -19,12 +20,13 @@ class Pace:
         self._stopping = stopping
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._next = monotonic()
+        self._turns: deque[float] = deque(maxlen=calls_a_minute)
 
     def wait(self) -> bool:
         """Wait for this call's turn; False where the program stops meanwhile."""
         with self._lock:
             now = self._monotonic()
-            turn = max(now, self._next)
-            self._next = turn + MINUTE / self.calls_a_minute
+            full = len(self._turns) == self.calls_a_minute
+            turn = max(now, self._turns[0] + MINUTE) if full else now
+            self._turns.append(turn)
         return not (turn > now and self._stopping.wait(turn - now)) and not self._stopping.is_set()

@@ -35,17 +35,15 @@ def _history() -> dict[str, object]:
     seed(state)
     channel = state.channels[HELP]
     noon = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+    message = {"type": "message", "team": "T0PLAYGROUND"}
     for day in range(100, 0, -1):
         for minute, user in ((0, ADA), (5, BEN), (30, ADA)):
-            moment = noon - timedelta(days=day, minutes=-minute)
-            ts = f"{int(moment.timestamp())}.000000"
-            text = f"day{day} minute{minute} okapi"
-            state.add_message(
-                channel, {"type": "message", "user": user, "ts": ts, "text": text, "team": "T0PLAYGROUND"}
-            )
+            seconds = int((noon - timedelta(days=day, minutes=-minute)).timestamp())
+            said = {"user": user, "ts": f"{seconds}.000000", "text": f"day{day} minute{minute} okapi"}
+            state.add_message(channel, {**message, **said})
             if minute == 30 and day % 10 == 0:
-                reply = {"type": "message", "user": BEN, "ts": f"{int(moment.timestamp()) + 60}.000000"}
-                state.add_message(channel, {**reply, "text": f"reply{day}", "thread_ts": ts, "team": "T0PLAYGROUND"})
+                reply = {"user": BEN, "ts": f"{seconds + 60}.000000", "text": f"reply{day}", "thread_ts": said["ts"]}
+                state.add_message(channel, {**message, **reply})
     return state.to_json()
 
 
@@ -82,9 +80,8 @@ def test_a_channel_is_added_read_in_pages_and_removed(terminal: Terminal) -> Non
     assert (report["added"], report["failed"]) == (200, [])
     again = terminal.type("sync", "--json").json["sources"][0]
     assert (again["added"], again["changed"], again["deleted"]) == (0, 0, 0)
-    assert terminal.type("search", "okapi", "--json").json["passages"] == []
-    found = terminal.type("search", "reply50", "--channel", HELP, "--json").json["passages"]
-    assert any("reply50" in one["text"] for one in found)
+    assert "okapi" not in terminal.type("search", "okapi").out
+    assert "reply50" in terminal.type("search", "reply50", "--channel", HELP, "--json").out
     assert "200 documents" in terminal.type("sources", "remove", f"slack:{HELP}").out
 
 
