@@ -81,7 +81,7 @@ def test_a_channel_is_added_read_in_pages_and_removed(terminal: Terminal) -> Non
     again = terminal.type("sync", "--json").json["sources"][0]
     assert (again["added"], again["changed"], again["deleted"]) == (0, 0, 0)
     assert "okapi" not in terminal.type("search", "okapi").out
-    assert "reply50" in terminal.type("search", "reply50", "--channel", HELP, "--json").out
+    assert "reply50" in terminal.type("search", "reply50", "--in", HELP, "--json").out
     assert "200 documents" in terminal.type("sources", "remove", f"slack:{HELP}").out
 
 
