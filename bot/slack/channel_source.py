@@ -187,7 +187,7 @@ class ChannelSource:
         kept: dict[str, Said] = {}
         loose: list[str] = []
         seen: set[str] = set()
-        latest = stretch.at
+        begun = latest = stretch.at
         while True:
             page = self._reader.history(oldest=stretch.floor, latest=latest)
             bottom = min((str(one["ts"]) for one in page.messages), default=stretch.floor)
@@ -209,7 +209,8 @@ class ChannelSource:
                 self._state.finish(stretch)
             yield self._checkpoint()
             yield from self._heed()
-            if not page.has_more or self._is_over(until):
+            # Without a step forward the next run would read the same long talk to the same place, and so for ever.
+            if not page.has_more or (stretch.at < begun and self._is_over(until)):
                 return
 
     def _sort(self, page: Page, kept: dict[str, Said], loose: list[str]) -> dict[str, Mapping[str, Any]]:

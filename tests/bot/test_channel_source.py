@@ -344,6 +344,17 @@ def test_one_request_a_minute_is_enough_and_each_run_goes_on_where_the_last_one_
     assert sum(len(text.split("Question")) - 1 for text in world.texts().values()) == 20
 
 
+def test_a_talk_of_many_pages_is_read_however_short_a_run_may_be(world: ChannelWorld) -> None:
+    for number in range(50):
+        world.say(ADA, f"Remark number{number} and no more.")
+    world.clock, world.calls_a_minute, world.options = Clock(), 1, {"most_seconds": 0.0}
+    for _ in range(4):
+        world.sync()
+    for number in range(50):
+        assert f"number{number} " in world.everything
+    assert len(world.documents()) == 2
+
+
 def test_a_rate_limit_is_waited_for(world: ChannelWorld) -> None:
     world.say(ADA, "The van comes at nine.")
     world.clock = RealClock()
