@@ -43,6 +43,7 @@ LOOK_AGAIN = timedelta(minutes=10)
 """After a pass the next is due; runs in between read what is new and what events told."""
 MOST_SECONDS = 600.0
 """A run that is due by the schedule ends after this long, for other sources wait behind it; the next one goes on."""
+_FEWEST_STRETCHES = 2
 _FROM_THE_START = "0000000000.000000"
 _AHEAD = timedelta(minutes=2)
 """Slack's clock and ours differ."""
@@ -125,14 +126,18 @@ class ChannelSource:
         yield from self._heed()
         for root, threaded in self._ledger.units_with(uris=self._again).items():
             yield from self._again_unit(root, threaded=threaded)
-        begun = int(self._options.now().timestamp())
+        now = int(self._options.now().timestamp())
         looks_back = self._plan()
+        begun = 0
         while self._state.stretches:
-            yield from self._stretch(self._state.stretches[-1], until)
-            if self._is_over(until):
+            # What is new, and a step of what was left over: without that, the one could hold up the other for ever.
+            stretch = self._state.stretches[-1]
+            yield from self._stretch(stretch, until)
+            begun += 1
+            if self._is_over(until) and (begun >= _FEWEST_STRETCHES or stretch in self._state.stretches):
                 return
         if looks_back:
-            self._state.looked = begun
+            self._state.looked = now
             yield from self._check_threads(until)
         yield from self._drop(self._ledger.orphans())
         yield self._checkpoint()
