@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from bot import tables
+from bot.channel_ledger import leave_person_out
 from bot.learn.tombstones import bury_person
 from bot.turn import Length
 from knowledge.database import reading, writing
@@ -26,7 +27,7 @@ class Preferences:
     """ISO 639-1; empty for the language of each question."""
     length: Length = "normal"
     memory: bool = True
-    """Earlier conversations may be remembered."""
+    """Earlier conversations may be remembered, and channels that are sources may be read for what they say there."""
     tuning: bool = False
     """Their own words may be used for tuning, where the operator allows that at all."""
 
@@ -58,6 +59,8 @@ def save_preferences(engine: sa.Engine, team: str, user: str, preferences: Prefe
     with writing(engine) as connection:
         if before.tuning and not preferences.tuning:
             bury_person(connection, user, "opted_out", team=team, votes=False)
+        if before.memory and not preferences.memory:
+            leave_person_out(connection, user)
         _upsert(connection, team, user, values)
 
 

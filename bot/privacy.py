@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import tables
+from bot.channel_ledger import leave_person_out
 from bot.earlier.recollect import tidy_words
-from bot.learn.tombstones import bury, bury_person, curated_origin
+from bot.learn.tombstones import bury, bury_person, curated_origin, person_origin
 from knowledge.database import reading, writing
 
 # Columns that end in "_by" and do not name a person.
@@ -40,6 +41,8 @@ class Forgotten:
     settings: int = 0
     signals: int = 0
     """That they thanked for an answer, asked again, or kept one."""
+    documents: int = 0
+    """Documents made of channels that are sources, with messages of theirs; what others said there is read again."""
 
 
 def people_columns(table: sa.Table) -> tuple[sa.Column[Any], ...]:
@@ -59,6 +62,8 @@ def forget(engine: sa.Engine, user: str) -> Forgotten:
     with writing(engine) as connection:
         # Who approved and what was asked is needed before it is gone; so is what later exports must not hold.
         bury_person(connection, user, "forgotten")
+        bury(connection, [person_origin(user)], "", "forgotten")
+        documents = leave_person_out(connection, user)
         approved = _forget_approvals(connection, user)
         # The file of a note names its author: `bot.notes` removes it, and the next reading the document.
         notes = _delete(connection, tables.saved_note, user)
@@ -82,6 +87,7 @@ def forget(engine: sa.Engine, user: str) -> Forgotten:
             notes=notes,
             settings=settings,
             signals=signals,
+            documents=documents,
         )
         write_receipt(connection, "", "person", asdict(forgotten))
     checkpoint(engine)

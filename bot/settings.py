@@ -33,6 +33,8 @@ SLACK_FILE_NAMES = (
 SLACK_API_URL = "https://slack.com/api/"
 CLAUSE_DATE = "2024-12-10"
 """Of the Slack Developer Policy that says: no language model is trained on its data."""
+TERMS_DATE = "2025-10-10"
+"""Of the Slack API terms that say: no copies and indexes of its data in apps that are offered to others."""
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -68,6 +70,12 @@ class KnowledgeSettings:
     """A document with readers of its own is shown to nobody when its source last told who they are longer ago."""
     quarantine_share: Annotated[float, Field(ge=0, le=100)] = 0.5
     """A run that brings more new text than this share of a source's documents, and than 50, is held; 0: none is."""
+    slack_channels: list[Annotated[str, Field(pattern="^[CG][A-Z0-9]+$")]] = Field(default_factory=list)
+    """Ids of the channels whose messages may become knowledge of their own members."""
+    slack_terms_acknowledged: Annotated[str, Field(validate_default=True), AfterValidator(_acknowledges_terms)] = ""
+    """The date of Slack's terms that speak against it where an app is offered to others, written after reading them."""
+    slack_history_requests_per_minute: Annotated[int, Field(ge=1, le=100)] = 40
+    """How often a channel's history is asked for; apps that Slack gives one request a minute work with 1."""
     parse_seconds: Annotated[int, Field(ge=1, le=600)] = 20
     parse_memory_mb: Annotated[int, Field(ge=128, le=8192)] = 768
 
@@ -190,6 +198,16 @@ def _acknowledges(value: str, info: ValidationInfo) -> str:
         raise ValueError(
             f'"{CLAUSE_DATE}", the date of the Developer Policy whose clause forbids to train a language model on '
             "Slack's data, to say that you read it; or tuning.message_text = false"
+        )
+    return value
+
+
+def _acknowledges_terms(value: str, info: ValidationInfo) -> str:
+    if info.data.get("slack_channels") and value != TERMS_DATE:
+        raise ValueError(
+            f'"{TERMS_DATE}", the date of the Slack API terms that forbid to keep copies and indexes of its data in an '
+            "app that is offered outside one's own organisation, to say that you read them and that the people in "
+            "these channels are told; or knowledge.slack_channels = []"
         )
     return value
 

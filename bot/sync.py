@@ -18,16 +18,19 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from bot.app import open_parser, retrieval_options
+from bot.channel_ledger import KIND as CHANNEL_KIND
+from bot.channel_ledger import forget_channel
 from bot.credentials import open_credential
 from bot.errors import BotError
 from bot.jobs import Job, JobState, job_state
 from bot.settings import Settings
 from bot.timetable import Timetable
+from knowledge.database import writing
 from knowledge.embed import Embedder
 from knowledge.errors import SourceBusyError, SourceError
 from knowledge.ingest import IngestParts, Progress, Stop, SyncReport, ingest
 from knowledge.library import Library
-from knowledge.sources import SourcePlace, open_source
+from knowledge.sources import OpenKind, Source, SourcePlace, open_source
 from knowledge.sources.source import NO_SECRET
 from knowledge.store import StoredSource, Times, list_sources, remove_source
 
@@ -56,8 +59,20 @@ def ingest_parts(
             keep=settings.home / COPIES_FOLDER,
             quarantine_share=settings.file.knowledge.quarantine_share,
             unlock=partial(open_credential, engine, settings),
+            kinds=further_kinds(engine, settings),
             publish=publish,
         )
+
+
+def further_kinds(engine: sa.Engine, settings: Settings) -> dict[str, OpenKind]:
+    """The kinds of sources that are not knowledge's own."""
+
+    def channel(place: SourcePlace) -> Source:
+        from bot.slack.channel_kind import open_channel  # only who reads a channel waits for what reads it
+
+        return open_channel(place, engine, settings)
+
+    return {CHANNEL_KIND: channel}
 
 
 def sync_source(
@@ -76,7 +91,7 @@ def sync_source(
         keep=parts.keep,
         secret=parts.unlock(stored.credential) if stored.credential else NO_SECRET,
     )
-    return ingest(open_source(stored.kind, place), parts, rebuild=rebuild, progress=progress, stop=stop)
+    return ingest(open_source(stored.kind, place, parts.kinds), parts, rebuild=rebuild, progress=progress, stop=stop)
 
 
 def publish_generation(engine: sa.Engine, embedder: Embedder, settings: Settings) -> None:
@@ -89,6 +104,8 @@ def publish_generation(engine: sa.Engine, embedder: Embedder, settings: Settings
 def forget_source(engine: sa.Engine, home: Path, source_id: str) -> int:
     """Remove a source with all that is known and kept of it; returns how many documents that were."""
     count = remove_source(engine, source_id)
+    with writing(engine) as connection:
+        forget_channel(connection, source_id)
     shutil.rmtree(home / COPIES_FOLDER / source_id, ignore_errors=True)
     return count
 

@@ -436,6 +436,40 @@ receipt = sa.Table(
     sqlite_autoincrement=True,
 )
 
+# Which documents hold which messages of channels that are sources: no words, only where they went. `root` names the
+# unit that was read together, a thread (`threaded`) or a run of messages, by the ts of its first one; `file`: the id of
+# the file that the document is made of.
+channel_message = sa.Table(
+    "channel_message",
+    metadata,
+    sa.Column("source_id", sa.Text, primary_key=True),
+    sa.Column("ts", sa.Text, primary_key=True),
+    sa.Column("uri", sa.Text, primary_key=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("user", sa.Text, nullable=False, index=True),
+    sa.Column("root", sa.Text, nullable=False),
+    sa.Column("threaded", sa.Boolean, nullable=False),
+    sa.Column("file", sa.Text, nullable=False, default=""),
+    sa.Index("channel_message_root", "source_id", "root"),
+    sa.Index("channel_message_uri", "source_id", "uri"),
+    sa.Index("channel_message_file", "file"),
+)
+
+# Messages of such channels that changed since they were read, or are not to be read any more (`gone`): what they are
+# part of is read again, and the row goes.
+channel_change = sa.Table(
+    "channel_change",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source_id", sa.Text, nullable=False, index=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("ts", sa.Text, nullable=False),
+    sa.Column("root", sa.Text, nullable=False, default=""),
+    sa.Column("gone", sa.Boolean, nullable=False, default=False),
+    sa.Column("noted_at", UtcTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # What opens sources, by the name that they call it by. `secret` is encrypted: see bot.credentials.
 credential = sa.Table(
     "credential",

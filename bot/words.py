@@ -687,6 +687,8 @@ DATA_KINDS = {
     "person": ("setting", "settings"),
     "answer_part": ("further message of an answer", "further messages of answers"),
     "channel": ("channel whose settings you changed", "channels whose settings you changed"),
+    "channel_message": ("message in a channel that is a source", "messages in channels that are sources"),
+    "documents": ("document with your messages", "documents with your messages"),
     "left_thread": ("thread that you sent me out of", "threads that you sent me out of"),
     "escalation": ("request for a person", "requests for a person"),
 }

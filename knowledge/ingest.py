@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -35,7 +35,7 @@ from knowledge.parse import Parser
 from knowledge.quarantine import QUARANTINE_SHARE, open_quarantine
 from knowledge.readers import change_audiences, confirm_permissions, drop_unused_readers, save_readers
 from knowledge.secret import Secret
-from knowledge.sources import Checkpoint, Expected, Source, SourceStep
+from knowledge.sources import Checkpoint, Expected, OpenKind, Source, SourceStep
 from knowledge.store import drop_unused_vectors
 
 logger = logging.getLogger(__name__)
@@ -77,6 +77,8 @@ class IngestParts:
     """The credential of that name."""
     quarantine_share: float = QUARANTINE_SHARE
     """See `knowledge.quarantine`."""
+    kinds: Mapping[str, OpenKind] = field(default_factory=dict)
+    """Kinds of sources that this package knows nothing of; see `open_source`."""
     publish: Callable[[], object] | None = None
     """Called once after each run that ends well; `Library.publish_if_due`."""
 

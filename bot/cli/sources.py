@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from bot.jobs import JobState
-    from knowledge.store import SourceStatus, StoredSource
+    from knowledge.store import SourceStatus, StoredSource, Times
 
 _SHOWN_FAILURES = 10
 
@@ -36,7 +36,9 @@ sources.add_command(visible)
 @click.argument("location")
 @click.option(
     "--kind",
-    type=click.Choice(("files", "git", "web", "sql", "feed", "github", "drive", "notion", "confluence", "jira")),
+    type=click.Choice(
+        ("files", "git", "web", "sql", "feed", "github", "drive", "notion", "confluence", "jira", "slack")
+    ),
     help="What it is, where LOCATION does not tell.",
 )
 @click.option("--name", help="How people will see it; the last part of the location unless given.")
@@ -84,8 +86,10 @@ def add(
     Confluence is the address of a space or server, like https://example.atlassian.net/wiki/spaces/TEAM; Jira that of a
     project or search, like https://example.atlassian.net/browse/TEAM. Elsewhere with --kind confluence or --kind jira.
     They take --credential: EMAIL:API_TOKEN for Cloud, a personal access token for Data Center.
+    A Slack channel is slack: and its id, like slack:C0123ABCD; it is off until the settings switch it on.
     """
     from bot.app import open_parser
+    from bot.channel_ledger import KIND, SCHEME
     from bot.credentials import open_credential
     from bot.sync import COPIES_FOLDER, timetable
     from knowledge.sources import SourcePlace, kind_of, open_source, whole_location
@@ -93,6 +97,11 @@ def add(
     from knowledge.store import Times, add_source, source_id, try_source
 
     asked = changed_times(Times(), times)
+    if kind == KIND or (kind is None and location.startswith(SCHEME)):
+        if audience != "everyone" or credential:
+            raise click.UsageError("a channel is for its own members and opens with the bot's token: leave that out")
+        _add_channel(invocation, location, name=name, times=asked, trust=trust, as_json=as_json)
+        return
     kind = kind or kind_of(location)
     place, settings = whole_location(kind, location), invocation.settings()
     timetable(asked, settings)
@@ -120,6 +129,37 @@ def add(
         print_json(asdict(added))
         return
     click.echo(f"Added {added.name!r} ({added.id}); its document {tried.title!r} can be read.")
+    click.echo("`lorekeeper sync` reads it now.")
+
+
+def _add_channel(
+    invocation: Invocation, location: str, *, name: str | None, times: Times, trust: Trust, as_json: bool
+) -> None:
+    from bot.channel_ledger import KIND, SCHEME
+    from bot.slack.channel_kind import NOTICE, channel_of, open_channel
+    from knowledge.audience import channel_audience
+    from knowledge.sources import SourcePlace
+    from knowledge.store import add_source, source_id
+
+    channel = channel_of(location)
+    place = f"{SCHEME}{channel}"
+    with invocation.database() as engine:
+        opened = open_channel(SourcePlace(id=source_id(KIND, place), location=place), engine, invocation.settings())
+        called = opened.check()
+        added = add_source(
+            engine,
+            kind=KIND,
+            location=place,
+            audience=channel_audience(channel),
+            name=name or f"#{called}",
+            times=times,
+            trust=trust,
+        )
+    if as_json:
+        print_json(asdict(added))
+        return
+    click.echo(f"Added {added.name!r} ({added.id}), for the members of the channel.")
+    click.echo(NOTICE, err=True)
     click.echo("`lorekeeper sync` reads it now.")
 
 
@@ -179,7 +219,7 @@ def release(invocation: Invocation, source: str, as_json: bool) -> None:
     from knowledge.store import release_held
 
     with invocation.database() as engine:
-        found = _find(engine, source)
+        found = find_source_named(engine, source)
         count = release_held(engine, found.id)
     if as_json:
         print_json({"id": found.id, "name": found.name, "documents": count})
@@ -196,7 +236,7 @@ def discard(invocation: Invocation, source: str, as_json: bool) -> None:
     from knowledge.store import discard_held
 
     with invocation.database() as engine:
-        found = _find(engine, source)
+        found = find_source_named(engine, source)
         count = discard_held(engine, found.id)
     if as_json:
         print_json({"id": found.id, "name": found.name, "documents": count})

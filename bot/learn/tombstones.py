@@ -1,10 +1,12 @@
 """What no later export may hold: origins of examples whose words were deleted, edited, forgotten or taken back.
 
-A tombstone holds neither words nor a person. Knows SQL only; every write may be repeated.
+A tombstone holds neither words nor a person, only the digest of one whose messages are not to be read again. Knows SQL
+only; every write may be repeated.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -38,6 +40,11 @@ def curated_origin(curated_id: int) -> str:
 def document_origin(document_id: int) -> str:
     """Name what a document is known by: its id is never given to another one."""
     return f"document:{document_id}"
+
+
+def person_origin(user: str) -> str:
+    """Name whose messages are left out wherever they would be read anew: a digest, from which nobody can be listed."""
+    return f"person:{hashlib.sha256(user.encode()).hexdigest()[:32]}"
 
 
 def bury(connection: sa.Connection, subjects: Iterable[str], team: str, reason: TombstoneReason) -> int:

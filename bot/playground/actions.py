@@ -193,6 +193,7 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "remove": place_actions.remove,
     "change_channel_id": place_actions.change_channel_id,
     "share": place_actions.share,
+    "archive": place_actions.archive,
     "open_group": place_actions.open_group,
     "create_person": place_actions.create_person,
     "change_person": place_actions.change_person,

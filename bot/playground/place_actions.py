@@ -66,6 +66,19 @@ async def share(playground: Playground, body: Body) -> JSON:
     return {"channel": playground.channel_json(channel)}
 
 
+async def archive(playground: Playground, body: Body) -> JSON:
+    """Archive a channel: nobody is in it any more, as far as the app is told."""
+    user, channel = person_of(playground, body), channel_of(playground, body)
+    if channel.kind in ("im", "mpim"):
+        raise ApiError("method_not_supported_for_channel_type")
+    if channel.archived:
+        raise ApiError("already_archived")
+    playground.post(channel, playground.new_message(user, "archived the channel", subtype="channel_archive"))
+    channel.archived = True
+    playground.changed()
+    return {}
+
+
 async def open_group(playground: Playground, body: Body) -> JSON:
     """Open a group message with a few people and the bot."""
     user, others = person_of(playground, body), body.get("with")

@@ -68,6 +68,7 @@ class Channel:
     """With another organisation (Slack Connect)."""
     share_pending: bool = False
     """The other organisation was invited and has not answered."""
+    archived: bool = False
     messages: dict[str, JSON] = field(default_factory=dict)
 
     @property

@@ -46,6 +46,10 @@ def _kept_private(_channel: str) -> ChannelKind:
     return "private"
 
 
+def _heed_nothing(_event: Mapping[str, Any]) -> None:
+    """Where no channel is a source."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Intake:
     """Takes events in; `accept` may be called from several threads."""
@@ -57,10 +61,13 @@ class Intake:
     bot_user_id: str
     kind_of: Callable[[str], ChannelKind] = _kept_private
     """Says what kind of place a channel is where the event does not."""
+    watch: Callable[[Mapping[str, Any]], None] = _heed_nothing
+    """Takes in what an event tells of channels that are sources."""
 
     def accept(self, body: Mapping[str, Any]) -> None:
         """Take one event in: when this returns, nothing of it can get lost; when it raises, it may be."""
         event = body.get("event") or {}
+        self.watch(event)
         if event.get("type") in MEMBERSHIP_EVENTS:
             self.memberships.heed(event)
             return

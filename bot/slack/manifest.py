@@ -33,8 +33,11 @@ EVENTS = {
     "app_mention": "questions in channels",
     "app_uninstalled": "removing all that is kept when the app is uninstalled",
     "channel_id_changed": "keeping a channel's settings when Slack gives the channel another id",
+    "channel_left": "forgetting a channel that is a source at once when the app is taken out of it",
     "channel_shared": "falling silent at once in a channel that is shared with another organisation",
     "channel_unshared": "answering again in a channel that is no longer shared",
+    "file_deleted": "forgetting a file of a channel that is a source at once when it is deleted",
+    "group_left": "forgetting a private channel that is a source at once when the app is taken out of it",
     "member_joined_channel": "letting a person read what their new channel may, at once",
     "member_left_channel": "no longer letting a person read what their former channel may, at once",
     "message.channels": "follow-ups, edits and deletions in public channels",
@@ -61,7 +64,7 @@ SURFACE_EVENTS: Mapping[Surface, Mapping[str, str]] = {
 # Scope -> what does not work without it.
 SCOPES = {
     "app_mentions:read": "questions in channels",
-    "channels:history": "follow-ups in public channels, and finding our own message again after a crash",
+    "channels:history": "follow-ups in public channels, finding our own message again, and channels as sources",
     "channels:read": "knowing which public channels a person is in, and which are shared with others",
     "chat:write": "every answer",
     "commands": "/lore and the shortcuts in the message menu",

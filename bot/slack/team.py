@@ -34,6 +34,7 @@ from bot.sending import Sending
 from bot.slack.answer_menu import menu_blocks
 from bot.slack.back_fill import PAUSE_SECONDS, BackFill
 from bot.slack.briefing import Briefing
+from bot.slack.channel_watch import ChannelWatch
 from bot.slack.context import context_gatherer
 from bot.slack.deliver import Delivery, Place
 from bot.slack.directory import Directory
@@ -164,6 +165,7 @@ class TeamBot:
             memberships=memberships,
             bot_user_id=str(identity.bot_user_id),
             kind_of=directory.kind_of,
+            watch=ChannelWatch(engine=engine, team=self._parts.team, bot_user_id=str(identity.bot_user_id)).heed,
         )
         self._executor = ThreadPoolExecutor(max_workers=_INTERACTION_THREADS, thread_name_prefix="interaction")
         self.app = build_bolt_app(client, identity, self._executor, self._features, self.take)

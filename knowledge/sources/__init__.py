@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
@@ -18,6 +18,7 @@ __all__ = [
     "Checkpoint",
     "Expected",
     "FolderSource",
+    "OpenKind",
     "Source",
     "SourcePlace",
     "SourceStep",
@@ -91,7 +92,10 @@ def _jira(place: SourcePlace) -> Source:
     return JiraSource(place)
 
 
-KINDS: dict[str, Callable[[SourcePlace], Source]] = {
+OpenKind = Callable[[SourcePlace], Source]
+"""Makes a source of one kind; nothing is read yet."""
+
+KINDS: dict[str, OpenKind] = {
     "files": lambda place: FolderSource(place.id, Path(place.location), place.audience),
     "git": _git,
     "web": _web,
@@ -161,11 +165,15 @@ def name_of(location: str) -> str:
     return name.removesuffix(".git").removesuffix(".toml").removesuffix(".sql") or location
 
 
-def open_source(kind: str, place: SourcePlace) -> Source:
-    """Make the source of a stored row; nothing is read yet. Raises SourceError for a kind that there is not."""
-    if kind not in KINDS:
-        raise SourceError(f"No kind of source is named {kind!r}; there are: {', '.join(KINDS)}.")
+def open_source(kind: str, place: SourcePlace, further: Mapping[str, OpenKind] | None = None) -> Source:
+    """Make the source of a stored row; nothing is read yet. Raises SourceError for a kind that there is not.
+
+    `further` are kinds that this package knows nothing of.
+    """
+    kinds = KINDS | dict(further or {})
+    if kind not in kinds:
+        raise SourceError(f"No kind of source is named {kind!r}; there are: {', '.join(kinds)}.")
     if place.secret and kind not in TAKES_CREDENTIAL:
         takers = ", ".join(sorted(TAKES_CREDENTIAL)) or "none"
         raise SourceError(f"A source of kind {kind!r} takes no credential; these do: {takers}.")
-    return KINDS[kind](place)
+    return kinds[kind](place)

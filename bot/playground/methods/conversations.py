@@ -102,7 +102,7 @@ def conversation(channel: Channel) -> JSON:
     described: JSON = {
         "id": channel.id,
         "created": channel.created,
-        "is_archived": False,
+        "is_archived": channel.archived,
         "is_channel": channel.kind == "public" or channel.kind == "private",
         "is_group": False,
         "is_im": channel.kind == "im",
@@ -123,7 +123,7 @@ def conversation(channel: Channel) -> JSON:
         "name": channel.name,
         "name_normalized": channel.name,
         "is_general": channel.id == "C0GENERAL",
-        "is_member": BOT_USER_ID in channel.members,
+        "is_member": BOT_USER_ID in channel.members and not channel.archived,
         "creator": channel.creator,
         "unlinked": 0,
         "is_frozen": False,

@@ -29,6 +29,8 @@ def postable_channel(workspace: Workspace, value: str) -> Channel:
     channel = visible_channel(workspace, found.id if found else value)
     if BOT_USER_ID not in channel.members:
         raise ApiError("not_in_channel")
+    if channel.archived:
+        raise ApiError("is_archived")
     return channel
 
 
