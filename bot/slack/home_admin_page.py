@@ -36,6 +36,7 @@ from bot.slack.channel_config import open_channel_form
 from bot.slack.features import TeamParts
 from bot.slack.gate import reach_of
 from bot.slack.home import ADMIN_ACTION, load_home, publish_home, state_of
+from bot.slack.people_names import name_of
 from bot.slack.upload import upload
 from bot.threshold import Threshold
 from knowledge import tables
@@ -154,8 +155,9 @@ class AdminPage:
             return words.ADMIN_GONE
         if self.parts.home is None:
             return words.ADMIN_NO_FOLDER
+        author = name_of(self.parts, note.user)
         try:
-            source = approve_note(self.parts.engine, self.parts.home, note, by=user, now=self.now())
+            source = approve_note(self.parts.engine, self.parts.home, note, by=user, now=self.now(), author=author)
         except OSError:
             logger.exception("note %d could not be written", note.id)
             return words.ADMIN_NO_FOLDER
