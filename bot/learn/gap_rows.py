@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -58,8 +59,8 @@ class AskedQuestions:
     """What was asked in a time, the newest first."""
 
     asked: tuple[AskedQuestion, ...]
-    left_out: int
-    """Questions whose words are not kept, or not to be read."""
+    left_out: tuple[datetime, ...]
+    """When questions were asked whose words are not kept, or not to be read."""
 
 
 def read_asked(
@@ -83,12 +84,12 @@ def read_asked(
     )
     with reading(engine) as connection:
         rows = connection.execute(query).all()
-    readable = [row for row in rows if row.text and row.text.strip() and row.user and not row.hidden]
+    readable = [row for row in rows if _is_readable(row)]
     found = read_failures(engine, since, team=team, limit=limit)
     failures = {failure.answer_id: failure for failure in found.failed}
     return AskedQuestions(
         asked=tuple(_question(row, failures.get(row.id)) for row in readable[:limit]),
-        left_out=len(rows) - len(readable),
+        left_out=tuple(row.created_at for row in rows if not _is_readable(row)),
     )
 
 
@@ -116,7 +117,11 @@ def teams_asked(engine: sa.Engine, since: datetime) -> tuple[str, ...]:
         return tuple(sorted(connection.scalars(query)))
 
 
-def _question(row: sa.Row[tuple[int, datetime]], failure: Failure | None) -> AskedQuestion:
+def _is_readable(row: sa.Row[Any]) -> bool:
+    return bool(row.text and row.text.strip() and row.user and not row.hidden)
+
+
+def _question(row: sa.Row[Any], failure: Failure | None) -> AskedQuestion:
     signs = failure.signs if failure is not None else ()
     return AskedQuestion(
         answer_id=row.id,

@@ -39,7 +39,14 @@ def test_the_owner_is_one_line_of_plain_text(front: str, owner: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["# Leave\n\nowner: Ana", "owner: Ana", "---\nowner: Ana\n", "text\n---\nowner: Ana\n---\n", "", "---\n---\nowner: A"],
+    [
+        "# Leave\n\nowner: Ana",
+        "owner: Ana",
+        "---\nowner: Ana\n",
+        "text\n---\nowner: Ana\n---\n",
+        "",
+        "---\n---\nowner: A",
+    ],
 )
 def test_what_stands_elsewhere_is_no_owner(text: str) -> None:
     assert owner_of(text.encode(), "text/markdown") == ""
