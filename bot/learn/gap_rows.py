@@ -117,11 +117,11 @@ def teams_asked(engine: sa.Engine, since: datetime) -> tuple[str, ...]:
         return tuple(sorted(connection.scalars(query)))
 
 
-def _is_readable(row: sa.Row[Any]) -> bool:
+def _is_readable(row: Any) -> bool:
     return bool(row.text and row.text.strip() and row.user and not row.hidden)
 
 
-def _question(row: sa.Row[Any], failure: Failure | None) -> AskedQuestion:
+def _question(row: Any, failure: Failure | None) -> AskedQuestion:
     signs = failure.signs if failure is not None else ()
     return AskedQuestion(
         answer_id=row.id,

@@ -23,7 +23,7 @@ from bot.learn.gap_rows import AskedQuestion, find_asked
 from bot.learn.gaps import GapReport, GapTopic
 from bot.slack.deliver import Mark
 from bot.slack.features import TeamParts, Works
-from bot.slack.inert import clean
+from bot.slack.inert import BROADCAST, break_address, linkish
 from bot.slack.people_names import name_of
 from bot.slack.posting import post_once
 from bot.slack.presses import whisper_at
@@ -141,9 +141,9 @@ def gaps_message(report: GapReport, owners: Sequence[str]) -> RenderedMessage:
     lines = [title, summary]
     for topic, owner in zip(report.topics, owners, strict=False):
         blocks += _topic_blocks(topic, owner)
-        lines.append(f"{one_line(topic.name, _LONGEST_NAME)}: {gap_words.counts(topic)}")
-    changed = [one_line(line, _LONGEST_LINE) for line in gap_words.changes(report)]
-    changed += [one_line(gap_words.answered_now(one), _LONGEST_LINE) for one in report.answered_now[:_MOST_ANSWERED]]
+        lines.append(f"{_harmless(topic.name, _LONGEST_NAME)}: {gap_words.counts(topic)}")
+    changed = [_harmless(line, _LONGEST_LINE) for line in gap_words.changes(report)]
+    changed += [_harmless(gap_words.answered_now(one), _LONGEST_LINE) for one in report.answered_now[:_MOST_ANSWERED]]
     if changed:
         blocks += [paragraph(text(gap_words.SINCE_BEFORE, bold=True)), bullets(changed)]
     rest = gap_words.rest(report, len(owners))
@@ -153,11 +153,18 @@ def gaps_message(report: GapReport, owners: Sequence[str]) -> RenderedMessage:
 
 def _topic_blocks(topic: GapTopic, owner: str) -> list[Block]:
     mark = f" ({gap_words.NEW})" if topic.is_new else ""
-    name = one_line(topic.name, _LONGEST_NAME)
-    said = gap_words.advice(topic, one_line(owner, _LONGEST_NAME))
+    name = _harmless(topic.name, _LONGEST_NAME)
+    said = gap_words.advice(topic, _harmless(owner, _LONGEST_NAME))
+    example = str(topic.examples[0].answer_id)
     return [
         paragraph(text(f"{name}{mark}", bold=True), text(f"\n{gap_words.counts(topic)}")),
-        bullets(one_line(one.text, _LONGEST_QUESTION) for one in topic.examples),
-        note_block(one_line(clean(said), _LONGEST_LINE)),
-        actions(button(gap_words.WRITE, WRITE_ACTION, str(topic.examples[0].answer_id))),
+        bullets(_harmless(one.text, _LONGEST_QUESTION) for one in topic.examples),
+        note_block(_harmless(said, _LONGEST_LINE)),
+        actions(button(gap_words.WRITE, WRITE_ACTION, example), block_id=f"gap_{example}"),
     ]
+
+
+def _harmless(words: str, limit: int) -> str:
+    """The words of others on one line, in which nothing is an address or calls anybody, wherever it is shown."""
+    shown = (break_address(word) if linkish(word) else word for word in one_line(words, limit).split())
+    return BROADCAST.sub("[@]", " ".join(shown))
