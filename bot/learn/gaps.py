@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from bot import tables
 from bot.answer import Searcher
 from bot.channels import load_channel
 from bot.inbox import Inbox, Received
@@ -24,6 +25,7 @@ from bot.learn.gap_rows import AskedQuestion, MayQuote, read_asked, teams_asked
 from bot.learn.topics import Topic, TopicQuestion, find_topics, named
 from bot.timetable import Timetable
 from knowledge.audience import Audience
+from knowledge.database import reading
 from knowledge.document import Passage, Question
 
 DAYS = 7
@@ -233,6 +235,32 @@ def gaps_job(
         return f"{count} to be told" if count else "nothing to tell"
 
     return Job(name=JOB, times=times, work=work, attempts=_ATTEMPTS)
+
+
+def renew_reports(engine: sa.Engine, inbox: Inbox, team: str, asked_at: datetime, why: str) -> int:
+    """Have those reports made anew that may quote what was asked then; returns how many.
+
+    Known are those of the last two weeks, as long as the inbox keeps its rows. `why` makes it happen once.
+    """
+    rows, prefix = tables.inbox, f"{JOB}:{team}:"
+    query = sa.select(rows.c.event_id, rows.c.channel).where(
+        rows.c.kind == "gaps", rows.c.team == team, rows.c.event_id.startswith(prefix, autoescape=True)
+    )
+    with reading(engine) as connection:
+        told = [(row.event_id.removeprefix(prefix), row.channel) for row in connection.execute(query)]
+    return sum(
+        inbox.put(
+            Received(
+                event_id=f"{JOB}-again:{team}:{until}:{why}",
+                kind="gaps",
+                team=team,
+                channel=channel,
+                payload={"team": team, "channel": channel, "until": until, "again": True},
+            )
+        )
+        for until, channel in told
+        if datetime.fromisoformat(until) - 2 * timedelta(days=DAYS) <= asked_at <= datetime.fromisoformat(until)
+    )
 
 
 def _grouped(asked: Sequence[AskedQuestion], library: Searcher) -> list[list[AskedQuestion]]:

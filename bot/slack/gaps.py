@@ -25,7 +25,7 @@ from bot.slack.deliver import Mark
 from bot.slack.features import TeamParts, Works
 from bot.slack.inert import BROADCAST, break_address, linkish
 from bot.slack.people_names import name_of
-from bot.slack.posting import post_once
+from bot.slack.posting import find_marked, post_once
 from bot.slack.presses import whisper_at
 from bot.slack.profiles import is_open
 from bot.slack.render import Block, RenderedMessage, fallback, note_block, render_sentence
@@ -60,7 +60,7 @@ class Gaps:
         return {"gaps": self.tell}
 
     def tell(self, lease: Lease) -> None:
-        """Post one report, where there is something to report."""
+        """Post one report where there is something to report, or bring one up to date that stands."""
         finder, channel = self.parts.equipment.gaps, str(lease.payload["channel"])
         if finder is None or lease.payload["team"] != self.parts.team or not self._may_be_told(channel):
             return
@@ -71,20 +71,27 @@ class Gaps:
             may_quote=self._quoting(),
             team=self.parts.team,
         )
+        owners = [self._owner(topic) for topic in report.topics[:_MOST_TOPICS]]
+        message, mark = gaps_message(report, owners), Mark(nonce=f"gaps-{until}", part=0)
+        if lease.payload.get("again"):
+            self._renew(channel, None if report.is_empty else message, mark)
+            return
         if report.is_empty:
             logger.info("no gaps to tell in %s", channel)
             return
-        owners = [self._owner(topic) for topic in report.topics[:_MOST_TOPICS]]
         # An earlier try may have posted it without hearing of it.
-        post_once(
-            self.parts.delivery,
-            channel,
-            "",
-            gaps_message(report, owners),
-            mark=Mark(nonce=f"gaps-{until}", part=0),
-            look_first=True,
-        )
+        post_once(self.parts.delivery, channel, "", message, mark=mark, look_first=True)
         logger.info("%d topics were told in %s", len(report.topics), channel)
+
+    def _renew(self, channel: str, message: RenderedMessage | None, mark: Mark) -> None:
+        """Put a report that stands as it is now; what was deleted since is in it no more."""
+        ts = find_marked(self.parts.delivery, channel, "", mark)
+        if ts is None:
+            logger.info("the report %s is not among the newest messages of %s", mark.nonce, channel)
+        elif message is None:
+            self.parts.delivery.delete(channel, ts)
+        else:
+            self.parts.delivery.update(channel, ts, message, mark=mark)
 
     # Bolt reads the names of a listener's parameters.
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ from tests.bot.gap_world import NOW, ask
 from tests.bot.slack_oracle import read_message
 
 Start = Callable[[], SlackBot]
+_weeks = [NOW + timedelta(hours=1)]
 BICYCLE = "Where can I park my bicycle at the office?"
 
 
@@ -68,8 +70,14 @@ def start(workspace: Workspace, engine: sa.Engine) -> Iterator[Start]:
         yield run
 
 
+@pytest.fixture(autouse=True)
+def monday() -> None:
+    """Each test has a week of its own: the channel still shows what the others' bots told there."""
+    _weeks.append(_weeks[-1] + timedelta(minutes=1))
+
+
 def put(engine: sa.Engine, channel: str = GENERAL) -> None:
-    gaps_job(engine, channel, Timetable(cron="* * * * *"), now=lambda: NOW).work()
+    gaps_job(engine, channel, Timetable(cron="* * * * *"), now=lambda: _weeks[-1]).work()
 
 
 def is_done(engine: sa.Engine) -> bool:
@@ -189,6 +197,29 @@ def test_a_question_that_was_deleted_since_opens_no_form(workspace: Workspace, s
     press(workspace, BEN, message, posts(workspace)[0]["response"]["ts"])
     wait_until(lambda: gap_words.GONE in workspace.whispers(BEN))
     assert workspace.ledger("call", "views.open") == []
+
+
+def test_what_is_deleted_later_goes_from_the_report_as_well(
+    workspace: Workspace, start: Start, engine: sa.Engine
+) -> None:
+    """M15: the report is made anew, and goes where nothing is left of it."""
+    first, second = workspace.say(BEN, HELP, BICYCLE), workspace.say(ADA, HELP, "When does the sauna open?")
+    ask(engine, BICYCLE, ts=first)
+    ask(engine, "When does the sauna open?", ts=second, user=ADA)
+    start()
+    told(workspace, engine)
+    ts = posts(workspace)[0]["response"]["ts"]
+
+    def stands() -> str:
+        return json.dumps([one["blocks"] for one in workspace.channel_messages(GENERAL) if one["ts"] == ts])
+
+    assert BICYCLE in stands()
+    workspace.act("delete", user=BEN, channel=HELP, ts=first)
+    wait_until(lambda: "bicycle" not in stands())
+    assert "sauna" in stands()
+    workspace.act("delete", user=ADA, channel=HELP, ts=second)
+    wait_until(lambda: stands() == "[]")
+    assert len(posts(workspace)) == 1
 
 
 def test_a_report_waits_for_a_silent_slack(workspace: Workspace, start: Start, engine: sa.Engine) -> None:
