@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -27,7 +27,7 @@ from bot.slack.inert import BROADCAST, break_address, linkish
 from bot.slack.people_names import name_of
 from bot.slack.posting import find_marked, post_once
 from bot.slack.presses import whisper_at
-from bot.slack.profiles import is_open
+from bot.slack.profiles import is_open, read_place
 from bot.slack.render import Block, RenderedMessage, fallback, note_block, render_sentence
 from bot.slack.reply import ReplyTo
 from bot.slack.shortcuts import save_form
@@ -113,13 +113,12 @@ class Gaps:
             logger.warning("the form for question %s did not open: %s", value, error)
 
     def _may_be_told(self, channel: str) -> bool:
-        """Whether only the workspace's own people read a channel; raises SlackSilentError where Slack does not say."""
-        place = self.parts.memberships.profiles.place(channel)
-        if place is None:
-            raise SlackSilentError(f"Nothing is known of the channel {channel}, who reads there is to be asked again.")
-        if place.shared is not False:
-            logger.warning("others may read along in %s: gaps are not told there (knowledge.gaps_to)", channel)
-        return place.shared is False
+        """Whether only the workspace's own people read a channel; raises where Slack is silent, or knows no such."""
+        told = self.parts.delivery.repeat("conversations.info", channel=channel).get("channel")
+        if isinstance(told, Mapping) and read_place(told).shared is False:
+            return True
+        logger.warning("others may read along in %s: gaps are not told there (knowledge.gaps_to)", channel)
+        return False
 
     def _quoting(self) -> Callable[[AskedQuestion], bool]:
         """Make the test whether a question's words may be shown to everybody in the workspace."""

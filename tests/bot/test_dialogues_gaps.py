@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from bot import tables, words
+from bot.database import open_database
 from bot.equipment import Equipment
 from bot.inbox import Inbox
 from bot.learn import gap_words
@@ -39,6 +41,7 @@ from tests.bot.dialogue import (
 )
 from tests.bot.gap_world import NOW, ask
 from tests.bot.slack_oracle import read_message
+from tests.bot.terminal import Terminal
 
 Start = Callable[[], SlackBot]
 _weeks = [NOW + timedelta(hours=1)]
@@ -157,6 +160,33 @@ def test_where_another_organisation_reads_along_nothing_is_told(
     wait_until(lambda: is_done(engine))
     assert posts(workspace, channel) == []
     assert "others may read along" in caplog.text
+
+
+def test_a_channel_that_is_not_there_is_told_nothing(workspace: Workspace, start: Start, engine: sa.Engine) -> None:
+    """And is not asked for again and again, as a silent Slack is."""
+    ask(engine, BICYCLE)
+    start()
+    put(engine, "C0NOWHERE")
+    wait_until(lambda: is_done(engine))
+    assert workspace.ledger("call", "chat.postMessage") == []
+
+
+def test_the_command_asks_slack_which_channels_are_open(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """M6."""
+    place = workspace.playground
+    environment = {"SLACK_BOT_TOKEN": place.bot_token, "SLACK_API_URL": place.api_url}
+    terminal = Terminal(home=tmp_path / "home", capsys=capsys, environment=environment)
+    terminal.type("history")
+    engine = open_database(f"sqlite:///{tmp_path / 'home' / 'lorekeeper.db'}")
+    ask(engine, BICYCLE)
+    ask(engine, "When is the merger?", channel=LEADS)
+    engine.dispose()
+    shown = terminal.type("gaps")
+    assert "bicycle" in shown.out
+    assert "merger" not in shown.out
+    assert "1 more question without a good answer (1 topic) came from private places" in shown.out
 
 
 def test_what_is_missing_is_written_down_and_waits_for_an_admin(
