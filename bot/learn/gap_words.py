@@ -40,7 +40,9 @@ def counts(topic: GapTopic) -> str:
 def advice(topic: GapTopic, owner: str) -> str:
     """Whom to ask for the page that is missing; `owner` is the name of who answers for the document of `topic.ask`."""
     if topic.answered_now and topic.answered_now >= topic.unanswered and not topic.bad:
-        return f"Answered now: {_path(topic.nearest[0])} says it." if topic.nearest else "Answered now."
+        return (
+            f"Would be answered now, from “{_path(topic.nearest[0])}”." if topic.nearest else "Would be answered now."
+        )
     document = topic.ask
     if document is not None and owner:
         return f"Ask {owner}, who answers for “{_path(document)}”."
@@ -53,6 +55,11 @@ def advice(topic: GapTopic, owner: str) -> str:
 def near(topic: GapTopic) -> str:
     """The nearest documents; empty where there are none."""
     return "; ".join(_path(document) for document in topic.nearest)
+
+
+def also_near(topic: GapTopic) -> str:
+    """The nearest documents, where they are several; one is named by the advice."""
+    return f" Nearest: {near(topic)}." if len(topic.nearest) > 1 else ""
 
 
 def changes(report: GapReport) -> list[str]:

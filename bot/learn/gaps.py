@@ -34,7 +34,7 @@ NEAREST = 3
 # Of one topic so many questions are searched for again, the most typical first: more find the same documents.
 _SEARCHED = 5
 _MOST_ASKED_AGAIN = 100
-# What resembles a question less, and has none of its words, is no neighbour of the page that is missing.
+# What resembles a question less is no neighbour of the page that is missing: it would send people to the wrong owner.
 _LEAST_COSINE = 0.2
 _ATTEMPTS = 3
 JOB = "gaps"
@@ -304,7 +304,7 @@ def _nearest(found: Iterable[Sequence[Passage]]) -> tuple[NearDocument, ...]:
     best: dict[str, Passage] = {}
     for passages in found:
         for rank, passage in enumerate(passages):
-            if passage.cosine < _LEAST_COSINE and passage.word_score <= 0:
+            if passage.cosine < _LEAST_COSINE:
                 continue
             weights[passage.uri] += 1 / (1 + rank)
             best.setdefault(passage.uri, passage)

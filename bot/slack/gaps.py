@@ -160,7 +160,7 @@ def gaps_message(report: GapReport, owners: Sequence[str]) -> RenderedMessage:
 def _topic_blocks(topic: GapTopic, owner: str) -> list[Block]:
     mark = f" ({gap_words.NEW})" if topic.is_new else ""
     name = _harmless(topic.name, _LONGEST_NAME)
-    said = gap_words.advice(topic, _harmless(owner, _LONGEST_NAME))
+    said = gap_words.advice(topic, _harmless(owner, _LONGEST_NAME)) + gap_words.also_near(topic)
     example = str(topic.examples[0].answer_id)
     return [
         paragraph(text(f"{name}{mark}", bold=True), text(f"\n{gap_words.counts(topic)}")),

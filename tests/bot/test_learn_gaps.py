@@ -150,7 +150,7 @@ def test_a_gap_that_was_filled_since_is_said_to_be(world: World) -> None:
     world.learn_documents(DESK, name="desk")
     (topic,) = report(world).topics
     assert topic.answered_now == 1
-    assert gap_words.advice(topic, "") == "Answered now: Desk > Badges says it."
+    assert gap_words.advice(topic, "") == "Would be answered now, from “Desk > Badges”."
 
 
 def test_private_words_are_counted_and_never_quoted(world: World) -> None:
