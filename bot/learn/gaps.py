@@ -23,6 +23,7 @@ from bot.jobs import Job
 from bot.learn.attribute import Looked, look_again
 from bot.learn.gap_rows import AskedQuestion, MayQuote, read_asked, teams_asked
 from bot.learn.topics import Topic, TopicQuestion, find_topics, named
+from bot.sentences import content_words
 from bot.timetable import Timetable
 from knowledge.audience import Audience
 from knowledge.database import reading
@@ -34,8 +35,10 @@ NEAREST = 3
 # Of one topic so many questions are searched for again, the most typical first: more find the same documents.
 _SEARCHED = 5
 _MOST_ASKED_AGAIN = 100
-# What resembles a question less is no neighbour of the page that is missing: it would send people to the wrong owner.
+# What resembles a question less, and has fewer of its words, is no neighbour of the page that is missing: it would send
+# people to the wrong owner.
 _LEAST_COSINE = 0.2
+_LEAST_WORDS = 0.5
 _ATTEMPTS = 3
 JOB = "gaps"
 
@@ -193,7 +196,7 @@ class GapFinder:
             before=sum(one.failed for one in group if one.at <= since),
             answered_now=sum(one.unanswered and _answers(found, threshold) for one, found in looked),
             examples=tuple(_distinct(shown)[:EXAMPLES]),
-            nearest=_nearest(found.passages for _, found in looked),
+            nearest=_nearest((one.text, found.passages) for one, found in looked),
         )
 
     def _answered_now(self, again: Sequence[AskedQuestion], audience: Audience) -> Iterable[AnsweredNow]:
@@ -298,13 +301,19 @@ def _answers(looked: Looked, threshold: float) -> bool:
     return bool(looked.evidence) and looked.support >= threshold
 
 
-def _nearest(found: Iterable[Sequence[Passage]]) -> tuple[NearDocument, ...]:
+def _is_near(asked: str, passage: Passage) -> bool:
+    wanted = frozenset(content_words(asked))
+    held = wanted & frozenset(content_words(f"{passage.header} {passage.text}"))
+    return passage.cosine >= _LEAST_COSINE or len(held) >= max(1, _LEAST_WORDS * len(wanted))
+
+
+def _nearest(found: Iterable[tuple[str, Sequence[Passage]]]) -> tuple[NearDocument, ...]:
     """The documents that came up most and highest."""
     weights: defaultdict[str, float] = defaultdict(float)
     best: dict[str, Passage] = {}
-    for passages in found:
+    for asked, passages in found:
         for rank, passage in enumerate(passages):
-            if passage.cosine < _LEAST_COSINE:
+            if not _is_near(asked, passage):
                 continue
             weights[passage.uri] += 1 / (1 + rank)
             best.setdefault(passage.uri, passage)

@@ -108,6 +108,13 @@ def test_the_likely_owner_is_who_answers_for_the_nearest_document(world: World) 
     )
 
 
+def test_a_document_with_one_of_the_words_is_not_near(world: World) -> None:
+    world.learn_documents("# Handbook\n\nAsk People Ops about " + "holidays and leave and pay and tea. " * 9, name="h")
+    ask(world.engine, "Who do I ask about a broken wooden chair?")
+    (topic,) = report(world).topics
+    assert topic.nearest == ()
+
+
 def test_documents_that_the_channel_may_not_read_are_not_named(world: World) -> None:
     world.learn_documents(LEAVE, name="secret", audience=f"channel:{LEADS}")
     world.learn_documents(DESK, name="own", audience=f"channel:{HELP}")
