@@ -19,7 +19,7 @@ from bot.inbox import Inbox
 from bot.jobs import run_due
 from bot.learn import gap_words
 from bot.learn.gap_rows import AskedQuestion, find_asked
-from bot.learn.gaps import GapFinder, GapReport, GapTopic, NearDocument, gaps_job
+from bot.learn.gaps import GapFinder, GapReport, GapTopic, NearDocument, gaps_job, renew_reports
 from bot.people import Preferences, save_preferences
 from bot.privacy import forget
 from bot.settings import load_settings
@@ -298,6 +298,23 @@ def test_the_job_puts_each_week_into_the_inbox_once(engine: sa.Engine) -> None:
     assert gaps_job(engine, GENERAL, times, now=lambda: later).work() == "1 to be told"
     quiet = monday + timedelta(days=28)
     assert gaps_job(engine, GENERAL, times, now=lambda: quiet).work() == "nothing to tell"
+
+
+def test_reports_that_may_quote_what_was_deleted_are_made_anew_once(engine: sa.Engine) -> None:
+    monday = datetime(2026, 6, 1, 9, tzinfo=UTC)
+    inbox = Inbox(engine)
+    for week in (0, 1, 4):
+        until = monday + timedelta(weeks=week)
+        ask(engine, BICYCLES[0], at=until - timedelta(days=1))
+        gaps_job(engine, GENERAL, Timetable(cron="0 9 * * MON"), now=lambda until=until: until).work()  # type: ignore[misc]
+    asked_at = monday - timedelta(days=2)
+    assert renew_reports(engine, inbox, "T9", asked_at, "x") == 0
+    # As a failure of its own week, and as one of the week before that is asked again.
+    assert renew_reports(engine, inbox, TEAM, asked_at, "x") == 2
+    assert renew_reports(engine, inbox, TEAM, asked_at, "x") == 0
+    with reading(engine) as connection:
+        rows = connection.execute(sa.select(tables.inbox.c.payload).where(tables.inbox.c.event_id.endswith(":x")))
+        assert [row.payload["until"][:10] for row in rows] == ["2026-06-01", "2026-06-08"]
 
 
 @pytest.mark.parametrize(
