@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bot.earlier.search import Earlier
+    from bot.learn.gaps import GapFinder
     from bot.learn.latest import LatestAdvice
     from knowledge.embed import Embedder
     from knowledge.parse import Parser
@@ -28,5 +29,7 @@ class Equipment:
     """Finds what was said before; None where nothing is remembered."""
     advice: LatestAdvice | None = None
     """Says why answers failed; None where nobody works it out."""
+    gaps: GapFinder | None = None
+    """Says what was asked in vain; None where nobody looks."""
     sync: Callable[[str | None], str] | None = None
     """Reads one source, by name, or all of them now, and says in a few words what came of it."""

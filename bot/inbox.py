@@ -31,9 +31,11 @@ Kind = Literal[
     "press",
     "lifecycle",
     "alert",
+    "gaps",
 ]
 """What a row asks for: an answer, an answer again, forgetting, a vote, a visit, and what people do with commands,
-shortcuts, buttons; `lifecycle` is the app's own (uninstalled, tokens revoked); `alert` is ours: a word to admins."""
+shortcuts, buttons; `lifecycle` is the app's own (uninstalled, tokens revoked); `alert` and `gaps` are ours: words to
+admins about answers that changed, and about what was asked in vain."""
 FinalState = Literal["done", "dropped", "failed"]
 
 LEASE_SECONDS = 15.0

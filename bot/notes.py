@@ -58,11 +58,16 @@ def pending_notes(engine: sa.Engine, team: str) -> tuple[SavedNote, ...]:
         return tuple(SavedNote(**row) for row in connection.execute(query).mappings())
 
 
-def approve_note(engine: sa.Engine, home: Path, note: SavedNote, *, by: str, now: datetime) -> StoredSource | None:
-    """Make a document of a note; returns its source, which is to be read now, or None where it was reviewed already."""
+def approve_note(
+    engine: sa.Engine, home: Path, note: SavedNote, *, by: str, now: datetime, author: str = ""
+) -> StoredSource | None:
+    """Make a document of a note; returns its source, which is to be read now, or None where it was reviewed already.
+
+    `author` is what people call whoever saved it: the document's owner.
+    """
     folder = home / FOLDER / _folder_name(note.audience)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / f"note-{note.id}.md", _document(note))
+    _write(folder / f"note-{note.id}.md", _document(note, author))
     if not _review(engine, note.id, "approved", by, now):
         remove_orphans(engine, home)
         return None
@@ -122,10 +127,11 @@ def _source_of(engine: sa.Engine, folder: Path, audience: str) -> StoredSource |
         return find_source(engine, location)
 
 
-def _document(note: SavedNote) -> str:
+def _document(note: SavedNote, author: str) -> str:
     """The note as Markdown; what stands in front is for people, and no part of what is searched."""
     title = " ".join(note.title.replace('"', "'").replace("\\", "/").split())
     facts = {"title": title, "author": note.user, "date": note.created_at.astimezone(UTC).date().isoformat()}
+    facts |= {"owner": author} if author else {}
     facts |= {"permalink": note.permalink} if note.permalink else {}
     front = "\n".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in facts.items())
     return f"---\n{front}\n---\n\n# {title}\n\n{note.text.strip()}\n"

@@ -17,7 +17,8 @@ import platformdirs
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.dataclasses import dataclass
 
-from bot.errors import SettingsError
+from bot.errors import MisuseError, SettingsError
+from bot.timetable import Timetable
 from knowledge.secret import Secret
 
 SETTINGS_FILE = "lorekeeper.toml"
@@ -36,6 +37,20 @@ CLAUSE_DATE = "2024-12-10"
 TERMS_DATE = "2025-10-10"
 """Of the Slack API terms that say: no copies and indexes of its data in apps that are offered to others."""
 _STRICT = ConfigDict(extra="forbid")
+
+
+def _cron_line(value: str) -> str:
+    try:
+        return Timetable(cron=value).cron
+    except MisuseError as error:
+        raise ValueError("a cron line of five fields, like '0 9 * * MON'") from error
+
+
+def _time_zone(value: str) -> str:
+    try:
+        return Timetable(cron="0 9 * * MON", zone=value).zone
+    except MisuseError as error:
+        raise ValueError("the name of a time zone, like Europe/Berlin or UTC") from error
 
 
 @dataclass(frozen=True, kw_only=True, config=_STRICT)
@@ -76,6 +91,12 @@ class KnowledgeSettings:
     """The date of Slack's terms that speak against it where an app is offered to others, written after reading them."""
     slack_history_requests_per_minute: Annotated[int, Field(ge=1, le=100)] = 40
     """How often a channel's history is asked for; apps that Slack gives one request a minute work with 1."""
+    gaps_to: Annotated[str, Field(pattern="^([CG][A-Z0-9]+)?$")] = ""
+    """Id of the channel that is told each week what was asked in vain, and who could write it down; empty: none."""
+    gaps_at: Annotated[str, AfterValidator(_cron_line)] = "0 9 * * MON"
+    """When it is told, as cron reads it: minute, hour, day of the month, month, weekday."""
+    gaps_zone: Annotated[str, AfterValidator(_time_zone)] = "UTC"
+    """The time zone of that."""
     parse_seconds: Annotated[int, Field(ge=1, le=600)] = 20
     parse_memory_mb: Annotated[int, Field(ge=128, le=8192)] = 768
 

@@ -15,6 +15,7 @@ from bot.cli.dataset import dataset
 from bot.cli.doctor import doctor
 from bot.cli.eval import evaluate
 from bot.cli.feedback import feedback
+from bot.cli.gaps import gaps
 from bot.cli.gate import gate
 from bot.cli.golden import golden
 from bot.cli.history import history
@@ -82,6 +83,7 @@ for _command in (
     gate,
     watch,
     advise,
+    gaps,
     doctor,
     manifest,
     forget,

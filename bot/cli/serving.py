@@ -54,6 +54,7 @@ def equipped(application: Application) -> Iterator[Equipment]:
     """What the surfaces in Slack need beside answers; its parser's child ends with the block."""
     from bot.earlier.search import Earlier, EarlierOptions
     from bot.equipment import Equipment
+    from bot.learn.gaps import GapFinder
     from bot.learn.latest import LatestAdvice
     from bot.sync import sync_now
 
@@ -65,6 +66,12 @@ def equipped(application: Application) -> Iterator[Equipment]:
             generator=application.generator,
             advice=LatestAdvice(lambda: advice_of(application)),
             earlier=Earlier(application.engine, embedder, EarlierOptions(most=most)) if most else None,
+            gaps=GapFinder(
+                engine=application.engine,
+                library=application.library,
+                passages=application.settings.file.answer.passages,
+                minimum_support=lambda: application.answering.minimum_support,
+            ),
             sync=lambda name: sync_now(application, name),
         )
 
@@ -96,11 +103,13 @@ def scheduling(application: Application, learn: Learn | None = None) -> Iterator
     from bot.earlier.recollect import recollect_job
     from bot.jobs import Job, Schedule
     from bot.learn.canary import canary_job
+    from bot.learn.gaps import gaps_job
     from bot.learn.stale import stale_datasets_job
     from bot.learn.watch import watch_job
     from bot.memory import memory_job
     from bot.notes import notes_job
     from bot.sync import sync_jobs
+    from bot.timetable import Timetable
 
     stopping = threading.Event()
     try:
@@ -111,6 +120,10 @@ def scheduling(application: Application, learn: Learn | None = None) -> Iterator
             stale_datasets_job(application.engine, application.settings.home),
             watch_job(application.engine, application.settings.file.tuning.alerts_to),
         ]
+        knowledge = application.settings.file.knowledge
+        if knowledge.gaps_to:
+            times = Timetable(cron=knowledge.gaps_at, zone=knowledge.gaps_zone)
+            short.append(gaps_job(application.engine, knowledge.gaps_to, times))
         if application.versions is not None:
             short.append(canary_job(application.engine, promotes=application.settings.file.tuning.promote))
         if application.settings.file.answer.earlier:

@@ -23,6 +23,7 @@ from bot.learn.failures import Failure
 from bot.sentences import asks_for_number, content_words, names_number, words
 from bot.support import estimate_support, support_features
 from knowledge import tables as knowledge_tables
+from knowledge.audience import Audience
 from knowledge.database import reading
 from knowledge.document import Passage, Question
 
@@ -84,6 +85,17 @@ class Looked:
     support: float
 
 
+def look_again(
+    library: Searcher, question: Question, audience: Audience, passages: int, sources: frozenset[str] | None
+) -> Looked:
+    """Search for a question as ANSWER would now, for these readers."""
+    found = library.retrieve(question, audience, passages, sources=sources)
+    read = as_read(found.passages)
+    evidence = weigh_origins(rank_evidence(question, read, found.query_vector, library.embedder), read)
+    support = estimate_support(support_features(question, found.passages, evidence))
+    return Looked(passages=found.passages, read=read, evidence=evidence, support=support)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attributor:
     """Attributes failures with one library."""
@@ -100,12 +112,7 @@ class Attributor:
         return weigh(failure, list(self._reasons(failure, looked, sources)))
 
     def _look(self, question: Question, failure: Failure, sources: frozenset[str] | None) -> Looked:
-        found = self.library.retrieve(question, failure.audience, self.passages, sources=sources)
-        read = as_read(found.passages)
-        ranked = rank_evidence(question, read, found.query_vector, self.library.embedder)
-        evidence = weigh_origins(ranked, read)
-        support = estimate_support(support_features(question, found.passages, evidence))
-        return Looked(passages=found.passages, read=read, evidence=evidence, support=support)
+        return look_again(self.library, question, failure.audience, self.passages, sources)
 
     def _reasons(self, failure: Failure, looked: Looked, sources: frozenset[str] | None) -> Iterator[Reason]:
         yield from _of_question(failure, looked)

@@ -75,6 +75,7 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
     from bot.slack.answer_features import answer_features
     from bot.slack.channel_config import ChannelConfig
     from bot.slack.commands import Commands
+    from bot.slack.gaps import Gaps
     from bot.slack.greet import Greeter
     from bot.slack.home import HomePage
     from bot.slack.home_admin_page import admin_page
@@ -92,4 +93,5 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
         Commands(parts=parts),
         Shortcuts(parts),
         Alerts(parts=parts),
+        Gaps(parts=parts),
     )

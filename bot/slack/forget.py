@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from slack_bolt import App
@@ -12,6 +13,7 @@ from slack_bolt import App
 from bot import words
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.forgetting import ForgottenQuestion, forget_question, remove_note_documents, remove_rows
+from bot.learn.gaps import renew_reports
 from bot.slack.features import TeamParts, Works
 from bot.slack.feedback_form import receipt_message
 from bot.slack.presses import whisper
@@ -47,6 +49,9 @@ class DeletedQuestions:
             remove_note_documents(self.parts.engine, self.parts.home, found.notes)
         self._remove_messages(found)
         remove_rows(self.parts.engine, found.answer_ids)
+        # A report may quote it.
+        asked_at = datetime.fromtimestamp(float(ts), UTC)
+        renew_reports(self.parts.engine, self.parts.inbox, self.parts.team, asked_at, f"{channel}:{ts}")
         logger.info("question %s in %s was deleted; removed: %s", ts, channel, asdict(found.removed))
         if user := str(payload.get("user") or ""):
             thread_ts = str(payload.get("thread_ts") or "")

@@ -36,6 +36,8 @@ from bot.slack.channel_config import open_channel_form
 from bot.slack.features import TeamParts
 from bot.slack.gate import reach_of
 from bot.slack.home import ADMIN_ACTION, load_home, publish_home, state_of
+from bot.slack.people_names import name_of
+from bot.slack.profiles import is_open
 from bot.slack.upload import upload
 from bot.threshold import Threshold
 from knowledge import tables
@@ -174,8 +176,9 @@ class AdminPage:
             return words.ADMIN_GONE
         if self.parts.home is None:
             return words.ADMIN_NO_FOLDER
+        author = name_of(self.parts, note.user)
         try:
-            source = approve_note(self.parts.engine, self.parts.home, note, by=user, now=self.now())
+            source = approve_note(self.parts.engine, self.parts.home, note, by=user, now=self.now(), author=author)
         except OSError:
             logger.exception("note %d could not be written", note.id)
             return words.ADMIN_NO_FOLDER
@@ -347,8 +350,7 @@ class AdminPage:
 
     def _is_open(self, channel: str) -> bool:
         """Tell whether everybody in the workspace may read a channel."""
-        place = self.parts.memberships.profiles.place(channel) if channel.startswith("C") else None
-        return place is not None and place.public and place.shared is False
+        return is_open(self.parts.memberships.profiles, channel)
 
     def _audience(self, user: str) -> Audience:
         return reach_of(self.parts.memberships, self.parts.team, user)

@@ -107,6 +107,12 @@ class Profiles:
         return told if isinstance(told, Mapping) else {}
 
 
+def is_open(profiles: Profiles, channel: str) -> bool:
+    """Tell whether everybody in the workspace may read a channel, and nobody else; no where Slack does not say."""
+    place = profiles.place(channel) if channel.startswith("C") else None
+    return place is not None and place.public and place.shared is False
+
+
 def read_profile(told: Mapping[str, Any]) -> Profile:
     """Read the `user` of `users.info`."""
     organisation = told.get("enterprise_user")

@@ -229,9 +229,9 @@ def summary_message(summary: Summary) -> RenderedMessage:
     return lines(words.SUMMARY_QUOTES_TITLE, *quotes)
 
 
-def save_form(text: str, meta: str) -> Block:
-    """The form for a note, filled with what the message says."""
-    title = next((line.strip() for line in text.splitlines() if line.strip()), "")
+def save_form(text: str, meta: str, *, title: str = "") -> Block:
+    """The form for a note, filled with what the message says; its first line is the title where there is none."""
+    title = title or next((line.strip() for line in text.splitlines() if line.strip()), "")
     return {
         "type": "modal",
         "callback_id": SAVE_CALLBACK,

@@ -57,8 +57,13 @@ _STOP_PATIENCE_SECONDS = 13.0
 _INTERACTION_THREADS = 4
 _LOOK_BACK_STOPS_WITHIN = 1.0
 # What somebody asked for by a command or a shortcut is not lost with a silent Slack; much later nobody waits for it.
-_ASKED_FOR: tuple[Kind, ...] = ("command", "shortcut")
-_ASKED_FOR_HOLDS = timedelta(hours=1)
+# A weekly report is still read a day later.
+_WAITS_FOR_SLACK: Mapping[Kind, timedelta] = {
+    "command": timedelta(hours=1),
+    "shortcut": timedelta(hours=1),
+    "gaps": timedelta(days=2),
+}
+_LONGEST_PAUSE_SECONDS = 1800.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +244,7 @@ class TeamBot:
 
         questions = Lane(name="answer", kinds=("question", "revision"), threads=workers, work=self._worker.work)
         # A sync or a summary takes minutes: votes and visits do not wait behind it.
-        slow = tuple(kind for kind in works if kind in _ASKED_FOR)
+        slow = tuple(kind for kind in works if kind in _WAITS_FOR_SLACK)
         light = tuple(kind for kind in works if kind not in slow)
         return [
             questions,
@@ -253,9 +258,10 @@ class TeamBot:
             work(lease)
         except SlackSilentError as error:
             age = datetime.now(UTC) - lease.received_at
-            if lease.kind in _ASKED_FOR and age < _ASKED_FOR_HOLDS:
+            if age < _WAITS_FOR_SLACK.get(lease.kind, timedelta(0)):
                 logger.info("%s %d waits for Slack: %s", lease.kind, lease.id, error)
-                self._inbox.give_back(lease, delay_seconds=max(1.0, age.total_seconds() / 2))
+                pause = min(_LONGEST_PAUSE_SECONDS, max(1.0, age.total_seconds() / 2))
+                self._inbox.give_back(lease, delay_seconds=pause)
                 return
             logger.warning("%s %d stays without a reply in Slack: %s", lease.kind, lease.id, error)
         except SlackRefusedError as error:

@@ -19,6 +19,7 @@ from pathlib import Path, PurePath
 from knowledge.audience import EVERYONE
 from knowledge.document import AudienceChange, DeletedDocument, FailedDocument, FetchedDocument, PermissionsRead
 from knowledge.errors import SourceUnavailableError
+from knowledge.front_matter import owner_of
 from knowledge.sources.folder_rules import RULE_FILE, FolderRule, audience_below, read_rule
 from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
@@ -191,13 +192,15 @@ class FolderSource:
         if len(content) > self._max_bytes:
             limit = self._max_bytes / 1024 / 1024
             return FailedDocument(uri=uri, reason=f"The file is larger than {limit:g} MB. Split it, or leave it out.")
+        media_type = media_type_of(place.name) or "text/plain"
         return FetchedDocument(
             uri=uri,
             title=os.fsencode(place.stem).decode("utf-8", "replace"),
             content=content,
-            media_type=media_type_of(place.name) or "text/plain",
+            media_type=media_type,
             audience=audience,
             modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
+            owner=owner_of(content, media_type),
         )
 
     def _uri(self, path: str) -> str:

@@ -32,6 +32,7 @@ from urllib3.exceptions import HTTPError
 from knowledge.audience import EVERYONE
 from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceError, SourceUnavailableError
+from knowledge.front_matter import owner_of
 from knowledge.sources.files import MAX_BYTES, is_passed_over, media_type_of
 from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
@@ -235,14 +236,15 @@ class GitSource:
             return FailedDocument(
                 uri=uri, reason="The file is kept in Git LFS, and its content is not in the repository."
             )
+        media_type = media_type_of(path) or "text/plain"
         return FetchedDocument(
             uri=uri,
             title=PurePosixPath(path).stem.encode("utf-8", "replace").decode(),
             content=content,
-            media_type=media_type_of(path) or "text/plain",
+            media_type=media_type,
             audience=self._audience,
             modified_at=touched.at if touched is not None else None,
-            owner=touched.author if touched is not None else "",
+            owner=owner_of(content, media_type) or (touched.author if touched is not None else ""),
             moved_from=moved_from,
         )
 

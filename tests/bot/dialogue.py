@@ -90,6 +90,11 @@ class Workspace:
         reply = self._client.conversations_replies(channel=channel, ts=thread_ts, limit=200, include_all_metadata=True)
         return [message for message in reply["messages"] if message.get("bot_id")]
 
+    def channel_messages(self, channel: str) -> list[dict[str, Any]]:
+        """The newest messages of a channel itself."""
+        found: list[dict[str, Any]] = self._client.conversations_history(channel=channel, limit=100)["messages"]
+        return found
+
     def answers(self, channel: str, thread_ts: str, count: int = 1, seconds: float = 20.0) -> list[str]:
         """Wait until so many finished answers stand in a thread; returns the texts of all the bot's messages."""
         wait_until(lambda: sum(map(is_finished, self.bot_messages(channel, thread_ts))) >= count, seconds)

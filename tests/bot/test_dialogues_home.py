@@ -156,3 +156,6 @@ def test_what_somebody_saved_is_known_once_an_admin_approved_it(
 
         wait_until(lambda: len(found(Audience.of_channel(LEADS))) == 2)
         assert found(Audience.of_person(BEN)) == ["The espresso machine is descaled on Fridays."]
+        saved = library.retrieve(Question(text="espresso"), Audience.of_channel(LEADS), 5).passages
+        # Whoever saved it answers for it.
+        assert {passage.owner for passage in saved} == {"Ada Park"}

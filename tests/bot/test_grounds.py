@@ -43,9 +43,9 @@ def test_a_renamed_document_for_other_people_is_named_to_nobody_else(tmp_path: P
     answer = replace(make_answer("Secret [1]"), passages=passages, citations=citations)
     answer_id = save_answer(engine, asked, answer)
 
-    def stands(**options: bool) -> bool:
+    def stands(*, unchanged: bool = True) -> bool:
         with reading(engine) as connection:
-            return may_be_used(connection, stored_grounds(connection, answer_id), everyone, **options)
+            return may_be_used(connection, stored_grounds(connection, answer_id), everyone, unchanged=unchanged)
 
     assert stands()
     assert may_all_be_read(engine, answer_id, everyone)

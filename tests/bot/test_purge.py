@@ -32,7 +32,7 @@ from tests.knowledge.fake_embedder import FakeEmbedder
 
 WHEN = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 # Tables of the machine's own doings: nothing of a workspace is in them.
-OPERATIONAL = {"job_run", "receipt"}
+OPERATIONAL = {"job_run", "receipt", "credential"}
 WORDS = "the launch code is heliotrope"
 
 
