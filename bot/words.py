@@ -227,6 +227,11 @@ def next_read(when: datetime, now: datetime) -> str:
     return f"next {_in(when - now)}"
 
 
+def runs_line(went_well: Sequence[bool]) -> str:
+    """Show how the latest runs over a source went, the newest first."""
+    return f"Last runs: {''.join(RUN_SIGNS[one] for one in went_well)}" if went_well else ""
+
+
 def model_line(version: str) -> str:
     """Name the version that answers."""
     return f"Answering with {version}"
@@ -749,6 +754,13 @@ ADMIN_TITLE = "For admins"
 ADMIN_GONE = "⚠️ That is not there any more, or somebody else was faster."
 ADMIN_SYNC_TITLE = "What I read"
 ADMIN_SYNC_NOW = "Read now"
+ADMIN_PAUSE = "Pause"
+ADMIN_RESUME = "Read by itself again"
+ADMIN_PAUSED = "✅ It is read no more by itself. What is known of it stays."
+ADMIN_RESUMED = "✅ It is read by itself again."
+SOURCE_PAUSED = "paused"
+RUN_SIGNS = {True: "✅", False: "⚠️"}
+"""A run that ended well, and one that did not."""
 ADMIN_SYNC_SOON = "✅ It is read within the next seconds. Open this page again to see how it went."
 ADMIN_HELD_RELEASE = "Let in"
 ADMIN_HELD_RELEASE_QUESTION = "Answers use them from the next question on. Did you look at what is new there?"

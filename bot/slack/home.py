@@ -160,6 +160,7 @@ class HomeSource:
     last_failed: bool = False
     running: bool = False
     next_run: datetime | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +224,7 @@ def _load_source(
         last_failed=latest is not None and latest.error is not None,
         running=latest is not None and latest.finished_at is None,
         next_run=next_run,
+        paused=bool(connection.scalar(sa.select(tables.source.c.paused).where(tables.source.c.id == source_id))),
     )
 
 
@@ -260,6 +262,8 @@ def state_of(source: HomeSource, now: datetime) -> str:
         parts.append(f"⚠️ {words.HOME_LAST_FAILED}")
     if source.next_run:
         parts.append(words.next_read(source.next_run, now))
+    elif source.paused:
+        parts.append(words.SOURCE_PAUSED)
     if source.unreadable:
         parts.append(words.unreadable(source.unreadable))
     return " · ".join(parts)

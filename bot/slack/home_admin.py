@@ -47,6 +47,8 @@ from bot.threshold import Threshold
 
 PERSON_ACTION: Final = "home_person"
 SYNC_ACTION: Final = "home_sync"
+PAUSE_ACTION: Final = "home_source_pause"
+RESUME_ACTION: Final = "home_source_resume"
 RELEASE_ACTION: Final = "home_held_release"
 DISCARD_ACTION: Final = "home_held_discard"
 CHANNEL_ACTION: Final = "home_channel"
@@ -75,6 +77,9 @@ class AdminSource:
     """Names of documents that could not be read."""
     held: int = 0
     """Documents that wait to be let in."""
+    paused: bool = False
+    went_well: tuple[bool, ...] = ()
+    """How the latest runs ended, the newest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +139,10 @@ def _sources(content: AdminContent) -> list[Block]:
     shown = content.sources[:MOST_SOURCES]
     for source in shown:
         name = one_line(source.name, _LONGEST_LINE) or words.UNTITLED
-        blocks.append(section(f"{name}\n{source.state}", button(words.ADMIN_SYNC_NOW, SYNC_ACTION, source.id)))
+        said = (name, source.state, words.runs_line(source.went_well))
+        blocks.append(section("\n".join(filter(None, said))))
+        other = (words.ADMIN_RESUME, RESUME_ACTION) if source.paused else (words.ADMIN_PAUSE, PAUSE_ACTION)
+        blocks.append(actions(button(words.ADMIN_SYNC_NOW, SYNC_ACTION, source.id), button(*other, source.id)))
     for source in [source for source in shown if source.held][:MOST_HELD]:
         blocks += _held(source)
     failed = [one_line(name, _LONGEST_LINE) for source in shown for name in source.failures]

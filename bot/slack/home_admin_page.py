@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -45,13 +46,14 @@ from knowledge.audience import Audience
 from knowledge.database import reading
 from knowledge.errors import KnowledgeError
 from knowledge.held import held_counts
-from knowledge.store import discard_held, release_held
+from knowledge.store import discard_held, pause_source, release_held, source_runs
 from models.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
 # Looked at for the few that are shown: some stand in places that an admin may not read.
 _CANDIDATES, _MOST_PLACES = 60, 20
+_RUNS_SHOWN = 8
 _PRESSED = "pressed on the home page"
 _ALERTS_SHOWN = timedelta(days=14)
 
@@ -107,6 +109,8 @@ class AdminPage:
         """Connect everything that stands there."""
         app.action(ADMIN_ACTION)(self._for_admins(lambda _user, _action: ""))
         app.action(page.SYNC_ACTION)(self._for_admins(self._sync))
+        app.action(page.PAUSE_ACTION)(self._for_admins(partial(self._pause, paused=True)))
+        app.action(page.RESUME_ACTION)(self._for_admins(partial(self._pause, paused=False)))
         app.action(page.RELEASE_ACTION)(self._for_admins(self._release))
         app.action(page.DISCARD_ACTION)(self._for_admins(self._discard))
         app.action(page.APPROVE_ACTION)(self._for_admins(self._approve))
@@ -149,6 +153,14 @@ class AdminPage:
         run_soon(self.parts.engine, f"sync:{found}")
         logger.info("%s has the source %s read now", user, found)
         return words.ADMIN_SYNC_SOON
+
+    def _pause(self, user: str, action: Mapping[str, Any], *, paused: bool) -> str:
+        found = self._source(user, action)
+        if found is None:
+            return words.ADMIN_GONE
+        pause_source(self.parts.engine, found, paused=paused)
+        logger.info("%s %s the source %s", user, "paused" if paused else "resumed", found)
+        return words.ADMIN_PAUSED if paused else words.ADMIN_RESUMED
 
     def _release(self, user: str, action: Mapping[str, Any]) -> str:
         found = self._source(user, action)
@@ -304,6 +316,8 @@ class AdminPage:
                 state=state_of(source, now),
                 failures=tuple(failed.get(source.id, ())),
                 held=held.get(source.id, 0),
+                paused=source.paused,
+                went_well=tuple(run.error is None for run in source_runs(parts.engine, source.id, _RUNS_SHOWN)),
             )
             for source in content.sources
         ]

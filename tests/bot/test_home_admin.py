@@ -340,6 +340,22 @@ def test_a_source_is_read_at_the_press_of_a_button(start: Start, engine: sa.Engi
     assert words.ADMIN_SYNC_SOON in ada.use_and_see("home_sync", value=handbook.id)
     run_due(engine, (job,))
     assert reads == ["x", "x"]
+    assert words.ADMIN_PAUSED in ada.use_and_see("home_source_pause", value=handbook.id)
+    assert [one.paused for one in list_sources(engine)] == [True, False]
+    assert words.SOURCE_PAUSED in turned_over(ada)
+    assert words.ADMIN_RESUMED in ada.use_and_see("home_source_resume", value=handbook.id)
+    assert not any(one.paused for one in list_sources(engine))
+
+
+def test_how_the_latest_runs_went_is_shown(engine: sa.Engine, start: Start, tmp_path: Path) -> None:
+    handbook = add_source(engine, kind="files", location=str(tmp_path / "handbook"), name="Handbook")
+    with writing(engine) as connection:
+        for error in (None, None, "The disk is gone."):
+            row = {"source_id": handbook.id, "started_at": NOW, "finished_at": NOW, "error": error}
+            connection.execute(sa.insert(knowledge_tables.sync_run).values(row))
+    page = turned_over(start())
+    assert words.runs_line((False, True, True)) in page
+    assert "The disk" not in page
 
 
 def hold(engine: sa.Engine, source_id: str, uri: str) -> None:
