@@ -74,6 +74,7 @@ def sync_source(
         audience=stored.audience,
         keep=parts.keep,
         secret=parts.unlock(stored.credential) if stored.credential else NO_SECRET,
+        code=stored.code,
     )
     return ingest(open_source(stored.kind, place), parts, rebuild=rebuild, progress=progress, stop=stop)
 

@@ -181,6 +181,7 @@ citation = sa.Table(
     sa.Column("chunk_id", sa.Integer, nullable=False),
     sa.Column("text_hash", sa.Text, nullable=False),
     sa.Column("quote", sa.Text, nullable=False),
+    sa.Column("line", sa.Integer),
 )
 
 # `vote`: +1 | -1, `via`: reaction | button. A vote that was taken back keeps its row with `removed_at`; each

@@ -128,6 +128,8 @@ class Citation:
     text_hash: str
     quote: str = field(repr=False)
     """The sentence of the passage that supports the answer best."""
+    line: int | None = None
+    """Where the passage begins in its document, from 1."""
 
 
 @dataclass(frozen=True, kw_only=True)

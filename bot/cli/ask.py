@@ -127,11 +127,15 @@ def _row(answer: Answer) -> dict[str, object]:
 
 
 def _page(answer: Answer, key: str | None) -> str:
+    from knowledge.lines import at_line
+
     lines = [plain(answer.text)]
     sources = answer.nearest if answer.abstained else answer.citations
     if sources:
         lines += ["", "Nearest sources:" if answer.abstained else "Sources:"]
-        lines += [f"  {one.n}. {plain(one.header or one.title)}  {plain(one.uri)}" for one in sources]
+        lines += [
+            f"  {one.n}. {plain(one.header or one.title)}  {plain(at_line(one.uri, one.line))}" for one in sources
+        ]
     time_taken = f"{answer.seconds.total:.1f} s, {answer.version}"
     lines += ["", click.style(f"{time_taken}; continue with: --thread {key}", dim=True)]
     return "\n".join(lines)

@@ -42,6 +42,7 @@ def sources() -> None:
     help="Who may read it: everyone, channel:ID or person:ID.",
 )
 @click.option("--credential", metavar="NAME", help="What opens it: kept with `lorekeeper credentials set NAME`.")
+@click.option("--code", is_flag=True, help="Read source code and configuration, too, of a folder or repository.")
 @times_options
 @click.option(
     "--trust",
@@ -60,6 +61,7 @@ def add(
     name: str | None,
     audience: str,
     credential: str | None,
+    code: bool,
     trust: Trust,
     as_json: bool,
     **times: Any,
@@ -91,6 +93,7 @@ def add(
                 audience=audience,
                 keep=settings.home / COPIES_FOLDER,
                 secret=open_credential(engine, settings, credential) if credential else NO_SECRET,
+                code=code,
             )
             tried = try_source(open_source(kind, opened), parser)
         added = add_source(
@@ -102,6 +105,7 @@ def add(
             times=asked,
             trust=trust,
             credential=credential,
+            code=code,
         )
     if as_json:
         print_json(asdict(added))
@@ -155,6 +159,30 @@ def trust(invocation: Invocation, source: str, level: Trust, as_json: bool) -> N
         print_json(asdict(found) | {"trust": level})
         return
     click.echo(f"{found.name!r} counts as {level}; it was {found.trust}.")
+
+
+@sources.command()
+@click.argument("source")
+@click.argument("state", type=click.Choice(("on", "off")))
+@json_option
+@click.pass_obj
+def code(invocation: Invocation, source: str, state: str, as_json: bool) -> None:
+    """Say whether source code and configuration of SOURCE (its id, name or location) are read, from the next run on."""
+    from bot.errors import MisuseError
+    from knowledge.sources import HAS_CODE
+    from knowledge.store import read_code
+
+    with invocation.database() as engine:
+        found = find_source_named(engine, source)
+        if state == "on" and found.kind not in HAS_CODE:
+            raise MisuseError(
+                f"{found.name!r} is of kind {found.kind!r}; code is read of: {', '.join(sorted(HAS_CODE))}."
+            )
+        read_code(engine, found.id, code=state == "on")
+    if as_json:
+        print_json(asdict(found) | {"code": state == "on"})
+        return
+    click.echo(f"The code of {found.name!r} is {'read' if state == 'on' else 'forgotten'} with the next run.")
 
 
 @sources.command()

@@ -12,6 +12,7 @@ from knowledge.sources.files import FolderSource
 from knowledge.sources.source import Checkpoint, Expected, Source, SourcePlace, SourceStep
 
 __all__ = [
+    "HAS_CODE",
     "KINDS",
     "TAKES_CREDENTIAL",
     "Checkpoint",
@@ -34,13 +35,13 @@ _WEB = re.compile(r"^https?://", re.IGNORECASE)
 def _git(place: SourcePlace) -> Source:
     from knowledge.sources.git import GitSource  # only who reads a repository waits for what reads it
 
-    return GitSource(place.id, place.location, place.keep, place.audience)
+    return GitSource(place.id, place.location, place.keep, place.audience, secret=place.secret, code=place.code)
 
 
 def _web(place: SourcePlace) -> Source:
     from knowledge.sources.web import WebSource  # only who reads a site waits for what reads it
 
-    return WebSource(place.id, place.location, place.audience)
+    return WebSource(place.id, place.location, place.audience, secret=place.secret)
 
 
 def _sql(place: SourcePlace) -> Source:
@@ -56,14 +57,16 @@ def _feed(place: SourcePlace) -> Source:
 
 
 KINDS: dict[str, Callable[[SourcePlace], Source]] = {
-    "files": lambda place: FolderSource(place.id, Path(place.location), place.audience),
+    "files": lambda place: FolderSource(place.id, Path(place.location), place.audience, code=place.code),
     "git": _git,
     "web": _web,
     "sql": _sql,
     "feed": _feed,
 }
-TAKES_CREDENTIAL: frozenset[str] = frozenset()
+TAKES_CREDENTIAL: frozenset[str] = frozenset({"git", "web"})
 """The kinds that a credential can be given to."""
+HAS_CODE: frozenset[str] = frozenset({"files", "git"})
+"""The kinds of which source code can be read."""
 
 
 def kind_of(location: str) -> str:
@@ -109,4 +112,6 @@ def open_source(kind: str, place: SourcePlace) -> Source:
     if place.secret and kind not in TAKES_CREDENTIAL:
         takers = ", ".join(sorted(TAKES_CREDENTIAL)) or "none"
         raise SourceError(f"A source of kind {kind!r} takes no credential; these do: {takers}.")
+    if place.code and kind not in HAS_CODE:
+        raise SourceError(f"A source of kind {kind!r} has no source code; these may: {', '.join(sorted(HAS_CODE))}.")
     return KINDS[kind](place)

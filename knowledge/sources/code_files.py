@@ -114,3 +114,8 @@ def is_made_by_a_program(content: bytes, language: str) -> bool:
         return True
     lines = content.split(b"\n")
     return max(map(len, lines)) > _LONGEST_LINE or (len(content) > 2_000 and len(content) / len(lines) > _LONGEST_MEAN)
+
+
+def code_languages() -> frozenset[str]:
+    """All languages that a file may be of."""
+    return frozenset({*_BY_EXTENSION.values(), *_BY_NAME.values()})

@@ -32,8 +32,9 @@ from urllib3.exceptions import HTTPError
 from knowledge.audience import EVERYONE
 from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceError, SourceUnavailableError
-from knowledge.sources.files import MAX_BYTES, is_passed_over, media_type_of
-from knowledge.sources.source import Checkpoint, Expected, SourceStep
+from knowledge.secret import Secret
+from knowledge.sources.files import MAX_BYTES, is_no_document, is_passed_over, media_type_of, title_of
+from knowledge.sources.source import NO_SECRET, Checkpoint, Expected, SourceStep
 
 # A name that begins with a dash would be read as an option by the SSH program.
 _REMOTE = re.compile(r"^(?:https?|ssh|git)://[^-/\s][^/\s]*/\S+$|^(?:\w[\w.-]*@)?\w[\w.-]*:(?!//)\S+$")
@@ -95,12 +96,17 @@ class GitSource:
         keep: Path | None = None,
         audience: str = EVERYONE,
         max_bytes: int = MAX_BYTES,
+        *,
+        secret: Secret = NO_SECRET,
+        code: bool = False,
     ) -> None:
         self._id = source_id
         self._place = parse_place(location)
         self._keep = keep
         self._audience = audience
         self._max_bytes = max_bytes
+        self._secret = secret
+        self._code = code
 
     @property
     def id(self) -> str:
@@ -215,9 +221,12 @@ class GitSource:
         below = f"{self._place.folder}/" if self._place.folder else ""
         for entry in iter_tree_contents(repo.object_store, head.tree):
             path = entry.path.decode("utf-8", "surrogateescape")
-            if not stat.S_ISREG(entry.mode) or not path.startswith(below) or not media_type_of(path):
+            if not stat.S_ISREG(entry.mode) or not path.startswith(below):
                 continue
-            if not any(is_passed_over(part) for part in PurePosixPath(path.removeprefix(below)).parts):
+            place = path.removeprefix(below)
+            if not media_type_of(place, code=self._code):
+                continue
+            if not any(is_passed_over(part) for part in PurePosixPath(place).parts):
                 found[path] = _hex(entry.sha)
         return found
 
@@ -235,11 +244,14 @@ class GitSource:
             return FailedDocument(
                 uri=uri, reason="The file is kept in Git LFS, and its content is not in the repository."
             )
+        media_type = media_type_of(PurePosixPath(path).name, code=self._code) or "text/plain"
+        if is_no_document(content, media_type):
+            return DeletedDocument(uri=uri)
         return FetchedDocument(
             uri=uri,
-            title=PurePosixPath(path).stem.encode("utf-8", "replace").decode(),
+            title=title_of(path, media_type),
             content=content,
-            media_type=media_type_of(path) or "text/plain",
+            media_type=media_type,
             audience=self._audience,
             modified_at=modified_at,
             moved_from=moved_from,

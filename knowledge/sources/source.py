@@ -30,6 +30,8 @@ class SourcePlace:
     """The folder where sources keep what they need between runs, each under its id."""
     secret: Secret = NO_SECRET
     """Its credential: a token, or what its kind says."""
+    code: bool = False
+    """Whether source code and configuration are read too; of kinds that have any."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ import httpx
 from knowledge.audience import EVERYONE
 from knowledge.document import WEB_PAGE, DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceUnavailableError
+from knowledge.secret import Secret
 from knowledge.sources.files import MEDIA_TYPES, media_type_of
 from knowledge.sources.site import (
     Answer,
@@ -37,7 +38,7 @@ from knowledge.sources.site import (
     refusal,
     unavailable,
 )
-from knowledge.sources.source import Checkpoint, Expected, SourceStep
+from knowledge.sources.source import NO_SECRET, Checkpoint, Expected, SourceStep
 
 # A site takes minutes or hours to read: a run that was killed goes on about where it was.
 _CHECKPOINT_PAGES = 50
@@ -64,11 +65,20 @@ class _Cursor:
 class WebSource:
     """All pages of one host below the location; `changes` may be called again and again, from one thread at a time."""
 
-    def __init__(self, source_id: str, location: str, audience: str = EVERYONE, manners: Manners | None = None) -> None:
+    def __init__(
+        self,
+        source_id: str,
+        location: str,
+        audience: str = EVERYONE,
+        manners: Manners | None = None,
+        *,
+        secret: Secret = NO_SECRET,
+    ) -> None:
         self._id = source_id
         self._site = parse_site(location)
         self._audience = audience
         self._manners = manners or Manners()
+        self._secret = secret
 
     @property
     def id(self) -> str:
