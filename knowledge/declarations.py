@@ -18,6 +18,9 @@ _KEYWORD_ENDS = re.compile(
     r"\s*(?:[{}()\]]|(?:end|else|elsif|elif|elseif|rescue|ensure|catch|finally|after|do|done|then|begin|fi|esac)\b)"
 )
 _MARKS = re.compile(r"@|#\[|\[|template\s*<|#!\[")
+_HASH = re.compile(r"[#;]")
+# Also the type of what a function returns, on a line of its own.
+_C_MARKS = re.compile(r"@|\[\[|template\s*<|(?!else\b|return\b|break\b)[\w*&:<>, ]+$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +135,10 @@ LANGUAGES: dict[str, Language] = {
     "csharp": Language(patterns=_JAVA, lexer="csharp", neutral=re.compile(r"\s*#")),
     "groovy": Language(patterns=(_holds("class|interface|enum|trait"), _does("def"), _TYPED, _BRACED), lexer="groovy"),
     "dart": Language(patterns=(_holds("class|mixin|enum|extension"), _TYPED, _BRACED), lexer="dart"),
-    "c": Language(patterns=_CPP, lexer="c", neutral=_C_NEUTRAL),
-    "cpp": Language(patterns=_CPP, lexer="cpp", neutral=re.compile(r"\s*#|\s*(?:public|private|protected|\w+):\s*$")),
+    "c": Language(patterns=_CPP, lexer="c", leads=_C_MARKS, neutral=_C_NEUTRAL),
+    "cpp": Language(
+        patterns=_CPP, lexer="cpp", leads=_C_MARKS, neutral=re.compile(r"\s*#|\s*(?:public|private|protected|\w+):\s*$")
+    ),
     "objectivec": Language(
         patterns=(
             Pattern(regex=re.compile(r"@(?:interface|implementation|protocol)\s+(\w+)"), is_container=True),
@@ -247,18 +252,19 @@ LANGUAGES: dict[str, Language] = {
         r"\s*((?:enum|rpc|oneof)\s+\w+)", containers=(r"\s*((?:message|service)\s+\w+)",), lexer="protobuf"
     ),
     "graphql": _lines(r"((?:extend\s+)?(?:type|input|enum|interface|union|scalar|query|mutation|fragment)\s+\w+)"),
-    "terraform": _lines(r"(\w+(?:\s+\"[^\"]+\")+)\s*\{", r"(locals|terraform)\s*\{"),
+    "terraform": _lines(r"(\w+(?:\s+\"[^\"]+\")+)\s*\{", r"(locals|terraform)\s*\{", leads=_HASH),
     "css": _lines(r"(\S[^{;]*?)\s*\{\s*$"),
-    "make": _lines(r"([\w./%$(){}-]+(?:\s+[\w./%$(){}-]+)*)\s*::?(?!=)", leads=_NEVER),
-    "docker": _lines(r"(?i)(from\s+.+)", is_flat=True),
-    "toml": _lines(r"\[\[?\s*([^\]]+?)\s*\]", is_flat=True),
-    "ini": _lines(r"\[\s*([^\]]+?)\s*\]", is_flat=True),
+    "make": _lines(r"([\w./%$(){}-]+(?:\s+[\w./%$(){}-]+)*)\s*::?(?!=)", leads=_HASH),
+    "docker": _lines(r"(?i)(from\s+.+)", leads=_HASH, is_flat=True),
+    "toml": _lines(r"\[\[?\s*([^\]]+?)\s*\]", leads=_HASH, is_flat=True),
+    "ini": _lines(r"\[\s*([^\]]+?)\s*\]", leads=_HASH, is_flat=True),
     "yaml": Language(
         patterns=(
             Pattern(regex=re.compile(rf"{_KEYS}:(?:\s|$)"), is_container=True),
             Pattern(regex=re.compile(rf"  {_KEYS}:(?:\s|$)"), deepest=1),
         ),
         goes_on=re.compile(r"\s*(?:- |-$|[\]}])"),
+        leads=_HASH,
     ),
     "json": Language(
         patterns=(

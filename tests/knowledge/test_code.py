@@ -58,7 +58,7 @@ def test_a_passage_is_whole_lines_of_one_function_under_its_name() -> None:
     chunks = split_document(parsed("shop/oven.py", BAKERY))
     assert [(chunk.header, chunk.line) for chunk in chunks] == [
         ("shop/oven.py > Oven > heat", 1),
-        ("shop/oven.py > Oven > cool", 13),
+        ("shop/oven.py > Oven > cool", 14),
     ]
     lines = BAKERY.split("\n")
     for chunk in chunks:
@@ -72,7 +72,7 @@ def test_a_passage_is_whole_lines_of_one_function_under_its_name() -> None:
 def test_a_long_function_and_a_long_line_are_cut_and_nothing_is_lost() -> None:
     many = "\n".join(f"    step_{number} = work(on=step_{number - 1}, until={number})" for number in range(1, 120))
     endless = "    text = " + " + ".join(f"word{number}" for number in range(150))
-    chunks = split_document(parsed("a.rb", f"def long(step_0)\n{many}\n{endless}\n  ```\nend\n"))
+    chunks = split_document(parsed("a.rb", f"def long(step_0)\n{many}\n{endless}\n    # ``` and more\nend\n"))
     assert {chunk.header for chunk in chunks} == {"a.rb > long"}
     assert all(tokens(chunk) <= 230 for chunk in chunks)
     # A fence is longer than any in the code.
@@ -165,7 +165,7 @@ def test_the_choice_is_kept_and_code_is_found_at_its_line(tmp_path: Path) -> Non
             library.wait_for_words(timeout_seconds=10)
             asked = Question(text="wait until a hand may touch it")
             found = library.retrieve(asked, Audience.everyone(), 2).passages
-        assert {passage.line for passage in found} == {1, 13}
+        assert {passage.line for passage in found} == {1, 14}
         read_code(place.engine, stored.id, code=False)
         again = find_source(place.engine, stored.id)
         assert again is not None
