@@ -76,7 +76,7 @@ def add(
     """
     from bot.app import open_parser
     from bot.credentials import open_credential
-    from bot.sync import COPIES_FOLDER, timetable
+    from bot.sync import COPIES_FOLDER, no_copy_left, timetable
     from knowledge.sources import SourcePlace, kind_of, open_source, whole_location
     from knowledge.sources.source import NO_SECRET
     from knowledge.store import Times, add_source, source_id, try_source
@@ -85,10 +85,11 @@ def add(
     kind = kind or kind_of(location)
     place, settings = whole_location(kind, location), invocation.settings()
     timetable(asked, settings)
-    with invocation.database() as engine:
+    added_id = source_id(kind, place)
+    with invocation.database() as engine, no_copy_left(engine, settings.home, added_id):
         with open_parser(settings.file) as parser:
             opened = SourcePlace(
-                id=source_id(kind, place),
+                id=added_id,
                 location=place,
                 audience=audience,
                 keep=settings.home / COPIES_FOLDER,

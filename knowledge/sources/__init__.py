@@ -35,7 +35,15 @@ _WEB = re.compile(r"^https?://", re.IGNORECASE)
 def _git(place: SourcePlace) -> Source:
     from knowledge.sources.git import GitSource  # only who reads a repository waits for what reads it
 
-    return GitSource(place.id, place.location, place.keep, place.audience, secret=place.secret, code=place.code)
+    return GitSource(
+        place.id,
+        place.location,
+        place.keep,
+        place.audience,
+        secret=place.secret,
+        code=place.code,
+        fetching=place.fetching,
+    )
 
 
 def _web(place: SourcePlace) -> Source:

@@ -12,17 +12,18 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
-from dulwich.client import FetchPackResult, HTTPUnauthorized, get_transport_and_path
+from dulwich.client import FetchPackResult, HttpGitClient, HTTPUnauthorized, get_transport_and_path
 from dulwich.config import ConfigDict
 from dulwich.diff_tree import CHANGE_RENAME, RenameDetector, TreeChange, tree_changes
 from dulwich.errors import GitProtocolError, NotGitRepository
+from dulwich.gc import garbage_collect
 from dulwich.object_store import iter_tree_contents
 from dulwich.objects import Blob, Commit, ObjectID
 from dulwich.refs import Ref
@@ -46,6 +47,16 @@ _SSH = f"ssh -o BatchMode=yes -o ConnectTimeout={_TIMEOUT_SECONDS}"
 _PAGES = {"github.com": "blob", "gitlab.com": "-/blob", "bitbucket.org": "src", "codeberg.org": "src/branch"}
 # Finding out when each of many files changed last reads the history; a wrong date would be worse than none.
 _HISTORY_SECONDS = 30.0
+MOST_PACKS = 50
+"""Each fetch of something new leaves one; finding an object takes longer with each."""
+# Packing needs all objects in memory, some ten times as large.
+_MOST_REPACKED_BYTES = 64 * 1024 * 1024
+_MOST_LARGE_PACKS = 500
+_ANEW = "lorekeeper-fetch-anew"
+# Whom a token alone belongs to, where a host does not take any name.
+_TOKEN_USERS = {"bitbucket.org": "x-token-auth"}
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_PROGRESS = re.compile(rb"(?:Receiving|Counting|Compressing) objects: +\d+% \((\d+)/(\d+)\)")
 _LARGE_FILE = b"version https://git-lfs.github.com/spec/"
 
 
@@ -70,8 +81,8 @@ def parse_place(location: str) -> Place:
     branch, _, folder = rest.partition(":")
     if urlsplit(url).scheme in ("http", "https") and urlsplit(url).password:
         raise SourceError(
-            "The address holds a password, which would be shown wherever the source is listed. Use an SSH address with "
-            "a key of this machine's user instead."
+            "The address holds a password, which would be shown wherever the source is listed. Leave it out, keep it "
+            "with `lorekeeper credentials set NAME` and add the source with --credential NAME; or use SSH and a key."
         )
     folder = folder.strip("/")
     if not url or ".." in PurePosixPath(folder).parts:
@@ -99,6 +110,7 @@ class GitSource:
         *,
         secret: Secret = NO_SECRET,
         code: bool = False,
+        fetching: Callable[[int, int], None] | None = None,
     ) -> None:
         self._id = source_id
         self._place = parse_place(location)
@@ -107,6 +119,9 @@ class GitSource:
         self._max_bytes = max_bytes
         self._secret = secret
         self._code = code
+        self._fetching = fetching
+        if secret:
+            _check_entrance(self._place)
 
     @property
     def id(self) -> str:
@@ -155,6 +170,8 @@ class GitSource:
         if self._keep is None:
             raise SourceError(f"There is no folder to keep a copy of {self._place.url} in.")
         folder = self._keep / self._id
+        if (folder / "objects" / "pack" / _ANEW).exists():
+            shutil.rmtree(folder, ignore_errors=True)
         try:
             repo = Repo(str(folder))
         except NotGitRepository:
@@ -166,8 +183,11 @@ class GitSource:
             self._fetch_into(repo)
         except BaseException:
             repo.close()
+            if _FETCHED not in repo.refs:
+                # Nothing was ever read through it: of an address that was wrong, nothing is left.
+                shutil.rmtree(folder, ignore_errors=True)
             raise
-        return repo
+        return _tidied(repo, folder)
 
     def _fetch_into(self, repo: Repo) -> None:
         config = ConfigDict()
@@ -180,11 +200,19 @@ class GitSource:
             return [] if commit in repo.object_store else [commit]
 
         try:
-            client, path = get_transport_and_path(self._place.url, config=config, quiet=True, ssh_command=_SSH)
-            told: FetchPackResult = client.fetch(path, repo, determine_wants=wanted)
+            client, path = get_transport_and_path(
+                self._place.url, config=config, quiet=True, ssh_command=_SSH, **self._entrance()
+            )
+            try:
+                told: FetchPackResult = client.fetch(path, repo, determine_wants=wanted, progress=self._told)
+            finally:
+                if isinstance(client, HttpGitClient):
+                    client.pool_manager.clear()
         except HTTPUnauthorized as error:
+            why = "refuses the credential" if self._secret else "wants a credential"
             raise SourceUnavailableError(
-                f"{self._place.url} wants a password. Use an SSH address with a key that may read it."
+                f"{self._place.url} {why}. Keep one with `lorekeeper credentials set NAME`, as USER:TOKEN or a token "
+                "alone, that may read it; or use an SSH address with a key that may. What is known from it stays."
             ) from error
         except (GitProtocolError, NotGitRepository, HTTPError, OSError, ValueError) as error:
             raise SourceUnavailableError(
@@ -194,6 +222,19 @@ class GitSource:
         repo.refs[_FETCHED] = self._wanted(told.refs)
         if named := told.symrefs.get(Ref(b"HEAD")):
             repo.refs.set_symbolic_ref(Ref(b"HEAD"), named)
+
+    def _entrance(self) -> dict[str, str]:
+        """What the client sends to this host, and to no other that it may be led to."""
+        if not self._secret:
+            return {}
+        user, _, token = self._secret.reveal().strip().rpartition(":")
+        host = urlsplit(self._place.url).hostname or ""
+        return {"username": user or _TOKEN_USERS.get(host, "oauth2"), "password": token}
+
+    def _told(self, said: bytes) -> None:
+        found = _PROGRESS.search(said)
+        if found is not None and self._fetching is not None:
+            self._fetching(int(found[1]), int(found[2]))
 
     def _wanted(self, refs: Mapping[Ref, ObjectID | None]) -> ObjectID:
         name = _branch_ref(self._place.branch) if self._place.branch else Ref(b"HEAD")
@@ -259,6 +300,28 @@ class GitSource:
 
 
 _FETCHED = Ref(b"refs/lorekeeper/fetched")
+
+
+def _check_entrance(place: Place) -> None:
+    parts = urlsplit(place.url)
+    if parts.scheme not in ("http", "https"):
+        raise SourceError(f"{place.url} takes no credential: only https://... does. With SSH, use a key.")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise SourceError(f"A credential is sent over https only; {place.url} would show it to everybody on the way.")
+
+
+def _tidied(repo: Repo, folder: Path) -> Repo:
+    """Put the packs of many fetches together, without what nothing leads to any more."""
+    packs = list(folder.glob("objects/pack/*.pack"))
+    size = sum(pack.stat().st_size for pack in packs)
+    if len(packs) <= MOST_PACKS:
+        return repo
+    if size <= _MOST_REPACKED_BYTES:
+        garbage_collect(repo, grace_period=None)
+    elif len(packs) > _MOST_LARGE_PACKS:
+        # Too large to be packed in memory: the server packs it better, and the cursor knows what was read.
+        (folder / "objects" / "pack" / _ANEW).touch()
+    return repo
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.code_search [FOLDER] [--functions 300]
 
-Every documented function of a folder of Python files (this project's `knowledge` unless one is named) is asked for by the first
-sentence of its docstring. All docstrings are taken out of the indexed files first, so that the code and its names must
-answer. Found is a function where a passage holds at least half of its lines, or lies by at least half in it. Beside the
-product's cuts: windows of whole lines of the same size, with the file's path as their header and without one.
+Every documented function of a folder of Python files (this project's `knowledge` unless one is named) is asked for by
+the first sentence of its docstring. All docstrings are taken out of the indexed files first, so that the code and its
+names must answer. Found is a function where a passage holds at least half of its lines, or lies by half in it.
+Beside the product's cuts: windows of whole lines of the same size, under the file's path and without it.
 """
 
 from __future__ import annotations
