@@ -26,7 +26,9 @@ from knowledge.document import WEB_PAGE, DeletedDocument, FailedDocument, Fetche
 from knowledge.errors import SourceUnavailableError
 from knowledge.secret import Secret
 from knowledge.sources.files import MEDIA_TYPES, media_type_of
+from knowledge.sources.page_head import read_head
 from knowledge.sources.site import (
+    USER_AGENT,
     Answer,
     Listing,
     Manners,
@@ -34,6 +36,7 @@ from knowledge.sources.site import (
     Site,
     UnreadError,
     Visitor,
+    check_credential,
     parse_site,
     refusal,
     unavailable,
@@ -79,6 +82,8 @@ class WebSource:
         self._audience = audience
         self._manners = manners or Manners()
         self._secret = secret
+        if secret:
+            check_credential(self._site, secret)
 
     @property
     def id(self) -> str:
@@ -86,7 +91,7 @@ class WebSource:
 
     def changes(self, cursor: str | None, retry: Collection[str] = ()) -> Iterator[SourceStep]:
         before = _read_cursor(cursor)
-        with closing(Visitor(self._site, self._manners)) as visitor:
+        with closing(Visitor(self._site, self._manners, self._secret)) as visitor:
             visitor.read_rules()
             listing = visitor.listing()
             if listing is not None and not listing.pages:
@@ -208,17 +213,30 @@ class _Run:
         if media_type is None:
             yield from self._gone(url, answer.url)
             return
-        self._note(answer, Page(depth=depth))
-        if self._listing is None and media_type == WEB_PAGE and depth < self._manners.depth:
+        said = read_head(content if media_type == WEB_PAGE else b"", answer.headers, USER_AGENT)
+        if self._listing is None and media_type == WEB_PAGE and depth < self._manners.depth and not said.nofollow:
             for link in _links(content, answer.url, self._site):
                 self._enqueue(link, depth + 1)
+        uri = answer.url
+        if said.noindex:
+            yield from self._gone(url)
+            yield from self._left(uri, depth)
+            return
+        if said.canonical and (named := self._site.page(said.canonical, uri)) not in (None, uri):
+            # The page itself says that it is another one: that one is read, once, under its own address.
+            self._enqueue(named, depth)
+            if named in self._queued:
+                yield from self._gone(url)
+                yield from self._left(uri, depth)
+                return
+        self._note(answer, Page(depth=depth))
         moved_from = None
-        if url != answer.url:
+        if url != uri:
             self._pages.pop(url, None)
             moved_from = url if self._was_read(url) else None
         yield FetchedDocument(
-            uri=answer.url,
-            title=PurePosixPath(unquote(httpx.URL(answer.url).path)).stem or httpx.URL(answer.url).host,
+            uri=uri,
+            title=PurePosixPath(unquote(httpx.URL(uri).path)).stem or httpx.URL(uri).host,
             content=content,
             media_type=media_type,
             audience=self._audience,
@@ -239,6 +257,15 @@ class _Run:
         for url in urls:
             if self._pages.pop(url, None) is not None and url in self._before.pages:
                 yield DeletedDocument(uri=url)
+
+    def _left(self, url: str, depth: int) -> Iterator[SourceStep]:
+        """A page that is there and is no document: gone where it was one, and asked for again with each run."""
+        if self._was_read(url):
+            yield DeletedDocument(uri=url)
+        if self._listing is None:
+            self._pages[url] = Page(depth=depth)
+        else:
+            self._pages.pop(url, None)
 
     def _was_read(self, url: str) -> bool:
         return self._before.pages.get(url, Page()).was_read
