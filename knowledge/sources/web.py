@@ -118,6 +118,10 @@ class _Run:
         self._queued: set[str] = set()
         self._reached: set[str] = set()
         self._left_out = False
+        self._aliases: dict[str, str] = {}
+        """Page -> the page that it says it is."""
+        self._itself: set[str] = set()
+        """Those that say so of one that cannot be read."""
 
     def steps(self) -> Iterator[SourceStep]:
         self._begin()
@@ -133,6 +137,8 @@ class _Run:
             count += 1
             if count % _CHECKPOINT_PAGES == 0:
                 yield self._checkpoint()
+        for url, named in self._aliases.items():
+            yield from self._settle_alias(url, named)
         for url in self._before.pages:
             if url not in self._reached and self._is_taken_out(url):
                 yield from self._gone(url)
@@ -198,6 +204,8 @@ class _Run:
         self._reached |= {url, answer.url}
         if was_reached:
             yield from self._gone(url)
+        elif answer.status == 304 and read_head(b"", answer.headers, USER_AGENT).noindex:
+            yield from self._left(answer.url, self._pages[answer.url].depth)
         elif answer.status == 304:
             self._note(answer, self._pages[answer.url])
             if url != answer.url:
@@ -219,16 +227,18 @@ class _Run:
                 self._enqueue(link, depth + 1)
         uri = answer.url
         if said.noindex:
-            yield from self._gone(url)
+            if url != uri:
+                yield from self._gone(url)
             yield from self._left(uri, depth)
             return
-        if said.canonical and (named := self._site.page(said.canonical, uri)) not in (None, uri):
-            # The page itself says that it is another one: that one is read, once, under its own address.
+        if named := self._canonical(said.canonical, uri):
             self._enqueue(named, depth)
-            if named in self._queued:
+            self._aliases[uri] = named
+            # Whether that one can be read shows later: until then this one stays as it was, and is sent again.
+            self._pages[uri] = Page(depth=depth, was_read=self._was_read(uri))
+            if url != uri:
                 yield from self._gone(url)
-                yield from self._left(uri, depth)
-                return
+            return
         self._note(answer, Page(depth=depth))
         moved_from = None
         if url != uri:
@@ -257,6 +267,20 @@ class _Run:
         for url in urls:
             if self._pages.pop(url, None) is not None and url in self._before.pages:
                 yield DeletedDocument(uri=url)
+
+    def _canonical(self, link: str, uri: str) -> str | None:
+        """The page of this site that a page says it is: that one is read, once, under its own address."""
+        named = self._site.page(link, uri) if link and uri not in self._itself else None
+        return named if named != uri and named not in self._aliases else None
+
+    def _settle_alias(self, url: str, named: str) -> Iterator[SourceStep]:
+        if self._pages.get(named, Page()).was_read:
+            yield from self._left(url, self._pages.get(url, Page()).depth)
+            return
+        self._itself.add(url)
+        self._reached.discard(url)
+        self._known.pop(url, None)
+        yield from self._visit(url)
 
     def _left(self, url: str, depth: int) -> Iterator[SourceStep]:
         """A page that is there and is no document: gone where it was one, and asked for again with each run."""
