@@ -20,6 +20,7 @@ import httpx
 
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.secret import Secret
+from knowledge.sources.body import BodyError, BodyLimits, read_body
 from knowledge.sources.files import MAX_BYTES
 from knowledge.sources.robots import Rules, read_rules
 from knowledge.sources.source import NO_SECRET
@@ -287,16 +288,11 @@ class Visitor:
     def _body(self, response: httpx.Response) -> bytes:
         if response.status_code != 200:
             return b""
-        until = time.monotonic() + self.manners.page_seconds
-        content = bytearray()
-        for part in response.iter_bytes():
-            content += part
-            if len(content) > self.manners.max_bytes:
-                limit = self.manners.max_bytes / 1024 / 1024
-                raise UnreadError(f"The page is larger than {limit:g} MB. It is left out.")
-            if time.monotonic() > until:
-                raise UnreadError(f"The page takes longer than {self.manners.page_seconds:g} s to be sent.")
-        return bytes(content)
+        limits = BodyLimits(max_bytes=self.manners.max_bytes, seconds=self.manners.page_seconds)
+        try:
+            return read_body(response.iter_bytes(), limits, time.monotonic())
+        except BodyError as error:
+            raise UnreadError(f"The page {error}. It is left out.") from error
 
 
 def _entries(content: bytes) -> list[tuple[str, str, str]] | None:
