@@ -199,9 +199,10 @@ class GitSource:
             commit = self._wanted(refs)
             return [] if commit in repo.object_store else [commit]
 
+        user, token = self._entrance()
         try:
             client, path = get_transport_and_path(
-                self._place.url, config=config, quiet=True, ssh_command=_SSH, **self._entrance()
+                self._place.url, config=config, quiet=True, ssh_command=_SSH, username=user, password=token
             )
             try:
                 told: FetchPackResult = client.fetch(path, repo, determine_wants=wanted, progress=self._told)
@@ -223,13 +224,13 @@ class GitSource:
         if named := told.symrefs.get(Ref(b"HEAD")):
             repo.refs.set_symbolic_ref(Ref(b"HEAD"), named)
 
-    def _entrance(self) -> dict[str, str]:
-        """What the client sends to this host, and to no other that it may be led to."""
+    def _entrance(self) -> tuple[str | None, str | None]:
+        """User and password, which the client sends to this host, and to no other that it may be led to."""
         if not self._secret:
-            return {}
+            return None, None
         user, _, token = self._secret.reveal().strip().rpartition(":")
         host = urlsplit(self._place.url).hostname or ""
-        return {"username": user or _TOKEN_USERS.get(host, "oauth2"), "password": token}
+        return user or _TOKEN_USERS.get(host, "oauth2"), token
 
     def _told(self, said: bytes) -> None:
         found = _PROGRESS.search(said)
@@ -299,7 +300,8 @@ class GitSource:
         )
 
 
-_FETCHED = Ref(b"refs/lorekeeper/fetched")
+# A branch, since the client tells a server only of branches what it has: else all would be sent again each time.
+_FETCHED = Ref(b"refs/heads/lorekeeper/fetched")
 
 
 def _check_entrance(place: Place) -> None:

@@ -68,6 +68,18 @@ def test_how_far_a_fetch_is_is_told(work: Work, tmp_path: Path) -> None:
     assert all(0 <= done <= total for done, total in told)
 
 
+def test_a_fetch_brings_only_what_is_new(work: Work, tmp_path: Path) -> None:
+    work.commit({f"{number}.md": f"{number} " + "".join(map(chr, range(40, 4000))) for number in range(20)})
+    with served(work.root) as url:
+        titles(GitSource("s", url, tmp_path / "keep"))
+        before = {path: path.stat().st_size for path in (tmp_path / "keep").rglob("*.pack")}
+        work.commit({"b.md": "b"})
+        titles(GitSource("s", url, tmp_path / "keep"))
+        new = [path.stat().st_size for path in (tmp_path / "keep").rglob("*.pack") if path not in before]
+    assert len(new) == 1
+    assert new[0] < sum(before.values()) / 10
+
+
 def test_a_copy_of_many_fetches_is_packed_and_nothing_is_read_twice(work: Work, tmp_path: Path) -> None:
     cursor: str | None = None
     counts: list[int] = []
