@@ -13,7 +13,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -319,7 +319,9 @@ def _tidied(repo: Repo, folder: Path) -> Repo:
     if len(packs) <= MOST_PACKS:
         return repo
     if size <= _MOST_REPACKED_BYTES:
-        garbage_collect(repo, grace_period=None)
+        # Housekeeping: a disk that is full must not keep the documents from being read.
+        with suppress(OSError):
+            garbage_collect(repo, grace_period=None)
     elif len(packs) > _MOST_LARGE_PACKS:
         # Too large to be packed in memory: the server packs it better, and the cursor knows what was read.
         (folder / "objects" / "pack" / _ANEW).touch()
