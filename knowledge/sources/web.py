@@ -137,7 +137,7 @@ class _Run:
             count += 1
             if count % _CHECKPOINT_PAGES == 0:
                 yield self._checkpoint()
-        for url, named in self._aliases.items():
+        for url, named in list(self._aliases.items()):
             yield from self._settle_alias(url, named)
         for url in self._before.pages:
             if url not in self._reached and self._is_taken_out(url):
