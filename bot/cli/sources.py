@@ -141,6 +141,8 @@ def list_(invocation: Invocation, as_json: bool) -> None:
     for status in statuses:
         if times[status.source.id] != usual:
             click.echo(f"{status.source.name}: read {times[status.source.id]}")
+        if status.source.code:
+            click.echo(f"{status.source.name}: with its source code")
         _print_failures(status)
 
 

@@ -101,6 +101,7 @@ class TestSources:
         (handbook / "oven.py").write_text('def heat() -> None:\n    """Warm the oven up."""\n    print("warm")\n')
         terminal.type("sources", "add", str(handbook), "--code")
         terminal.type("sync")
+        assert "handbook: with its source code" in terminal.type("sources", "list").out
         assert "oven.py#L1" in terminal.type("search", "warm the oven up").out
         said = terminal.type("sources", "code", "handbook", "off").out
         assert said == "The code of 'handbook' is forgotten with the next run.\n"
