@@ -142,6 +142,7 @@ def citation_of(passage: Passage, number: int, quote: str) -> Citation:
         source=passage.source,
         chunk_id=passage.id,
         text_hash=passage.text_hash,
+        line=passage.line,
         quote=quote if len(quote) <= _MOST_QUOTED else f"{quote[:_MOST_QUOTED].rsplit(' ', 1)[0]} …",
         dated="" if passage.modified_at is None else passage.modified_at.date().isoformat(),
         owner=passage.owner,

@@ -32,7 +32,7 @@ from knowledge.ingest import IngestParts, Progress, Stop, SyncReport, ingest
 from knowledge.library import Library
 from knowledge.sources import OpenKind, Source, SourcePlace, open_source
 from knowledge.sources.source import NO_SECRET
-from knowledge.store import StoredSource, Times, list_sources, remove_source
+from knowledge.store import StoredSource, Times, find_source, list_sources, remove_source
 
 if TYPE_CHECKING:
     from bot.app import Application
@@ -81,6 +81,7 @@ def sync_source(
     *,
     rebuild: bool = False,
     progress: Progress | None = None,
+    fetching: Callable[[int, int], None] | None = None,
     stop: Stop | None = None,
 ) -> SyncReport:
     """Bring one source up to date; raises KnowledgeError as INGEST does, and BotError where its credential is gone."""
@@ -90,6 +91,8 @@ def sync_source(
         audience=stored.audience,
         keep=parts.keep,
         secret=parts.unlock(stored.credential) if stored.credential else NO_SECRET,
+        code=stored.code,
+        fetching=fetching,
     )
     return ingest(open_source(stored.kind, place, parts.kinds), parts, rebuild=rebuild, progress=progress, stop=stop)
 
@@ -106,8 +109,25 @@ def forget_source(engine: sa.Engine, home: Path, source_id: str) -> int:
     count = remove_source(engine, source_id)
     with writing(engine) as connection:
         forget_channel(connection, source_id)
-    shutil.rmtree(home / COPIES_FOLDER / source_id, ignore_errors=True)
+    forget_copy(home, source_id)
     return count
+
+
+def forget_copy(home: Path, source_id: str) -> None:
+    """Remove what a source keeps between runs."""
+    shutil.rmtree(home / COPIES_FOLDER / source_id, ignore_errors=True)
+
+
+@contextmanager
+def no_copy_left(engine: sa.Engine, home: Path, source_id: str) -> Iterator[None]:
+    """Where adding a source fails within the block, nothing stays that was fetched for it; of a known one, all does."""
+    is_new = find_source(engine, source_id) is None
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            forget_copy(home, source_id)
+        raise
 
 
 def sync_now(application: Application, name: str | None) -> str:

@@ -186,6 +186,7 @@ citation = sa.Table(
     sa.Column("dated", sa.Text, nullable=False, default="", server_default=""),
     sa.Column("owner", sa.Text, nullable=False, default="", server_default=""),
     sa.Column("trust", sa.Text, nullable=False, default="usual", server_default="usual"),
+    sa.Column("line", sa.Integer),
 )
 
 # `vote`: +1 | -1, `via`: reaction | button. A vote that was taken back keeps its row with `removed_at`; each

@@ -135,6 +135,8 @@ class Citation:
     """Who answers for its document, where its source says so."""
     trust: Trust = "usual"
     """Of its source."""
+    line: int | None = None
+    """Where the passage begins in its document, from 1."""
 
 
 @dataclass(frozen=True, kw_only=True)

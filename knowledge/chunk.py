@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from semantic_text_splitter import MarkdownSplitter
 
+from knowledge.chunk_code import Measures, cut_code
+from knowledge.code import Code
 from knowledge.document import Chunk
 from knowledge.parse import ParsedDocument
 from knowledge.sections import Block, Section, blocks_of, sections_of
@@ -50,6 +52,8 @@ class Chunker:
 
     def split(self, document: ParsedDocument) -> tuple[Chunk, ...]:
         """Cut one document; no chunk is empty, none is there twice."""
+        if document.code is not None:
+            return self._split_code(document.title, document.markdown, document.code)
         sections = self._measured(list(sections_of(document)))
         chunks: dict[str, Chunk] = {}
         for section in self._joined(sections):
@@ -58,6 +62,36 @@ class Chunker:
                 chunk = Chunk(ordinal=len(chunks), header=header, text=piece.text, line=piece.line)
                 chunks.setdefault(chunk.embedded_text, chunk)
         return tuple(chunks.values())
+
+    def _split_code(self, title: str, text: str, code: Code) -> tuple[Chunk, ...]:
+        def room(path: tuple[str, ...]) -> int:
+            return self._limit - self._count(f"{self._header((title, *path))}\n``````{code.language}\n\n")
+
+        measures = Measures(of_lines=self._count_lines, room=room)
+        chunks: dict[str, Chunk] = {}
+        for piece in cut_code(text, code, measures):
+            header = self._header((title, *piece.path))
+            for part in self._fitting(header, piece.text):
+                chunk = Chunk(ordinal=len(chunks), header=header, text=part, line=piece.line)
+                chunks.setdefault(chunk.embedded_text, chunk)
+        return tuple(chunks.values())
+
+    def _fitting(self, header: str, fenced: str) -> Iterator[str]:
+        """Yield a piece of code, cut within its lines where one alone is longer than a chunk."""
+        if len(fenced) <= self._longest and self._count(f"{header}\n{fenced}") <= self._limit:
+            yield fenced
+            return
+        opening, _, rest = fenced.partition("\n")
+        body = rest.rpartition("\n")[0]
+        closing = opening[: len(opening) - len(opening.lstrip("`"))]
+        room = self._limit - self._count(f"{header}\n{opening}\n\n{closing}")
+        block = _Measured(text=body, line=1, tokens=self._limit)
+        for part in self._cut(block, room):
+            yield f"{opening}\n{part.text}\n{closing}"
+
+    def _count_lines(self, lines: Sequence[str]) -> list[int]:
+        ended = [f"{line}\n" for line in lines]
+        return [len(one.ids) for one in self._tokenizer.encode_batch(ended, add_special_tokens=False)]
 
     def _measured(self, parts: Sequence[Section | Block]) -> list[_Measured]:
         encoded = self._tokenizer.encode_batch([part.text for part in parts], add_special_tokens=False)

@@ -12,9 +12,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from knowledge.code import Code
 from knowledge.converted import Converted, as_prose, decode
 from knowledge.document import STORAGE_PAGE, WEB_PAGE
 from knowledge.errors import UnreadableDocumentError, UnsupportedFormatError
+from knowledge.sources.code_files import language_of
 from knowledge.sources.files import MEDIA_TYPES
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ _NOT_CONTENT = ("script", "style", "template", "noscript", "iframe", "object", "
 
 def convert(content: bytes, media_type: str) -> Converted:
     """Convert one document. Raises DocumentError; a damaged file may raise what its converter raises."""
+    if (language := language_of(media_type)) is not None:
+        return _from_code(content, language)
     converter = _CONVERTERS.get(media_type)
     if converter is None:
         known = ", ".join(sorted(MEDIA_TYPES))
@@ -151,6 +155,13 @@ def _first_heading(markdown: str) -> str:
 
 def _from_text(content: bytes) -> Converted:
     return Converted(title="", markdown=as_prose(decode(content)))
+
+
+def _from_code(content: bytes, language: str) -> Converted:
+    from knowledge.outline import outline_of
+
+    text = _visible(decode(content))
+    return Converted(title="", markdown=text, code=Code(language=language, parts=outline_of(text, language)))
 
 
 def _from_html(content: bytes | str) -> Converted:

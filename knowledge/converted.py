@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from knowledge.code import Code
 from knowledge.errors import UnreadableDocumentError
 
 
@@ -16,6 +17,8 @@ class Converted:
     markdown: str = field(repr=False)
     owner: str = ""
     """Whoever wrote it, where the document itself says so."""
+    code: Code | None = None
+    """Of source code, which is no Markdown: the text is the file's own then."""
 
 
 def decode(content: bytes) -> str:

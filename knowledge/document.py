@@ -140,6 +140,8 @@ class Passage:
     """What its age and its source added to the score."""
     newer_version: int | None = None
     """The id of a passage found with it that says the same page anew; None where this is the newest."""
+    line: int | None = None
+    """Its first line in the converted text, from 1; of source code the line of the file."""
     ordinal: int = 0
     """Its place in its document."""
     beside: tuple[Passage, ...] = field(default=(), repr=False)

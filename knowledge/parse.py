@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import IO, Any
 
 import knowledge
+from knowledge.code import Code, Part
 from knowledge.document import FetchedDocument
 from knowledge.errors import DocumentError, ParseLimitError, UnreadableDocumentError, UnsupportedFormatError
 from knowledge.parse_child import LENGTH
@@ -35,6 +36,8 @@ class ParsedDocument:
     markdown: str = field(repr=False)
     owner: str = ""
     """Whoever wrote it, where the document itself says so."""
+    code: Code | None = None
+    """Of source code, which is no Markdown: the text is the file's own then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +99,12 @@ class Parser:
             raise ParseLimitError(
                 f"Its text has {len(reply['markdown']):,} characters, more than {MAX_CHARACTERS:,}. Split it."
             )
-        title = reply["title"] or document.title
-        return ParsedDocument(title=title, markdown=reply["markdown"], owner=reply["owner"])
+        return ParsedDocument(
+            title=reply["title"] or document.title,
+            markdown=reply["markdown"],
+            owner=reply["owner"],
+            code=_code(reply["code"]) if "code" in reply else None,
+        )
 
     def _ask(self, document: FetchedDocument) -> dict[str, Any]:
         if self._child is None:
@@ -153,6 +160,11 @@ class Parser:
 
     def _over(self, what: str, limit: str, setting: str) -> str:
         return f"Converting it took more {what} than allowed ({limit}, setting knowledge.{setting})."
+
+
+def _code(told: dict[str, Any]) -> Code:
+    parts = [Part(path=tuple(one["path"]), first=one["first"], last=one["last"]) for one in told["parts"]]
+    return Code(language=told["language"], parts=tuple(parts))
 
 
 def _start(limits: ParseLimits) -> _Child:

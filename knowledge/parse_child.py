@@ -12,6 +12,7 @@ import os
 import resource
 import struct
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -57,7 +58,8 @@ def _answer(content: bytes, media_type: str) -> dict[str, Any]:
         return {"problem": "unreadable", "reason": str(error)}
     except Exception as error:  # noqa: BLE001  a damaged file can raise anything from a converter
         return {"problem": "unreadable", "reason": f"It seems damaged ({type(error).__name__})."}
-    return {"title": converted.title, "markdown": converted.markdown, "owner": converted.owner}
+    reply: dict[str, Any] = {"title": converted.title, "markdown": converted.markdown, "owner": converted.owner}
+    return reply if converted.code is None else reply | {"code": asdict(converted.code)}
 
 
 def _send(replies: BinaryIO, reply: dict[str, Any]) -> None:

@@ -52,6 +52,7 @@ _PASSAGES = (
         chunk.c.header,
         chunk.c.text,
         chunk.c.text_hash,
+        chunk.c.line,
         document.c.audience,
         document.c.owner,
         document.c.modified_at,

@@ -49,6 +49,8 @@ class StoredSource:
     most_minutes: int | None = None
     """A run that takes longer is ended, and goes on with the next."""
     paused: bool = False
+    code: bool = False
+    """Whether its source code is read, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +104,7 @@ def add_source(
     times: Times | None = None,
     trust: Trust = "usual",
     credential: str | None = None,
+    code: bool = False,
 ) -> StoredSource:
     """Store a source; nothing is read yet. Raises SourceError where it is there already."""
     location = whole_location(kind, location)
@@ -117,6 +120,7 @@ def add_source(
         trust=trust,
         added_at=datetime.now(UTC),
         credential=credential,
+        code=code,
         **asdict(times or Times()),
     )
     with writing(engine) as connection:
@@ -175,6 +179,11 @@ def schedule_source(engine: sa.Engine, scheduled_id: str, times: Times) -> None:
 def pause_source(engine: sa.Engine, paused_id: str, *, paused: bool = True) -> None:
     """Read a source no more by itself, or again; what is known of it stays. Raises SourceError where there is none."""
     _change(engine, paused_id, {"paused": paused})
+
+
+def read_code(engine: sa.Engine, changed_id: str, *, code: bool = True) -> None:
+    """Read a source's code too from the next run on, or no more: that run forgets it. Raises SourceError."""
+    _change(engine, changed_id, {"code": code})
 
 
 def source_runs(engine: sa.Engine, of_source: str, limit: int = 20) -> tuple[SyncRun, ...]:

@@ -24,7 +24,7 @@ _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 
 _near = chunk.alias("near")
 _NEIGHBOURS = (
-    sa.select(chunk.c.id, chunk.c.ordinal, chunk.c.text, chunk.c.text_hash, _near.c.id.label("beside"))
+    sa.select(chunk.c.id, chunk.c.ordinal, chunk.c.text, chunk.c.text_hash, chunk.c.line, _near.c.id.label("beside"))
     .select_from(_near)
     # INGEST stores the chunks of a document at once, so that their ids follow one another: a look at a few ids, where a
     # search by ordinal would walk through all chunks of a long document. The ordinals have the last word.
@@ -102,5 +102,5 @@ def _nearest_part(text: str, room: int, *, from_end: bool) -> str:
 def _neighbour(passage: Passage, row: sa.RowMapping, text: str) -> list[Passage]:
     if not text:
         return []
-    values = {"id": row["id"], "ordinal": row["ordinal"], "text_hash": row["text_hash"], "text": text}
+    values = {name: row[name] for name in ("id", "ordinal", "text_hash", "line")} | {"text": text}
     return [replace(passage, **values, beside=(), score=0.0, word_score=0.0)]

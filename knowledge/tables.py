@@ -56,6 +56,8 @@ source = sa.Table(
     sa.Column("jitter_minutes", sa.Integer, nullable=False, default=0, server_default="0"),
     sa.Column("most_minutes", sa.Integer),
     sa.Column("paused", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
+    # Source code and configuration are read, too.
+    sa.Column("code", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     # When the source last told all that it knows of who may read what.
     sa.Column("permissions_at", UtcTime),
     sa.Column("cursor", sa.Text),

@@ -49,6 +49,7 @@ def _row(passage: Passage) -> dict[str, object]:
     return {
         "id": passage.id,
         "uri": passage.uri,
+        "line": passage.line,
         "title": passage.title,
         "text": passage.text,
         "score": round(passage.score, 6),
@@ -56,7 +57,9 @@ def _row(passage: Passage) -> dict[str, object]:
 
 
 def _block(number: int, passage: Passage) -> str:
+    from knowledge.lines import at_line
+
     words = " ".join(plain(passage.text).split())
     shown = words if len(words) <= _SHOWN_CHARACTERS else f"{words[:_SHOWN_CHARACTERS].rsplit(' ', 1)[0]} …"
     heading = click.style(plain(passage.header or passage.title), bold=True)
-    return f"{number}. {heading}  ({passage.score:.2f})\n   {plain(passage.uri)}\n   {shown}\n"
+    return f"{number}. {heading}  ({passage.score:.2f})\n   {plain(at_line(passage.uri, passage.line))}\n   {shown}\n"

@@ -49,6 +49,7 @@ sources.add_command(visible)
     help="Who may read it: everyone, channel:ID, usergroup:ID or person:ID.",
 )
 @click.option("--credential", metavar="NAME", help="What opens it: kept with `lorekeeper credentials set NAME`.")
+@click.option("--code", is_flag=True, help="Read source code and configuration, too, of a folder or repository.")
 @times_options
 @click.option(
     "--trust",
@@ -67,6 +68,7 @@ def add(
     name: str | None,
     audience: str,
     credential: str | None,
+    code: bool,
     trust: Trust,
     as_json: bool,
     **times: Any,
@@ -91,7 +93,7 @@ def add(
     from bot.app import open_parser
     from bot.channel_ledger import KIND, SCHEME
     from bot.credentials import open_credential
-    from bot.sync import COPIES_FOLDER, timetable
+    from bot.sync import COPIES_FOLDER, no_copy_left, timetable
     from knowledge.sources import SourcePlace, kind_of, open_source, whole_location
     from knowledge.sources.source import NO_SECRET
     from knowledge.store import Times, add_source, source_id, try_source
@@ -105,14 +107,16 @@ def add(
     kind = kind or kind_of(location)
     place, settings = whole_location(kind, location), invocation.settings()
     timetable(asked, settings)
-    with invocation.database() as engine:
+    added_id = source_id(kind, place)
+    with invocation.database() as engine, no_copy_left(engine, settings.home, added_id):
         with open_parser(settings.file) as parser:
             opened = SourcePlace(
-                id=source_id(kind, place),
+                id=added_id,
                 location=place,
                 audience=audience,
                 keep=settings.home / COPIES_FOLDER,
                 secret=open_credential(engine, settings, credential) if credential else NO_SECRET,
+                code=code,
             )
             tried = try_source(open_source(kind, opened), parser)
         added = add_source(
@@ -124,6 +128,7 @@ def add(
             times=asked,
             trust=trust,
             credential=credential,
+            code=code,
         )
     if as_json:
         print_json(asdict(added))
@@ -189,6 +194,8 @@ def list_(invocation: Invocation, as_json: bool) -> None:
     for status in statuses:
         if times[status.source.id] != usual:
             click.echo(f"{status.source.name}: read {times[status.source.id]}")
+        if status.source.code:
+            click.echo(f"{status.source.name}: with its source code")
         _print_failures(status)
 
 
@@ -208,6 +215,30 @@ def trust(invocation: Invocation, source: str, level: Trust, as_json: bool) -> N
         print_json(asdict(found) | {"trust": level})
         return
     click.echo(f"{found.name!r} counts as {level}; it was {found.trust}.")
+
+
+@sources.command()
+@click.argument("source")
+@click.argument("state", type=click.Choice(("on", "off")))
+@json_option
+@click.pass_obj
+def code(invocation: Invocation, source: str, state: str, as_json: bool) -> None:
+    """Say whether source code and configuration of SOURCE (its id, name or location) are read, from the next run on."""
+    from bot.errors import MisuseError
+    from knowledge.sources import HAS_CODE
+    from knowledge.store import read_code
+
+    with invocation.database() as engine:
+        found = find_source_named(engine, source)
+        if state == "on" and found.kind not in HAS_CODE:
+            raise MisuseError(
+                f"{found.name!r} is of kind {found.kind!r}; code is read of: {', '.join(sorted(HAS_CODE))}."
+            )
+        read_code(engine, found.id, code=state == "on")
+    if as_json:
+        print_json(asdict(found) | {"code": state == "on"})
+        return
+    click.echo(f"The code of {found.name!r} is {'read' if state == 'on' else 'forgotten'} with the next run.")
 
 
 @sources.command()

@@ -82,7 +82,13 @@ def _read(stored: StoredSource, parts: IngestParts, rebuild: bool, report: Repor
 
     progress = task_of(report, f"Reading {stored.name}")
     try:
-        result = sync_source(stored, parts, rebuild=rebuild, progress=progress)
+        result = sync_source(
+            stored,
+            parts,
+            rebuild=rebuild,
+            progress=progress,
+            fetching=lambda done, total: report(f"Fetching {stored.name}", done, total),
+        )
     except SourceError as error:  # this one only; the others are still read
         return _Outcome(source=stored, said=f"failed: {error}")
     return _Outcome(source=stored, said=describe(result), report=result)

@@ -18,6 +18,7 @@ from bot.slack.limits import MESSAGE_TEXT, PAGE, TEXT_OBJECT, UPDATE_TEXT, pagin
 from bot.slack.markdown import Links, parse_markdown
 from bot.slack.rich_text import Piece, Run, Section, plain_text, to_block
 from bot.turn import Answer, Citation
+from knowledge.lines import at_line
 
 Block = dict[str, Any]
 
@@ -205,17 +206,21 @@ def _pages(text: str, links: Links, room: int, most: int, rest_follows: bool) ->
 
 
 def _links(citations: Iterable[Citation], link: Callable[[str], str]) -> Links:
-    found = [(citation, url) for citation in citations if (url := citable_url(link(citation.uri)))]
+    found = [(citation, url) for citation in citations if (url := citable_url(_page(citation, link)))]
     by_address = {url: url for _, url in found}
     by_address |= {citation.uri: url for citation, url in found if citable_url(citation.uri)}
     return Links(by_number={citation.n: url for citation, url in found}, by_address=by_address)
+
+
+def _page(citation: Citation, link: Callable[[str], str]) -> str:
+    return at_line(link(citation.uri), citation.line, citation.uri)
 
 
 def _source_blocks(title: str, citations: Sequence[Citation], link: Callable[[str], str]) -> list[Block]:
     """List sources in small type, each a link where it has an address; runs of one kind share a block."""
     if not citations:
         return []
-    rows = [(citable_url(link(citation.uri)), citation) for citation in citations[:_MOST_SOURCES]]
+    rows = [(citable_url(_page(citation, link)), citation) for citation in citations[:_MOST_SOURCES]]
     blocks: list[Block] = []
     for linked, group in groupby(_affordable(rows), key=lambda row: row[0] is not None):
         lines = [_linked_row(url, citation) if url else _plain_row(citation) for url, citation in group]

@@ -13,6 +13,7 @@ from knowledge.sources.github.place import ADDRESS, STORED, parse_github
 from knowledge.sources.source import Checkpoint, Expected, Source, SourcePlace, SourceStep
 
 __all__ = [
+    "HAS_CODE",
     "KINDS",
     "TAKES_CREDENTIAL",
     "Checkpoint",
@@ -41,13 +42,21 @@ _WEB = re.compile(r"^https?://", re.IGNORECASE)
 def _git(place: SourcePlace) -> Source:
     from knowledge.sources.git import GitSource  # only who reads a repository waits for what reads it
 
-    return GitSource(place.id, place.location, place.keep, place.audience)
+    return GitSource(
+        place.id,
+        place.location,
+        place.keep,
+        place.audience,
+        secret=place.secret,
+        code=place.code,
+        fetching=place.fetching,
+    )
 
 
 def _web(place: SourcePlace) -> Source:
     from knowledge.sources.web import WebSource  # only who reads a site waits for what reads it
 
-    return WebSource(place.id, place.location, place.audience)
+    return WebSource(place.id, place.location, place.audience, secret=place.secret)
 
 
 def _sql(place: SourcePlace) -> Source:
@@ -96,7 +105,7 @@ OpenKind = Callable[[SourcePlace], Source]
 """Makes a source of one kind; nothing is read yet."""
 
 KINDS: dict[str, OpenKind] = {
-    "files": lambda place: FolderSource(place.id, Path(place.location), place.audience),
+    "files": lambda place: FolderSource(place.id, Path(place.location), place.audience, code=place.code),
     "git": _git,
     "web": _web,
     "sql": _sql,
@@ -107,8 +116,10 @@ KINDS: dict[str, OpenKind] = {
     "confluence": _confluence,
     "jira": _jira,
 }
-TAKES_CREDENTIAL: frozenset[str] = frozenset({"github", "drive", "notion", "confluence", "jira"})
+TAKES_CREDENTIAL: frozenset[str] = frozenset({"git", "web", "github", "drive", "notion", "confluence", "jira"})
 """The kinds that a credential can be given to."""
+HAS_CODE: frozenset[str] = frozenset({"files", "git"})
+"""The kinds of which source code can be read."""
 
 
 def kind_of(location: str) -> str:
@@ -176,4 +187,6 @@ def open_source(kind: str, place: SourcePlace, further: Mapping[str, OpenKind] |
     if place.secret and kind not in TAKES_CREDENTIAL:
         takers = ", ".join(sorted(TAKES_CREDENTIAL)) or "none"
         raise SourceError(f"A source of kind {kind!r} takes no credential; these do: {takers}.")
+    if place.code and kind not in HAS_CODE:
+        raise SourceError(f"A source of kind {kind!r} has no source code; these may: {', '.join(sorted(HAS_CODE))}.")
     return kinds[kind](place)

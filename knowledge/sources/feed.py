@@ -35,6 +35,7 @@ import knowledge
 from knowledge.audience import EVERYONE
 from knowledge.document import FailedDocument, FetchedDocument
 from knowledge.errors import SourceError, SourceUnavailableError
+from knowledge.sources.body import BodyError, BodyLimits, read_body
 from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
 MAX_FEED_BYTES = 10 * 1024 * 1024
@@ -153,7 +154,8 @@ class FeedSource:
 
     def _fetch(self, validators: Mapping[str, str]) -> _Answer | None:
         """Ask for the feed; None where it did not change since the validators were given."""
-        until = self._clock() + self._limits.total_seconds
+        asked_at = self._clock()
+        limits = BodyLimits(max_bytes=self._limits.max_bytes, seconds=self._limits.total_seconds)
         client = httpx.Client(
             headers={**_HEADERS, **validators},
             timeout=min(_STEP_SECONDS, self._limits.total_seconds),
@@ -167,20 +169,12 @@ class FeedSource:
                     return None
                 if response.status_code != httpx.codes.OK:
                     raise self._unavailable(f"the server answered {response.status_code} {response.reason_phrase}")
-                content = self._body(response, until)
+                content = read_body(response.iter_bytes(), limits, asked_at, self._clock)
                 return _Answer(content=content, url=str(response.url), headers=dict(response.headers))
+        except BodyError as error:
+            raise self._unavailable(f"it {error}") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unavailable(str(error) or type(error).__name__) from error
-
-    def _body(self, response: httpx.Response, until: float) -> bytes:
-        content = bytearray()
-        for part in response.iter_bytes():
-            content += part
-            if len(content) > self._limits.max_bytes:
-                raise self._unavailable(f"it is larger than {self._limits.max_bytes / 1024 / 1024:g} MB")
-            if self._clock() > until:
-                raise self._unavailable(f"it took longer than {self._limits.total_seconds:g} s")
-        return bytes(content)
 
     def _entries(self, answer: _Answer) -> dict[str, _Entry]:
         """The entries by key, the newest version of each, as the feed orders them."""

@@ -20,6 +20,7 @@ from knowledge.audience import EVERYONE
 from knowledge.document import AudienceChange, DeletedDocument, FailedDocument, FetchedDocument, PermissionsRead
 from knowledge.errors import SourceUnavailableError
 from knowledge.front_matter import owner_of
+from knowledge.sources.code_files import code_type_of, is_made_by_a_program, language_of
 from knowledge.sources.folder_rules import RULE_FILE, FolderRule, audience_below, read_rule
 from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
@@ -69,11 +70,20 @@ class _Scan:
 class FolderSource:
     """All documents below a folder; `changes` may be called again and again, from one thread at a time."""
 
-    def __init__(self, source_id: str, root: Path, audience: str = EVERYONE, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        source_id: str,
+        root: Path,
+        audience: str = EVERYONE,
+        max_bytes: int = MAX_BYTES,
+        *,
+        code: bool = False,
+    ) -> None:
         self._id = source_id
         self._root = root.expanduser().resolve()
         self._audience = audience
         self._max_bytes = max_bytes
+        self._code = code
 
     @property
     def id(self) -> str:
@@ -163,7 +173,7 @@ class FolderSource:
                     path = folder + entry.name
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(f"{path}/")
-                    elif entry.is_file(follow_symlinks=False) and media_type_of(entry.name):
+                    elif entry.is_file(follow_symlinks=False) and media_type_of(path, code=self._code):
                         found = entry.stat(follow_symlinks=False)
                         scan.files[path] = (found.st_mtime_ns, found.st_size)
         except OSError as error:
@@ -192,10 +202,13 @@ class FolderSource:
         if len(content) > self._max_bytes:
             limit = self._max_bytes / 1024 / 1024
             return FailedDocument(uri=uri, reason=f"The file is larger than {limit:g} MB. Split it, or leave it out.")
-        media_type = media_type_of(place.name) or "text/plain"
+        # A file that is a source by itself is read for what its name says, wherever it lies.
+        media_type = media_type_of(path or place.name, code=self._code) or "text/plain"
+        if is_no_document(content, media_type):
+            return DeletedDocument(uri=uri)
         return FetchedDocument(
             uri=uri,
-            title=os.fsencode(place.stem).decode("utf-8", "replace"),
+            title=title_of(path or place.name, media_type),
             content=content,
             media_type=media_type,
             audience=audience,
@@ -224,9 +237,22 @@ def _read_cursor(cursor: str | None) -> _Cursor:
     return _Cursor(device=content["device"], files=files, rules=content.get("rules", {}))
 
 
-def media_type_of(name: str) -> str | None:
-    """What kind of document a file is, by its name; None for what is not read."""
-    return MEDIA_TYPES.get(PurePath(name).suffix.lower())
+def media_type_of(path: str, *, code: bool = False) -> str | None:
+    """What kind of document a file is, by its path with forward slashes; None for what is not read."""
+    found = MEDIA_TYPES.get(PurePath(path).suffix.lower())
+    return code_type_of(path) if found is None and code else found
+
+
+def title_of(path: str, media_type: str) -> str:
+    """What a file is called until its text says more: code by its whole path, since files of one name abound there."""
+    name = path if language_of(media_type) is not None else PurePath(path).stem
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def is_no_document(content: bytes, media_type: str) -> bool:
+    """Whether a code file turns out to be a program's work, which drowns what people wrote."""
+    language = language_of(media_type)
+    return language is not None and is_made_by_a_program(content, language)
 
 
 def is_passed_over(name: str) -> bool:

@@ -12,17 +12,18 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote, urlsplit
 
-from dulwich.client import FetchPackResult, HTTPUnauthorized, get_transport_and_path
+from dulwich.client import FetchPackResult, HttpGitClient, HTTPUnauthorized, get_transport_and_path
 from dulwich.config import ConfigDict
 from dulwich.diff_tree import CHANGE_RENAME, RenameDetector, TreeChange, tree_changes
 from dulwich.errors import GitProtocolError, NotGitRepository
+from dulwich.gc import garbage_collect
 from dulwich.object_store import iter_tree_contents
 from dulwich.objects import Blob, Commit, ObjectID
 from dulwich.refs import Ref
@@ -33,8 +34,9 @@ from knowledge.audience import EVERYONE
 from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.front_matter import owner_of
-from knowledge.sources.files import MAX_BYTES, is_passed_over, media_type_of
-from knowledge.sources.source import Checkpoint, Expected, SourceStep
+from knowledge.secret import Secret
+from knowledge.sources.files import MAX_BYTES, is_no_document, is_passed_over, media_type_of, title_of
+from knowledge.sources.source import NO_SECRET, Checkpoint, Expected, SourceStep
 
 # A name that begins with a dash would be read as an option by the SSH program.
 _REMOTE = re.compile(r"^(?:https?|ssh|git)://[^-/\s][^/\s]*/\S+$|^(?:\w[\w.-]*@)?\w[\w.-]*:(?!//)\S+$")
@@ -46,6 +48,16 @@ _SSH = f"ssh -o BatchMode=yes -o ConnectTimeout={_TIMEOUT_SECONDS}"
 _PAGES = {"github.com": "blob", "gitlab.com": "-/blob", "bitbucket.org": "src", "codeberg.org": "src/branch"}
 # Finding out when each of many files changed last reads the history; a wrong date would be worse than none.
 _HISTORY_SECONDS = 30.0
+MOST_PACKS = 50
+"""Each fetch of something new leaves one; finding an object takes longer with each."""
+# Packing needs all objects in memory, some ten times as large.
+_MOST_REPACKED_BYTES = 64 * 1024 * 1024
+_MOST_LARGE_PACKS = 500
+_ANEW = "lorekeeper-fetch-anew"
+# Whom a token alone belongs to, where a host does not take any name.
+_TOKEN_USERS = {"bitbucket.org": "x-token-auth"}
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_PROGRESS = re.compile(rb"(?:Receiving|Counting|Compressing) objects: +\d+% \((\d+)/(\d+)\)")
 _LARGE_FILE = b"version https://git-lfs.github.com/spec/"
 
 
@@ -70,8 +82,8 @@ def parse_place(location: str) -> Place:
     branch, _, folder = rest.partition(":")
     if urlsplit(url).scheme in ("http", "https") and urlsplit(url).password:
         raise SourceError(
-            "The address holds a password, which would be shown wherever the source is listed. Use an SSH address with "
-            "a key of this machine's user instead."
+            "The address holds a password, which would be shown wherever the source is listed. Leave it out, keep it "
+            "with `lorekeeper credentials set NAME` and add the source with --credential NAME; or use SSH and a key."
         )
     folder = folder.strip("/")
     if not url or ".." in PurePosixPath(folder).parts:
@@ -96,12 +108,21 @@ class GitSource:
         keep: Path | None = None,
         audience: str = EVERYONE,
         max_bytes: int = MAX_BYTES,
+        *,
+        secret: Secret = NO_SECRET,
+        code: bool = False,
+        fetching: Callable[[int, int], None] | None = None,
     ) -> None:
         self._id = source_id
         self._place = parse_place(location)
         self._keep = keep
         self._audience = audience
         self._max_bytes = max_bytes
+        self._secret = secret
+        self._code = code
+        self._fetching = fetching
+        if secret:
+            _check_entrance(self._place)
 
     @property
     def id(self) -> str:
@@ -150,6 +171,8 @@ class GitSource:
         if self._keep is None:
             raise SourceError(f"There is no folder to keep a copy of {self._place.url} in.")
         folder = self._keep / self._id
+        if (folder / "objects" / "pack" / _ANEW).exists():
+            shutil.rmtree(folder, ignore_errors=True)
         try:
             repo = Repo(str(folder))
         except NotGitRepository:
@@ -161,8 +184,11 @@ class GitSource:
             self._fetch_into(repo)
         except BaseException:
             repo.close()
+            if _FETCHED not in repo.refs:
+                # Nothing was ever read through it: of an address that was wrong, nothing is left.
+                shutil.rmtree(folder, ignore_errors=True)
             raise
-        return repo
+        return _tidied(repo, folder)
 
     def _fetch_into(self, repo: Repo) -> None:
         config = ConfigDict()
@@ -174,12 +200,21 @@ class GitSource:
             commit = self._wanted(refs)
             return [] if commit in repo.object_store else [commit]
 
+        user, token = self._entrance()
         try:
-            client, path = get_transport_and_path(self._place.url, config=config, quiet=True, ssh_command=_SSH)
-            told: FetchPackResult = client.fetch(path, repo, determine_wants=wanted)
+            client, path = get_transport_and_path(
+                self._place.url, config=config, quiet=True, ssh_command=_SSH, username=user, password=token
+            )
+            try:
+                told: FetchPackResult = client.fetch(path, repo, determine_wants=wanted, progress=self._told)
+            finally:
+                if isinstance(client, HttpGitClient):
+                    client.pool_manager.clear()
         except HTTPUnauthorized as error:
+            why = "refuses the credential" if self._secret else "wants a credential"
             raise SourceUnavailableError(
-                f"{self._place.url} wants a password. Use an SSH address with a key that may read it."
+                f"{self._place.url} {why}. Keep one with `lorekeeper credentials set NAME`, as USER:TOKEN or a token "
+                "alone, that may read it; or use an SSH address with a key that may. What is known from it stays."
             ) from error
         except (GitProtocolError, NotGitRepository, HTTPError, OSError, ValueError) as error:
             raise SourceUnavailableError(
@@ -189,6 +224,19 @@ class GitSource:
         repo.refs[_FETCHED] = self._wanted(told.refs)
         if named := told.symrefs.get(Ref(b"HEAD")):
             repo.refs.set_symbolic_ref(Ref(b"HEAD"), named)
+
+    def _entrance(self) -> tuple[str | None, str | None]:
+        """User and password, which the client sends to this host, and to no other that it may be led to."""
+        if not self._secret:
+            return None, None
+        user, _, token = self._secret.reveal().strip().rpartition(":")
+        host = urlsplit(self._place.url).hostname or ""
+        return user or _TOKEN_USERS.get(host, "oauth2"), token
+
+    def _told(self, said: bytes) -> None:
+        found = _PROGRESS.search(said)
+        if found is not None and self._fetching is not None:
+            self._fetching(int(found[1]), int(found[2]))
 
     def _wanted(self, refs: Mapping[Ref, ObjectID | None]) -> ObjectID:
         name = _branch_ref(self._place.branch) if self._place.branch else Ref(b"HEAD")
@@ -216,9 +264,12 @@ class GitSource:
         below = f"{self._place.folder}/" if self._place.folder else ""
         for entry in iter_tree_contents(repo.object_store, head.tree):
             path = entry.path.decode("utf-8", "surrogateescape")
-            if not stat.S_ISREG(entry.mode) or not path.startswith(below) or not media_type_of(path):
+            if not stat.S_ISREG(entry.mode) or not path.startswith(below):
                 continue
-            if not any(is_passed_over(part) for part in PurePosixPath(path.removeprefix(below)).parts):
+            place = path.removeprefix(below)
+            if not media_type_of(place, code=self._code):
+                continue
+            if not any(is_passed_over(part) for part in PurePosixPath(place).parts):
                 found[path] = _hex(entry.sha)
         return found
 
@@ -236,10 +287,12 @@ class GitSource:
             return FailedDocument(
                 uri=uri, reason="The file is kept in Git LFS, and its content is not in the repository."
             )
-        media_type = media_type_of(path) or "text/plain"
+        media_type = media_type_of(PurePosixPath(path).name, code=self._code) or "text/plain"
+        if is_no_document(content, media_type):
+            return DeletedDocument(uri=uri)
         return FetchedDocument(
             uri=uri,
-            title=PurePosixPath(path).stem.encode("utf-8", "replace").decode(),
+            title=title_of(path, media_type),
             content=content,
             media_type=media_type,
             audience=self._audience,
@@ -249,7 +302,32 @@ class GitSource:
         )
 
 
-_FETCHED = Ref(b"refs/lorekeeper/fetched")
+# A branch, since the client tells a server only of branches what it has: else all would be sent again each time.
+_FETCHED = Ref(b"refs/heads/lorekeeper/fetched")
+
+
+def _check_entrance(place: Place) -> None:
+    parts = urlsplit(place.url)
+    if parts.scheme not in ("http", "https"):
+        raise SourceError(f"{place.url} takes no credential: only https://... does. With SSH, use a key.")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise SourceError(f"A credential is sent over https only; {place.url} would show it to everybody on the way.")
+
+
+def _tidied(repo: Repo, folder: Path) -> Repo:
+    """Put the packs of many fetches together, without what nothing leads to any more."""
+    packs = list(folder.glob("objects/pack/*.pack"))
+    size = sum(pack.stat().st_size for pack in packs)
+    if len(packs) <= MOST_PACKS:
+        return repo
+    if size <= _MOST_REPACKED_BYTES:
+        # Housekeeping: a disk that is full must not keep the documents from being read.
+        with suppress(OSError):
+            garbage_collect(repo, grace_period=None)
+    elif len(packs) > _MOST_LARGE_PACKS:
+        # Too large to be packed in memory: the server packs it better, and the cursor knows what was read.
+        (folder / "objects" / "pack" / _ANEW).touch()
+    return repo
 
 
 @dataclass(frozen=True, kw_only=True)

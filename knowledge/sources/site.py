@@ -5,6 +5,7 @@ It speaks HTTP, through httpx; what a walk over the pages makes of the answers i
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 import zlib
@@ -13,19 +14,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from urllib.parse import unquote
-from urllib.robotparser import RobotFileParser
 from xml.etree import ElementTree
 
 import httpx
 
 from knowledge.errors import SourceError, SourceUnavailableError
+from knowledge.secret import Secret
+from knowledge.sources.body import BodyError, BodyLimits, read_body
 from knowledge.sources.files import MAX_BYTES
+from knowledge.sources.robots import Rules, read_rules
+from knowledge.sources.source import NO_SECRET
 
 USER_AGENT = "Lorekeeper"
 MAX_PAGES = 2_000
 # A robots.txt may ask for hours between two pages: that would hold up everything else.
 _LONGEST_PAUSE_SECONDS = 60.0
 _REDIRECTS = 5
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SITEMAPS = 100
 _LISTED_PAGES = 100_000
 _ADDRESS_CHARACTERS = 2_000
@@ -37,8 +42,8 @@ _NO_PAGE = re.compile(
     re.IGNORECASE,
 )
 _REFUSALS = {
-    401: "It wants a sign-in (HTTP 401). Only pages that everyone may see can be read.",
-    403: "The site refuses it (HTTP 403). Only pages that everyone may see can be read.",
+    401: "It wants a sign-in (HTTP 401). Give the source a credential that may read it.",
+    403: "The site refuses it (HTTP 403). Only pages that everyone, or the source's credential, may see can be read.",
     429: "The site says that it was asked too often (HTTP 429). It is tried again with the next run.",
 }
 
@@ -96,8 +101,8 @@ def parse_site(location: str) -> Site:
     """Read the address of a site; raises SourceError, and never repeats a password."""
     if re.search(r"//[^/?#]*@", location):
         raise SourceError(
-            "The address holds a user name or password, which would be shown wherever the source is listed. Only "
-            "pages that everyone may see can be read: leave it out."
+            "The address holds a user name or password, which would be shown wherever the source is listed. Leave it "
+            "out, keep it with `lorekeeper credentials set NAME` and add the source with --credential NAME."
         )
     site = Site(start=location.strip())
     try:
@@ -152,12 +157,12 @@ class UnreadError(Exception):
 class Visitor:
     """Asks one host for one thing after another."""
 
-    def __init__(self, site: Site, manners: Manners) -> None:
+    def __init__(self, site: Site, manners: Manners, secret: Secret = NO_SECRET) -> None:
         self.site = site
         self.manners = manners
         self._pause = manners.pause_seconds
-        self._rules = RobotFileParser()
-        self._rules.parse([])
+        self._rules = Rules()
+        self._secret = secret
         self._asked_at = -self._pause
         self._silent = 0
         self._client = httpx.Client(
@@ -181,9 +186,8 @@ class Visitor:
             raise unavailable(url, str(error)) from error
         # A site that has no such file, or shows it to nobody, forbids nothing.
         text = answer.content.decode("utf-8-sig", "replace") if answer.status == 200 else ""
-        self._rules.parse(text.splitlines())
-        delay = float(self._rules.crawl_delay(USER_AGENT) or 0)
-        self._pause = max(self._pause, min(delay, _LONGEST_PAUSE_SECONDS))
+        self._rules = read_rules(text, USER_AGENT)
+        self._pause = max(self._pause, min(self._rules.delay_seconds, _LONGEST_PAUSE_SECONDS))
         if not self.may_read(self.site.start):
             raise SourceUnavailableError(
                 f"{url} asks not to read {self.site.start}. Ask those who run the site to allow `{USER_AGENT}`."
@@ -191,11 +195,11 @@ class Visitor:
 
     def may_read(self, url: str) -> bool:
         """Whether robots.txt lets a page be read."""
-        return self._rules.can_fetch(USER_AGENT, url)
+        return self._rules.allows(url)
 
     def listing(self) -> Listing | None:
         """What the sitemaps list of this site; None where it has none. Raises SourceUnavailableError."""
-        named = [one for link in self._rules.site_maps() or () if (one := self.site.address(link))]
+        named = [one for link in self._rules.sitemaps if (one := self.site.address(link))]
         queue = deque(named or [self._top("/sitemap.xml")])
         known = set(queue)
         pages: dict[str, str] = {}
@@ -255,7 +259,7 @@ class Visitor:
 
     def _ask(self, url: str, page: Page) -> Answer:
         time.sleep(max(0.0, self._asked_at + self._pause - time.monotonic()))
-        headers = {"If-None-Match": page.etag, "If-Modified-Since": page.modified}
+        headers = {"If-None-Match": page.etag, "If-Modified-Since": page.modified} | self._entrance(url)
         try:
             with self._client.stream("GET", url, headers={name: told for name, told in headers.items() if told}) as got:
                 answer = Answer(url=url, status=got.status_code, headers=got.headers, content=self._body(got))
@@ -272,19 +276,23 @@ class Visitor:
             raise unavailable(url, refusal(answer.status))
         return answer
 
+    def _entrance(self, url: str) -> dict[str, str]:
+        """What opens the pages, for the very place that it was given for: scheme, host and port."""
+        if not self._secret or _origin(httpx.URL(url)) != _origin(httpx.URL(self.site.start)):
+            return {}
+        told = self._secret.reveal().strip()
+        if told.lower().startswith("bearer "):
+            return {"Authorization": f"Bearer {told[7:].strip()}"}
+        return {"Authorization": f"Basic {base64.b64encode(told.encode()).decode('ascii')}"}
+
     def _body(self, response: httpx.Response) -> bytes:
         if response.status_code != 200:
             return b""
-        until = time.monotonic() + self.manners.page_seconds
-        content = bytearray()
-        for part in response.iter_bytes():
-            content += part
-            if len(content) > self.manners.max_bytes:
-                limit = self.manners.max_bytes / 1024 / 1024
-                raise UnreadError(f"The page is larger than {limit:g} MB. It is left out.")
-            if time.monotonic() > until:
-                raise UnreadError(f"The page takes longer than {self.manners.page_seconds:g} s to be sent.")
-        return bytes(content)
+        limits = BodyLimits(max_bytes=self.manners.max_bytes, seconds=self.manners.page_seconds)
+        try:
+            return read_body(response.iter_bytes(), limits, time.monotonic())
+        except BodyError as error:
+            raise UnreadError(f"The page {error}. It is left out.") from error
 
 
 def _entries(content: bytes) -> list[tuple[str, str, str]] | None:
@@ -330,6 +338,20 @@ def unavailable(url: str, reason: str) -> SourceUnavailableError:
     return SourceUnavailableError(
         f"{url} cannot be read: {reason} Check the address and the network; what is known from it stays."
     )
+
+
+def check_credential(site: Site, secret: Secret) -> None:
+    """Raise SourceError where a credential is none, or would be sent so that others can read it."""
+    told = secret.reveal().strip()
+    if not told.isprintable() or not (told.lower().startswith("bearer ") or ":" in told.strip(":")):
+        raise SourceError("The credential of a web site is USER:PASSWORD, or the word Bearer, a space and a token.")
+    url = httpx.URL(site.start)
+    if url.scheme != "https" and url.host not in _LOOPBACK:
+        raise SourceError(f"A credential is sent over https only; {site.start} would show it to everybody on the way.")
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _port(url: httpx.URL) -> int | None:

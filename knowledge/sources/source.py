@@ -6,7 +6,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,10 @@ class SourcePlace:
     """The folder where sources keep what they need between runs, each under its id."""
     secret: Secret = NO_SECRET
     """Its credential: a token, or what its kind says."""
+    fetching: Callable[[int, int], None] | None = None
+    """Told how much of how much came so far, where a place is fetched as a whole before its documents are read."""
+    code: bool = False
+    """Whether source code and configuration are read too; of kinds that have any."""
 
 
 @dataclass(frozen=True, kw_only=True)

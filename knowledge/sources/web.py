@@ -24,8 +24,11 @@ import httpx
 from knowledge.audience import EVERYONE
 from knowledge.document import WEB_PAGE, DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceUnavailableError
+from knowledge.secret import Secret
 from knowledge.sources.files import MEDIA_TYPES, media_type_of
+from knowledge.sources.page_head import read_head
 from knowledge.sources.site import (
+    USER_AGENT,
     Answer,
     Listing,
     Manners,
@@ -33,11 +36,12 @@ from knowledge.sources.site import (
     Site,
     UnreadError,
     Visitor,
+    check_credential,
     parse_site,
     refusal,
     unavailable,
 )
-from knowledge.sources.source import Checkpoint, Expected, SourceStep
+from knowledge.sources.source import NO_SECRET, Checkpoint, Expected, SourceStep
 
 # A site takes minutes or hours to read: a run that was killed goes on about where it was.
 _CHECKPOINT_PAGES = 50
@@ -64,11 +68,22 @@ class _Cursor:
 class WebSource:
     """All pages of one host below the location; `changes` may be called again and again, from one thread at a time."""
 
-    def __init__(self, source_id: str, location: str, audience: str = EVERYONE, manners: Manners | None = None) -> None:
+    def __init__(
+        self,
+        source_id: str,
+        location: str,
+        audience: str = EVERYONE,
+        manners: Manners | None = None,
+        *,
+        secret: Secret = NO_SECRET,
+    ) -> None:
         self._id = source_id
         self._site = parse_site(location)
         self._audience = audience
         self._manners = manners or Manners()
+        self._secret = secret
+        if secret:
+            check_credential(self._site, secret)
 
     @property
     def id(self) -> str:
@@ -76,7 +91,7 @@ class WebSource:
 
     def changes(self, cursor: str | None, retry: Collection[str] = ()) -> Iterator[SourceStep]:
         before = _read_cursor(cursor)
-        with closing(Visitor(self._site, self._manners)) as visitor:
+        with closing(Visitor(self._site, self._manners, self._secret)) as visitor:
             visitor.read_rules()
             listing = visitor.listing()
             if listing is not None and not listing.pages:
@@ -103,6 +118,10 @@ class _Run:
         self._queued: set[str] = set()
         self._reached: set[str] = set()
         self._left_out = False
+        self._aliases: dict[str, str] = {}
+        """Page -> the page that it says it is."""
+        self._itself: set[str] = set()
+        """Those that say so of one that cannot be read."""
 
     def steps(self) -> Iterator[SourceStep]:
         self._begin()
@@ -118,6 +137,8 @@ class _Run:
             count += 1
             if count % _CHECKPOINT_PAGES == 0:
                 yield self._checkpoint()
+        for url, named in list(self._aliases.items()):
+            yield from self._settle_alias(url, named)
         for url in self._before.pages:
             if url not in self._reached and self._is_taken_out(url):
                 yield from self._gone(url)
@@ -183,6 +204,8 @@ class _Run:
         self._reached |= {url, answer.url}
         if was_reached:
             yield from self._gone(url)
+        elif answer.status == 304 and read_head(b"", answer.headers, USER_AGENT).noindex:
+            yield from self._left(answer.url, self._pages[answer.url].depth)
         elif answer.status == 304:
             self._note(answer, self._pages[answer.url])
             if url != answer.url:
@@ -198,17 +221,32 @@ class _Run:
         if media_type is None:
             yield from self._gone(url, answer.url)
             return
-        self._note(answer, Page(depth=depth))
-        if self._listing is None and media_type == WEB_PAGE and depth < self._manners.depth:
+        said = read_head(content if media_type == WEB_PAGE else b"", answer.headers, USER_AGENT)
+        if self._listing is None and media_type == WEB_PAGE and depth < self._manners.depth and not said.nofollow:
             for link in _links(content, answer.url, self._site):
                 self._enqueue(link, depth + 1)
+        uri = answer.url
+        if said.noindex:
+            if url != uri:
+                yield from self._gone(url)
+            yield from self._left(uri, depth)
+            return
+        if named := self._canonical(said.canonical, uri):
+            self._enqueue(named, depth)
+            self._aliases[uri] = named
+            # Whether that one can be read shows later: until then this one stays as it was, and is sent again.
+            self._pages[uri] = Page(depth=depth, was_read=self._was_read(uri))
+            if url != uri:
+                yield from self._gone(url)
+            return
+        self._note(answer, Page(depth=depth))
         moved_from = None
-        if url != answer.url:
+        if url != uri:
             self._pages.pop(url, None)
             moved_from = url if self._was_read(url) else None
         yield FetchedDocument(
-            uri=answer.url,
-            title=PurePosixPath(unquote(httpx.URL(answer.url).path)).stem or httpx.URL(answer.url).host,
+            uri=uri,
+            title=PurePosixPath(unquote(httpx.URL(uri).path)).stem or httpx.URL(uri).host,
             content=content,
             media_type=media_type,
             audience=self._audience,
@@ -229,6 +267,29 @@ class _Run:
         for url in urls:
             if self._pages.pop(url, None) is not None and url in self._before.pages:
                 yield DeletedDocument(uri=url)
+
+    def _canonical(self, link: str, uri: str) -> str | None:
+        """The page of this site that a page says it is: that one is read, once, under its own address."""
+        named = self._site.page(link, uri) if link and uri not in self._itself else None
+        return named if named != uri and named not in self._aliases else None
+
+    def _settle_alias(self, url: str, named: str) -> Iterator[SourceStep]:
+        if self._pages.get(named, Page()).was_read:
+            yield from self._left(url, self._pages.get(url, Page()).depth)
+            return
+        self._itself.add(url)
+        self._reached.discard(url)
+        self._known.pop(url, None)
+        yield from self._visit(url)
+
+    def _left(self, url: str, depth: int) -> Iterator[SourceStep]:
+        """A page that is there and is no document: gone where it was one, and asked for again with each run."""
+        if self._was_read(url):
+            yield DeletedDocument(uri=url)
+        if self._listing is None:
+            self._pages[url] = Page(depth=depth)
+        else:
+            self._pages.pop(url, None)
 
     def _was_read(self, url: str) -> bool:
         return self._before.pages.get(url, Page()).was_read

@@ -111,6 +111,25 @@ class TestSources:
         assert "Person" in repr(informed.type("search", "badges", "--json").json["passages"])
         assert "nothing held" in informed.type("sources", "discard", str(handbook)).out
 
+    def test_code_is_read_by_choice_and_forgotten_again(self, terminal: Terminal, handbook: Path) -> None:
+        (handbook / "oven.py").write_text('def heat() -> None:\n    """Warm the oven up."""\n    print("warm")\n')
+        terminal.type("sources", "add", str(handbook), "--code")
+        terminal.type("sync")
+        assert "handbook: with its source code" in terminal.type("sources", "list").out
+        assert "oven.py#L1" in terminal.type("search", "warm the oven up").out
+        said = terminal.type("sources", "code", "handbook", "off").out
+        assert said == "The code of 'handbook' is forgotten with the next run.\n"
+        assert "1 deleted" in terminal.type("sync").out
+        assert not terminal.type("sources", "list", "--json").json["sources"][0]["code"]
+        refused = terminal.type("sources", "add", "https://example.com/feed.xml", "--code")
+        assert (refused.code, "has no source code" in refused.err) == (1, True)
+
+    def test_a_repository_that_cannot_be_added_leaves_no_copy(self, terminal: Terminal, tmp_path: Path) -> None:
+        with served(Work(root=tmp_path / "empty").root) as url:
+            failed = terminal.type("sources", "add", url)
+        assert (failed.code, "no document" in failed.err) == (1, True)
+        assert list(terminal.home.glob("sources/*")) == []
+
     def test_a_repository_is_added_read_and_removed_with_its_copy(self, terminal: Terminal, tmp_path: Path) -> None:
         work = Work(root=tmp_path / "handbook")
         work.commit({"badges.md": "# Badges\n\nBadges are issued by Maria Lopez at the front desk."})

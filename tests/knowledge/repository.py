@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from wsgiref.simple_server import make_server
 
 from dulwich import porcelain
@@ -48,13 +50,43 @@ class Work:
         return made.decode()
 
 
+@dataclass(kw_only=True)
+class Entrance:
+    """Lets only those in who know user and token, as git servers do, or leads everybody elsewhere."""
+
+    user: str = ""
+    token: str = ""
+    leads_to: str = ""
+    seen: list[str] = field(default_factory=list)
+    """What was sent as authorization, an empty text for nothing."""
+
+    def before(self, application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+        """The application behind this entrance."""
+        right = "Basic " + base64.b64encode(f"{self.user}:{self.token}".encode()).decode()
+
+        def guarded(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+            told = environ.get("HTTP_AUTHORIZATION", "")
+            self.seen.append(told)
+            if self.leads_to:
+                asked = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+                start("302 Found", [("Location", self.leads_to + asked), ("Content-Length", "0")])
+                return [b""]
+            if self.user and told != right:
+                start("401 Unauthorized", [("WWW-Authenticate", 'Basic realm="git"'), ("Content-Length", "0")])
+                return [b""]
+            return application(environ, start)
+
+        return guarded
+
+
 @contextmanager
-def served(root: Path) -> Iterator[str]:
+def served(root: Path, entrance: Entrance | None = None) -> Iterator[str]:
     """Serve a repository over HTTP as git servers do; yields its address."""
     repo = Repo(str(root))
     repositories: dict[str, BackendRepo] = {"/handbook.git": repo}
     application = HTTPGitApplication(DictBackend(repositories))
-    server = make_server("127.0.0.1", 0, application, WSGIServerLogger, WSGIRequestHandlerLogger)
+    guarded = application if entrance is None else entrance.before(application)
+    server = make_server("127.0.0.1", 0, guarded, WSGIServerLogger, WSGIRequestHandlerLogger)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

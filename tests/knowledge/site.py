@@ -32,6 +32,8 @@ class Site:
     asked: list[tuple[str, int]] = field(default_factory=list)
     """Path and status, in order."""
     agents: set[str | None] = field(default_factory=set)
+    wants: str = ""
+    """The authorization that opens it; empty: none."""
     stop: Callable[[], None] = field(default=lambda: None)
 
     @property
@@ -71,6 +73,8 @@ def served_site() -> Iterator[Site]:
             etag = f'"{hashlib.sha256(reply.content).hexdigest()[:12]}"' if reply.has_etag else ""
             told, since = self.headers.get("If-None-Match"), self.headers.get("If-Modified-Since")
             same = (told and told == etag) or (since and since == reply.headers.get("Last-Modified"))
+            if site.wants and self.headers.get("Authorization") != site.wants:
+                reply, same = Reply(status=401), False
             status = 304 if reply.status == 200 and same else reply.status
             site.asked.append((self.path, status))
             site.agents.add(self.headers.get("User-Agent"))

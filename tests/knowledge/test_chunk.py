@@ -26,7 +26,11 @@ def word_pieces() -> Tokenizer:
 
 
 def split(markdown: str, title: str = "Guide", limit: int = CHUNK_TOKENS) -> tuple[Chunk, ...]:
-    return Chunker(word_pieces(), limit).split(ParsedDocument(title=title, markdown=markdown))
+    return split_document(ParsedDocument(title=title, markdown=markdown), limit)
+
+
+def split_document(document: ParsedDocument, limit: int = CHUNK_TOKENS) -> tuple[Chunk, ...]:
+    return Chunker(word_pieces(), limit).split(document)
 
 
 def tokens(chunk: Chunk) -> int:

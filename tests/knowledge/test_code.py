@@ -1,0 +1,192 @@
+"""Source code from a folder or repository: which files, what its passages look like, where their links lead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from knowledge.audience import Audience
+from knowledge.declarations import LANGUAGES
+from knowledge.document import DeletedDocument, FetchedDocument, Question
+from knowledge.errors import SourceError
+from knowledge.ingest import ingest
+from knowledge.library import Library
+from knowledge.lines import at_line
+from knowledge.parse import ParsedDocument, Parser
+from knowledge.sources import Checkpoint, FolderSource, Source, SourcePlace, open_source
+from knowledge.sources.code_files import code_languages, code_type_of, is_made_by_a_program
+from knowledge.sources.files import media_type_of
+from knowledge.sources.git import GitSource
+from knowledge.store import add_source, find_source, read_code
+from tests.knowledge.ingesting import workplace
+from tests.knowledge.repository import Work
+from tests.knowledge.test_chunk import split_document, tokens
+
+BAKERY = '''"""Bread."""
+
+class Oven:
+    """Bakes."""
+
+    def heat(self, degrees: int) -> None:
+        """Warm the oven up before the bread goes in."""
+        self.degrees = degrees
+        for step in range(degrees):
+            self.burner.raise_by(step, limit=self.limit, reason="heating", silent=True, retries=3)
+        if self.degrees > self.limit:
+            raise OvenTooHotError(f"The oven has {self.degrees} degrees, more than {self.limit}; open the door.")
+
+    def cool(self) -> None:
+        """Wait until a hand may touch it."""
+        while self.degrees > 40:
+            self.fan.turn(quickly=self.degrees > 120, towards=self.window, until=self.clock.now() + self.patience)
+            self.degrees = self.thermometer.read(timeout=self.timeout_seconds, unit="celsius")
+            self.log.append(("cooling", self.degrees, self.clock.now(), self.window.is_open, self.door.is_open))
+'''
+
+
+def parsed(path: str, text: str) -> ParsedDocument:
+    """Convert as INGEST does."""
+    kind = code_type_of(path)
+    assert kind is not None
+    with Parser() as parser:
+        return parser.parse(FetchedDocument(uri="u", title=path, content=text.encode(), media_type=kind))
+
+
+def test_a_passage_is_whole_lines_of_one_function_under_its_name() -> None:
+    chunks = split_document(parsed("shop/oven.py", BAKERY))
+    assert [(chunk.header, chunk.line) for chunk in chunks] == [
+        ("shop/oven.py > Oven > heat", 1),
+        ("shop/oven.py > Oven > cool", 14),
+    ]
+    lines = BAKERY.split("\n")
+    for chunk in chunks:
+        opening, *body, closing = chunk.text.split("\n")
+        assert (opening, closing) == ("```python", "```")
+        assert chunk.line is not None
+        assert body == lines[chunk.line - 1 : chunk.line - 1 + len(body)]
+        assert tokens(chunk) <= 230
+
+
+def test_a_long_function_and_a_long_line_are_cut_and_nothing_is_lost() -> None:
+    many = "\n".join(f"    step_{number} = work(on=step_{number - 1}, until={number})" for number in range(1, 120))
+    endless = "    text = " + " + ".join(f"word{number}" for number in range(150))
+    chunks = split_document(parsed("a.rb", f"def long(step_0)\n{many}\n{endless}\n    # ``` and more\nend\n"))
+    assert {chunk.header for chunk in chunks} == {"a.rb > long"}
+    assert all(tokens(chunk) <= 230 for chunk in chunks)
+    # A fence is longer than any in the code.
+    assert all(chunk.text.startswith("````ruby\n") and chunk.text.endswith("\n````") for chunk in chunks)
+    joined = " ".join(chunk.text for chunk in chunks)
+    assert all(f"step_{number} = " in joined for number in range(1, 120))
+    assert all(f"word{number}" in joined for number in range(150))
+
+
+@pytest.mark.parametrize(
+    ("path", "language"),
+    [
+        ("a.py", "python"), ("src/App.TSX", "typescript"), ("Makefile", "make"), ("deploy/Dockerfile.web", "docker"),
+        ("compose.yaml", "yaml"), ("package.json", "json"), ("main.tf", "terraform"), ("a.h", "c"), ("a.xyz", None),
+        ("package-lock.json", None), ("pnpm-lock.yaml", None), ("app.min.js", None), ("api_pb2.py", None),
+        ("vendor/a/b.go", None), ("web/dist/app.js", None), ("poetry.lock", None), ("picture.png", None),
+        ("model.g.dart", None), ("api.pb.go", None),
+    ],
+)  # fmt: skip
+def test_which_files_are_code(path: str, language: str | None) -> None:
+    assert code_type_of(path) == (f"text/x-code; language={language}" if language else None)
+    assert media_type_of(path) is None
+    assert media_type_of("README.md", code=True) == "text/markdown"
+
+
+def test_every_language_of_a_file_can_be_cut() -> None:
+    assert code_languages() == LANGUAGES.keys()
+
+
+def test_what_a_program_wrote_is_known_by_its_content() -> None:
+    assert not is_made_by_a_program(b"def a():\n    return 1\n", "python")
+    assert is_made_by_a_program(b"// Code generated by protoc-gen-go. DO NOT EDIT.\npackage a\n", "go")
+    assert is_made_by_a_program(b"var a=1;" * 400, "javascript")
+    assert is_made_by_a_program(b'{"a": 1}\n' * 10_000, "json")
+    assert not is_made_by_a_program(b'{"a": 1}\n' * 1_000, "json")
+    assert is_made_by_a_program(b"x = 1\n" * 100_000, "python")
+
+
+def uris(source: Source, cursor: str | None = None) -> tuple[list[str], list[str], str]:
+    """What came and what went, by the last part of its name, and the next cursor."""
+    *steps, last = source.changes(cursor)
+    assert isinstance(last, Checkpoint)
+    came = [step.uri.rpartition("/")[2] for step in steps if isinstance(step, FetchedDocument)]
+    gone = [step.uri.rpartition("/")[2] for step in steps if isinstance(step, DeletedDocument)]
+    return came, gone, last.cursor
+
+
+def sources(kind: str, root: Path) -> Sequence[Source]:
+    """One without and one with code."""
+    return [open_source(kind, SourcePlace(id="s", location=str(root), code=code)) for code in (False, True)]
+
+
+@pytest.mark.parametrize("kind", ["files", "git"])
+def test_code_comes_and_goes_with_the_choice(kind: str, tmp_path: Path) -> None:
+    work = Work(root=tmp_path / "repo")
+    work.commit({"a.md": "text", "src/b.py": "x = 1\n", "src/made.js": "// @generated\nx\n", "build/c.py": "y = 1\n"})
+    without, with_code = sources(kind, work.root)
+    came, gone, cursor = uris(without)
+    assert (came, gone) == (["a.md"], [])
+    came, gone, cursor = uris(with_code, cursor)
+    assert ("b.py" in came, "made.js" in came, "c.py" in came) == (True, False, False)
+    came, gone, cursor = uris(without, cursor)
+    assert "b.py" in gone
+
+
+def test_a_file_that_becomes_a_programs_work_is_gone(tmp_path: Path) -> None:
+    work = Work(root=tmp_path / "repo")
+    work.commit({"b.js": "let x = 1;\n"})
+    source = GitSource("s", str(work.root), code=True)
+    came, gone, cursor = uris(source)
+    assert (came, gone) == (["b.js"], [])
+    work.commit({"b.js": "// Code generated by x. DO NOT EDIT.\nlet x = 2;\n"})
+    assert uris(source, cursor)[:2] == ([], ["b.js"])
+
+
+def test_other_kinds_have_no_code() -> None:
+    with pytest.raises(SourceError, match="has no source code; these may: files, git"):
+        open_source("feed", SourcePlace(id="s", location="https://example.com/feed.xml", code=True))
+
+
+def test_the_choice_is_kept_and_code_is_found_at_its_line(tmp_path: Path) -> None:
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "oven.py").write_text(BAKERY)
+    with workplace(tmp_path) as place:
+        stored = add_source(place.engine, kind="files", location=str(root), code=True)
+        assert stored.code
+        ingest(FolderSource(stored.id, root, code=stored.code), place.parts)
+        with Library.open(place.engine, place.embedder, tmp_path / "index") as library:
+            library.wait_for_words(timeout_seconds=10)
+            asked = Question(text="wait until a hand may touch it")
+            found = library.retrieve(asked, Audience.everyone(), 2).passages
+        assert {passage.line for passage in found} == {1, 14}
+        read_code(place.engine, stored.id, code=False)
+        again = find_source(place.engine, stored.id)
+        assert again is not None
+        assert not again.code
+        report = ingest(FolderSource(stored.id, root, code=again.code), place.parts)
+        assert report.deleted == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "line", "expected"),
+    [
+        ("https://github.com/t/h/blob/main/a.py", 12, "https://github.com/t/h/blob/main/a.py#L12"),
+        ("https://gitlab.com/t/s/h/-/blob/main/a.go", 3, "https://gitlab.com/t/s/h/-/blob/main/a.go#L3"),
+        ("https://codeberg.org/t/h/src/branch/main/a.rs", 1, "https://codeberg.org/t/h/src/branch/main/a.rs#L1"),
+        ("https://bitbucket.org/t/h/src/main/a.c", 7, "https://bitbucket.org/t/h/src/main/a.c#lines-7"),
+        ("file:///srv/a.py", 2, "file:///srv/a.py#L2"),
+        ("https://github.com/t/h/blob/main/a.md", 12, "https://github.com/t/h/blob/main/a.md"),
+        ("https://git.example.com/h#a.py", 12, "https://git.example.com/h#a.py"),
+        ("https://docs.example.com/a.py", 12, "https://docs.example.com/a.py"),
+        ("https://github.com/t/h/blob/main/a.py", None, "https://github.com/t/h/blob/main/a.py"),
+    ],
+)
+def test_a_link_opens_at_the_line(address: str, line: int | None, expected: str) -> None:
+    assert at_line(address, line) == expected
