@@ -227,6 +227,11 @@ def next_read(when: datetime, now: datetime) -> str:
     return f"next {_in(when - now)}"
 
 
+def pause_or_resume(name: str, *, paused: bool) -> str:
+    """Offer to end a source's pause, or to begin one."""
+    return f"{'Resume' if paused else 'Pause'} {name or UNTITLED}"
+
+
 def runs_line(went_well: Sequence[bool]) -> str:
     """Show how the latest runs over a source went, the newest first."""
     return f"Last runs: {''.join(RUN_SIGNS[one] for one in went_well)}" if went_well else ""
@@ -754,8 +759,7 @@ ADMIN_TITLE = "For admins"
 ADMIN_GONE = "⚠️ That is not there any more, or somebody else was faster."
 ADMIN_SYNC_TITLE = "What I read"
 ADMIN_SYNC_NOW = "Read now"
-ADMIN_PAUSE = "Pause"
-ADMIN_RESUME = "Read by itself again"
+ADMIN_PAUSE_CHOOSE = "Pause or resume a source"
 ADMIN_PAUSED = "✅ It is read no more by itself. What is known of it stays."
 ADMIN_RESUMED = "✅ It is read by itself again."
 SOURCE_PAUSED = "paused"

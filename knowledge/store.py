@@ -186,6 +186,12 @@ def read_code(engine: sa.Engine, changed_id: str, *, code: bool = True) -> None:
     _change(engine, changed_id, {"code": code})
 
 
+def is_paused(engine: sa.Engine, asked_id: str) -> bool:
+    """Tell whether a source is read no more by itself."""
+    with reading(engine) as connection:
+        return bool(connection.scalar(sa.select(source.c.paused).where(source.c.id == asked_id)))
+
+
 def source_runs(engine: sa.Engine, of_source: str, limit: int = 20) -> tuple[SyncRun, ...]:
     """The latest runs over a source, the newest first; the last hundred are kept."""
     with reading(engine) as connection:

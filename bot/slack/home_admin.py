@@ -33,6 +33,7 @@ from bot.slack.view_parts import (
     confirmation,
     header,
     one_line,
+    option,
     paragraph,
     person,
     plain,
@@ -48,7 +49,6 @@ from bot.threshold import Threshold
 PERSON_ACTION: Final = "home_person"
 SYNC_ACTION: Final = "home_sync"
 PAUSE_ACTION: Final = "home_source_pause"
-RESUME_ACTION: Final = "home_source_resume"
 RELEASE_ACTION: Final = "home_held_release"
 DISCARD_ACTION: Final = "home_held_discard"
 CHANNEL_ACTION: Final = "home_channel"
@@ -59,7 +59,7 @@ CURATED_ACTION: Final = "home_curated_remove"
 PROMOTE_ACTION: Final = "home_version_promote"
 ROLL_BACK_ACTION: Final = "home_version_roll_back"
 # Together with headlines, notes and dividers below a view's hundred blocks.
-MOST_SOURCES, MOST_QUESTIONS, MOST_NOTES, MOST_CURATED, MOST_CHANNELS = 14, 10, 5, 8, 10
+MOST_SOURCES, MOST_QUESTIONS, MOST_NOTES, MOST_CURATED, MOST_CHANNELS = 10, 10, 5, 8, 10
 MOST_ALERTS, MOST_TOPICS, MOST_HELD = 3, 8, 4
 _MOST_FAILURES = 5
 _LONGEST_LINE = 200
@@ -140,9 +140,10 @@ def _sources(content: AdminContent) -> list[Block]:
     for source in shown:
         name = one_line(source.name, _LONGEST_LINE) or words.UNTITLED
         said = (name, source.state, words.runs_line(source.went_well))
-        blocks.append(section("\n".join(filter(None, said))))
-        other = (words.ADMIN_RESUME, RESUME_ACTION) if source.paused else (words.ADMIN_PAUSE, PAUSE_ACTION)
-        blocks.append(actions(button(words.ADMIN_SYNC_NOW, SYNC_ACTION, source.id), button(*other, source.id)))
+        read_now = button(words.ADMIN_SYNC_NOW, SYNC_ACTION, source.id)
+        blocks.append(section("\n".join(filter(None, said)), read_now))
+    if shown:
+        blocks.append(actions(_pauses(shown)))
     for source in [source for source in shown if source.held][:MOST_HELD]:
         blocks += _held(source)
     failed = [one_line(name, _LONGEST_LINE) for source in shown for name in source.failures]
@@ -155,6 +156,19 @@ def _sources(content: AdminContent) -> list[Block]:
     if unseen or content.hidden_sources or not content.sources:
         blocks.append(note_block(words.admin_more_sources(unseen, content.hidden_sources)))
     return blocks
+
+
+def _pauses(sources: Sequence[AdminSource]) -> Block:
+    """A choice of sources to stop reading by itself, and of those to begin with again."""
+    return {
+        "type": "static_select",
+        "action_id": PAUSE_ACTION,
+        "placeholder": plain(words.ADMIN_PAUSE_CHOOSE, 150),
+        "options": [
+            option(words.pause_or_resume(one_line(source.name, _LONGEST_LINE), paused=source.paused), source.id)
+            for source in sources
+        ],
+    }
 
 
 def _held(source: AdminSource) -> list[Block]:

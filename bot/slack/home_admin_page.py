@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -46,7 +45,7 @@ from knowledge.audience import Audience
 from knowledge.database import reading
 from knowledge.errors import KnowledgeError
 from knowledge.held import held_counts
-from knowledge.store import discard_held, pause_source, release_held, source_runs
+from knowledge.store import discard_held, is_paused, pause_source, release_held, source_runs
 from models.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -109,8 +108,7 @@ class AdminPage:
         """Connect everything that stands there."""
         app.action(ADMIN_ACTION)(self._for_admins(lambda _user, _action: ""))
         app.action(page.SYNC_ACTION)(self._for_admins(self._sync))
-        app.action(page.PAUSE_ACTION)(self._for_admins(partial(self._pause, paused=True)))
-        app.action(page.RESUME_ACTION)(self._for_admins(partial(self._pause, paused=False)))
+        app.action(page.PAUSE_ACTION)(self._for_admins(self._pause))
         app.action(page.RELEASE_ACTION)(self._for_admins(self._release))
         app.action(page.DISCARD_ACTION)(self._for_admins(self._discard))
         app.action(page.APPROVE_ACTION)(self._for_admins(self._approve))
@@ -154,10 +152,11 @@ class AdminPage:
         logger.info("%s has the source %s read now", user, found)
         return words.ADMIN_SYNC_SOON
 
-    def _pause(self, user: str, action: Mapping[str, Any], *, paused: bool) -> str:
-        found = self._source(user, action)
+    def _pause(self, user: str, action: Mapping[str, Any]) -> str:
+        found = self._source(user, action.get("selected_option") or {})
         if found is None:
             return words.ADMIN_GONE
+        paused = not is_paused(self.parts.engine, found)
         pause_source(self.parts.engine, found, paused=paused)
         logger.info("%s %s the source %s", user, "paused" if paused else "resumed", found)
         return words.ADMIN_PAUSED if paused else words.ADMIN_RESUMED
