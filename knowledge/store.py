@@ -114,7 +114,7 @@ def add_source(
     added = StoredSource(
         id=source_id(kind, location),
         kind=kind,
-        name=name or name_of(location),
+        name=name or name_of(location, kind),
         location=location,
         audience=audience,
         trust=trust,

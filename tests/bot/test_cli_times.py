@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 
+from bot.channel_ledger import KIND as CHANNEL
+from bot.cli.sources import add
+from knowledge.sources import KINDS
 from tests.bot.terminal import Terminal
 
 
@@ -94,3 +98,9 @@ def test_a_credential_is_kept_listed_and_forgotten_without_being_shown(
     missing = terminal.type("sources", "add", str(handbook), "--credential", "nobody")
     assert "lorekeeper credentials set nobody" in missing.err
     assert "Removed 'papers'" in terminal.type("credentials", "remove", "papers").out
+
+
+def test_every_kind_of_source_can_be_named() -> None:
+    (kind,) = [one for one in add.params if one.name == "kind"]
+    assert isinstance(kind.type, click.Choice)
+    assert set(kind.type.choices) == {*KINDS, CHANNEL}

@@ -689,8 +689,8 @@ class TestPlaces:
         }
         assert {location: whole_location(kind_of(location), location) for location in found} == found
         assert whole_location("github", "acme/handbook") == "https://github.com/acme/handbook#issues,discussions"
-        assert name_of("https://github.com/acme/handbook#issues,discussions") == "acme/handbook"
-        assert name_of("https://git.example.com/acme/handbook#issues") == "acme/handbook issues"
+        assert name_of("https://github.com/acme/handbook#issues,discussions", "github") == "acme/handbook"
+        assert name_of("https://git.example.com/acme/handbook#issues", "github") == "acme/handbook issues"
         others = ("https://github.com/acme/handbook", "https://github.com/acme/handbook.git", "acme/handbook")
         assert [kind_of(one) for one in others] == ["web", "git", "files"]
         assert kind_of("https://docs.example.com/guide/intro#issues") == "web"

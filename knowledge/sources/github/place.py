@@ -16,8 +16,6 @@ ADDRESS = re.compile(
     re.IGNORECASE,
 )
 """What can be nothing but a GitHub repository's issues, discussions or pull requests."""
-STORED = re.compile(r"^https?://[^/\s]+/[\w-]+/[\w.-]+#(?:issues|discussions|pulls)(?:,(?:issues|discussions|pulls))*$")
-"""How a location is written down, whatever its host is called."""
 _PLACE = re.compile(
     r"(?:(?P<scheme>https?)://(?P<host>[\w.-]+(?::\d{1,5})?|\[::1\](?::\d{1,5})?)/)?"
     r"(?P<owner>\w[\w-]*)/(?P<repository>[\w.-]+?)(?:\.git)?(?:/(?P<part>issues|discussions|pulls))?/?"
