@@ -196,6 +196,7 @@ ACTIONS: Mapping[str, Callable[[Playground, Body], Awaitable[JSON]]] = {
     "archive": place_actions.archive,
     "open_group": place_actions.open_group,
     "create_person": place_actions.create_person,
+    "set_usergroup": place_actions.set_usergroup,
     "change_person": place_actions.change_person,
     "context": app_actions.context,
     "slash": app_actions.slash,

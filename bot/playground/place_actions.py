@@ -130,6 +130,19 @@ async def change_person(playground: Playground, body: Body) -> JSON:
     return {"user": asdict(user)}
 
 
+async def set_usergroup(playground: Playground, body: Body) -> JSON:
+    """Make a user group of these people, or let a group have other members; it is `usergroup` then."""
+    person_of(playground, body)
+    workspace, members = playground.workspace, body.get("members")
+    if not isinstance(members, list) or not all(isinstance(one, str) and one in workspace.users for one in members):
+        raise ApiError("user_not_found")
+    group = str(body.get("usergroup") or new_id("S"))
+    if body.get("usergroup") and group not in workspace.usergroups:
+        raise ApiError("no_such_subteam")
+    workspace.usergroups[group] = list(dict.fromkeys(members))
+    return {"usergroup": group}
+
+
 async def change_channel_id(playground: Playground, body: Body) -> JSON:
     """Give a channel another id, as Slack does when it moves one between organisations."""
     person_of(playground, body)

@@ -26,6 +26,8 @@ _METHODS = {
     "conversations.open": "*:write",
     "users.info": "users:read",
     "users.list": "users:read",
+    "users.lookupByEmail": "users:read.email",
+    "usergroups.users.list": "usergroups:read",
     "users.conversations": "*:read",
     "reactions.add": "reactions:write",
     "reactions.remove": "reactions:write",

@@ -114,6 +114,8 @@ class Workspace:
         self.domain = "playground"
         self.users: dict[str, User] = {}
         self.channels: dict[str, Channel] = {}
+        self.usergroups: dict[str, list[str]] = {}
+        """Ids of user groups and of the people in each."""
         self.homes: dict[str, JSON] = {}
         self.streams: dict[tuple[str, str], Stream] = {}
         self.files: dict[str, JSON] = {}
@@ -224,6 +226,7 @@ class Workspace:
             "last_ts": self._last_ts,
             "users": [asdict(user) for user in self.users.values()],
             "channels": [asdict(channel) for channel in self.channels.values()],
+            "usergroups": self.usergroups,
             "homes": self.homes,
             "files": self.files,
             "streams": [asdict(stream) for stream in self.streams.values()],
@@ -236,6 +239,7 @@ class Workspace:
         self._last_ts = int(state["last_ts"])
         self.users = {user["id"]: User(**user) for user in state["users"]}
         self.channels = {channel["id"]: Channel(**channel) for channel in state["channels"]}
+        self.usergroups = dict(state.get("usergroups", {}))
         self.homes = dict(state["homes"])
         self.files = dict(state.get("files", {}))
         self.streams = {(s["channel"], s["ts"]): Stream(**s) for s in state["streams"]}

@@ -78,6 +78,7 @@ SCOPES = {
     "mpim:history": "questions in group messages",
     "mpim:read": "knowing which group messages a person is in",
     "reactions:read": "feedback by reaction",
+    "usergroups:read": "knowing who is in a user group that documents are for; without it they are shown to nobody",
     "users:read": "telling members from guests; without it everybody may count as a guest",
     "users:read.email": "knowing whom a source's permissions name; without it such documents are shown to nobody",
 }
@@ -87,7 +88,7 @@ SURFACE_SCOPES: Mapping[Surface, Mapping[str, str]] = {
     "none": {},
 }
 # Whoever installs the app may leave these out; the bot works without them, minus what stands beside them above.
-OPTIONAL_SCOPES = frozenset({"files:read", "files:write", "users:read.email"})
+OPTIONAL_SCOPES = frozenset({"files:read", "files:write", "usergroups:read", "users:read.email"})
 
 COMMAND = "/lore"
 _COMMANDS = (

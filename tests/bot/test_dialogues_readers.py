@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bot import tables, words
 from bot.answer import Answering
-from knowledge.audience import channel_audience, person_audience
+from knowledge.audience import channel_audience, person_audience, usergroup_audience
 from knowledge.database import reading, writing
 from knowledge.tables import document
 from models.generator import ChatMessage
@@ -95,3 +95,29 @@ def test_a_change_that_does_not_matter_changes_nothing(
     ts = workspace.say(ADA, HELP, f"{BOT} {QUESTION}")
     (text,) = workspace.answers(HELP, ts)
     assert "Maria Lopez" in text
+
+
+def test_documents_of_a_user_group_are_for_its_members_in_direct_messages(
+    workspace: Workspace, start_bot: StartBot, engine: sa.Engine
+) -> None:
+    group = str(workspace.act("set_usergroup", user=ADA, members=[ADA])["usergroup"])
+    passages = shelve(engine, ("Badges", BADGES, "everyone"), ("Leads", SECRET, usergroup_audience(group)))
+    start_bot(told(answering(passages, ""), lambda: None))
+    (own,) = workspace.answers(ADAS_DM, workspace.say(ADA, ADAS_DM, QUESTION))
+    (public,) = workspace.answers(HELP, workspace.say(ADA, HELP, f"{BOT} {QUESTION}"))
+    assert ("golden" in own, "golden" in public) == (True, False)
+
+
+def test_who_is_taken_out_of_a_user_group_meanwhile_is_not_told_its_documents(
+    workspace: Workspace, start_bot: StartBot, engine: sa.Engine
+) -> None:
+    group = str(workspace.act("set_usergroup", user=ADA, members=[ADA])["usergroup"])
+    passages = shelve(engine, ("Badges", BADGES, "everyone"), ("Leads", SECRET, usergroup_audience(group)))
+
+    def happens() -> None:
+        workspace.act("set_usergroup", user=ADA, usergroup=group, members=[])
+
+    start_bot(told(answering(passages, ""), happens))
+    (text,) = workspace.answers(ADAS_DM, workspace.say(ADA, ADAS_DM, QUESTION))
+    assert "Maria Lopez" in text
+    assert "golden" not in text

@@ -132,6 +132,9 @@ def test_the_answers_of_every_method_are_complete(site: Site) -> None:
     client.conversations_open(users="U0ADAPARK", return_im=True)
     client.users_info(user="U0ADAPARK")
     client.users_list()
+    client.users_lookupByEmail(email=client.users_info(user="U0ADAPARK")["user"]["profile"]["email"])
+    group = site.act("set_usergroup", user="U0ADAPARK", members=["U0ADAPARK"])["usergroup"]
+    client.usergroups_users_list(usergroup=group)
     client.users_conversations(user="U0ADAPARK", types="public_channel,private_channel")
     client.assistant_threads_setStatus(channel_id="C0GENERAL", thread_ts=posted["ts"], status="is thinking...")
     client.assistant_threads_setTitle(channel_id="C0GENERAL", thread_ts=posted["ts"], title="A question")

@@ -194,3 +194,23 @@ def test_people_and_places_are_kept_over_a_restart(start: Callable[..., Site], t
     assert second.client().users_info(user=guest)["user"]["is_restricted"] is True
     assert second.client().conversations_info(channel=HELP)["channel"]["is_ext_shared"] is True
     assert error_of(second.client().users_info, user="U0NOBODY") == "user_not_found"
+
+
+def test_people_are_found_by_their_address_where_the_app_may_see_it(site: Site) -> None:
+    client = site.client()
+    told = client.users_info(user=BEN)["user"]
+    assert told["is_email_confirmed"] is True
+    found = client.users_lookupByEmail(email=told["profile"]["email"].upper())["user"]
+    assert found["id"] == BEN
+    assert error_of(client.users_lookupByEmail, email="nobody@example.com") == "users_not_found"
+
+
+def test_a_user_group_names_who_is_in_it(site: Site) -> None:
+    client = site.client()
+    group = site.act("set_usergroup", user=ADA, members=[ADA, BEN])["usergroup"]
+    assert client.usergroups_users_list(usergroup=group)["users"] == [ADA, BEN]
+    site.act("set_usergroup", user=ADA, usergroup=group, members=[BEN])
+    assert client.usergroups_users_list(usergroup=group)["users"] == [BEN]
+    assert error_of(client.usergroups_users_list, usergroup="S0NOBODY") == "no_such_subteam"
+    assert site.try_to("set_usergroup", user=ADA, usergroup="S0NOBODY", members=[])["error"] == "no_such_subteam"
+    assert site.try_to("set_usergroup", user=ADA, members=["U0NOBODY"])["error"] == "user_not_found"

@@ -46,6 +46,8 @@ HANDLERS: Mapping[str, Handler] = {
     "users.info": people.info,
     "users.list": people.list_all,
     "users.conversations": people.conversations,
+    "users.lookupByEmail": people.lookup_by_email,
+    "usergroups.users.list": people.usergroup_members,
     "views.open": views.open_view,
     "views.push": views.push,
     "views.update": views.update,

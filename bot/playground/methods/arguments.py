@@ -10,7 +10,8 @@ from bot.playground.errors import ApiError
 from bot.playground.strict_json import read_json
 
 _FLAGS = frozenset(
-    "as_user exclude_archived exclude_muted full include_all_metadata include_locale include_num_members inclusive "
+    "as_user exclude_archived exclude_muted full include_all_metadata include_disabled include_locale "
+    "include_num_members inclusive "
     "link_names mrkdwn prevent_creation reply_broadcast return_im test unfurl_links unfurl_media".split()
 )
 _NUMBERS = frozenset({"limit", "count", "page", "length"})
@@ -96,6 +97,8 @@ METHODS: Mapping[str, Method] = {
     ),
     "conversations.open": Method("t3", optional="channel return_im users prevent_creation"),
     "users.info": Method("t4", required="user", optional="include_locale", takes_json=False),
+    "users.lookupByEmail": Method("t3", required="email", takes_json=False),
+    "usergroups.users.list": Method("t2", required="usergroup", optional="include_disabled team_id", takes_json=False),
     "users.list": Method("t2", optional="cursor include_locale limit team_id", takes_json=False),
     "users.conversations": Method(
         "t3", optional="cursor exclude_archived exclude_muted limit team_id types user", takes_json=False

@@ -23,7 +23,7 @@ def info(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
 def _told(playground: Playground, user: User, arguments: Mapping[str, Any]) -> JSON:
     """Describe a person to the app; an e-mail address has a scope of its own."""
     told = person(playground.workspace, user, with_locale=arguments.get("include_locale", False))
-    if "users:read.email" in playground.app.scopes and not (user.is_bot or user.external):
+    if playground.app.may("users:read.email") and not (user.is_bot or user.external):
         told["is_email_confirmed"] = True
         told["profile"]["email"] = user.email
     return told
@@ -41,6 +41,24 @@ def list_all(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
         "cache_ts": int(playground.workspace.now()),
         "response_metadata": {"next_cursor": cursor},
     }
+
+
+def lookup_by_email(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
+    """users.lookupByEmail."""
+    asked = str(arguments["email"]).strip().lower()
+    for user in playground.workspace.users.values():
+        if user.email == asked and not (user.is_bot or user.external or user.deleted):
+            return {"user": _told(playground, user, arguments)}
+    raise ApiError("users_not_found")
+
+
+def usergroup_members(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
+    """usergroups.users.list: those who are still there."""
+    workspace = playground.workspace
+    members = workspace.usergroups.get(str(arguments["usergroup"]))
+    if members is None:
+        raise ApiError("no_such_subteam")
+    return {"users": [user for user in members if not workspace.users[user].deleted]}
 
 
 def conversations(playground: Playground, arguments: Mapping[str, Any]) -> JSON:
