@@ -138,7 +138,10 @@ class Composing:
         """Tell whether a stored answer may still be shown: an earlier try may have made it long ago."""
         with reading(self.engine) as connection:
             grounds = stored_grounds(connection, row.id)
-        return self._may_be_shown(grounds, incoming)
+        # As when it was made: what is cited without having been looked at (by an approved answer) is not asked for.
+        looked_at = {uri for _, uri in grounds.looked_at}
+        cited = frozenset(one for one in grounds.cited if one[0] in looked_at)
+        return self._may_be_shown(replace(grounds, cited=cited), incoming)
 
     def _made_anew(
         self,

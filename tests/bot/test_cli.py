@@ -270,7 +270,7 @@ class TestSearch:
         found = informed.type("search", "who issues badges", "-k", "1", "--json").json
         assert set(found) == {"passages", "seconds"}
         (passage,) = found["passages"]
-        assert set(passage) == {"id", "uri", "title", "text", "score"}
+        assert set(passage) == {"id", "uri", "title", "line", "text", "score"}
         assert passage["title"] == "Badges"
         assert "Maria Lopez" in passage["text"]
         assert found["seconds"]["total"] >= 0
@@ -307,10 +307,10 @@ class TestSearch:
 class TestAsk:
     def test_the_json_form_is_fixed(self, informed: Terminal) -> None:
         answer = informed.type("ask", "Who issues badges?", "--json").json
-        assert set(answer) == {"answer", "citations", "abstained", "version", "seconds", "tokens"}
+        assert set(answer) == {"answer", "note", "citations", "abstained", "version", "seconds", "tokens"}
         assert set(answer["seconds"]) == {"retrieve", "first_token", "total"}
         assert "Maria Lopez" in answer["answer"]
-        assert set(answer["citations"][0]) == {"n", "uri", "title"}
+        assert set(answer["citations"][0]) == {"n", "uri", "title", "dated", "owner", "trust"}
         assert answer["citations"][0]["title"] == "Badges"
         assert answer["abstained"] is False
 

@@ -160,7 +160,7 @@ def test_passages_are_kept_by_reference_without_their_text(engine: sa.Engine) ->
         {
             "chunk_id": 7,
             "text_hash": "h",
-            "uri": "file:///a.md",
+            "uri": "file:///everyone.md",
             "score": 0.9,
             "cosine": 0.8,
             "word_score": 0.7,

@@ -66,6 +66,10 @@ def test_folders_and_repositories_deliver_it(tmp_path: Path) -> None:
     (folder / "plain.md").write_text("# Plain\n")
     work = Work(root=tmp_path / "handbook")
     work.commit({"leave.md": text, "plain.md": "# Plain\n"})
-    for source in (FolderSource("s", folder), GitSource("s", str(work.root), tmp_path / "keep")):
+    # Where a file in a repository does not say so, its last author answers for it.
+    for source, otherwise in (
+        (FolderSource("s", folder), ""),
+        (GitSource("s", str(work.root), tmp_path / "keep"), "Ada"),
+    ):
         found = [step for step in source.changes(None) if isinstance(step, FetchedDocument)]
-        assert {one.title: one.owner for one in found} == {"leave": "Ana", "plain": ""}
+        assert {one.title: one.owner for one in found} == {"leave": "Ana", "plain": otherwise}
