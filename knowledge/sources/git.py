@@ -17,9 +17,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import quote, urlsplit
 
-from dulwich.client import FetchPackResult, HttpGitClient, HTTPUnauthorized, get_transport_and_path
+from dulwich.client import (
+    FetchPackResult,
+    HttpGitClient,
+    HTTPUnauthorized,
+    default_urllib3_manager,
+    get_transport_and_path,
+)
 from dulwich.config import ConfigDict
 from dulwich.diff_tree import CHANGE_RENAME, RenameDetector, TreeChange, tree_changes
 from dulwich.errors import GitProtocolError, NotGitRepository
@@ -28,6 +35,7 @@ from dulwich.object_store import iter_tree_contents
 from dulwich.objects import Blob, Commit, ObjectID
 from dulwich.refs import Ref
 from dulwich.repo import Repo
+from urllib3 import BaseHTTPResponse, PoolManager
 from urllib3.exceptions import HTTPError
 
 from knowledge.audience import EVERYONE
@@ -205,6 +213,8 @@ class GitSource:
             client, path = get_transport_and_path(
                 self._place.url, config=config, quiet=True, ssh_command=_SSH, username=user, password=token
             )
+            if isinstance(client, HttpGitClient):
+                client.pool_manager = default_urllib3_manager(config, _Pool, base_url=self._place.url)
             try:
                 told: FetchPackResult = client.fetch(path, repo, determine_wants=wanted, progress=self._told)
             finally:
@@ -303,6 +313,24 @@ class GitSource:
 
 
 # A branch, since the client tells a server only of branches what it has: else all would be sent again each time.
+class _Pool(PoolManager):
+    """Connections that end with the fetch, also where an answer was not read to its end (as one of a redirect)."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._answers: list[BaseHTTPResponse] = []
+
+    def urlopen(self, *args: Any, **more: Any) -> BaseHTTPResponse:
+        answer = super().urlopen(*args, **more)
+        self._answers.append(answer)
+        return answer
+
+    def clear(self) -> None:
+        for answer in self._answers:
+            answer.close()
+        super().clear()
+
+
 _FETCHED = Ref(b"refs/heads/lorekeeper/fetched")
 
 

@@ -35,10 +35,10 @@ def keep(terminal: Terminal, name: str, secret: str) -> None:
 
 
 def hand_over(terminal: Terminal, name: str, secret: str) -> None:
-    """Hand a credential over on standard input, as `credentials set NAME < FILE` does."""
+    """Hand a credential over on standard input, as `credentials set NAME --file -` reads it."""
     program = "from bot.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", program, "--home", str(terminal.home), "credentials", "set", name],
+        [sys.executable, "-c", program, "--home", str(terminal.home), "credentials", "set", name, "--file", "-"],
         input=secret,
         cwd=REPOSITORY,
         capture_output=True,
