@@ -73,22 +73,24 @@ def add(
     as_json: bool,
     **times: Any,
 ) -> None:
-    """Add LOCATION, after reading one document of it: a folder, file, repository, web site, database, feed or service.
+    """Add LOCATION, after reading one document of it.
 
-    A repository is a folder (with --kind git) or an address, like https://example.com/team/handbook.git or
-    git@example.com:team/handbook.git; #BRANCH or #BRANCH:FOLDER behind it names a part of it.
-    A site is the address of a page or folder, like https://docs.example.com/handbook/; what is below it is read.
-    A query is a TOML file that tells how rows become documents (with --kind sql, or named *.sql.toml).
-    A feed is the address of RSS or Atom, like https://blog.example.com/feed.xml (else with --kind feed).
-    Of GitHub: https://github.com/OWNER/REPOSITORY/issues (or /discussions), or OWNER/REPOSITORY with --kind github; its
-    credential is a token.
-    A folder of Google Drive is its address, https://drive.google.com/drive/folders/ID, with the JSON key of a service
-    account as --credential; a page, database or workspace of Notion its address, https://www.notion.so/..., with the
-    token of an integration.
-    Confluence is the address of a space or server, like https://example.atlassian.net/wiki/spaces/TEAM; Jira that of a
-    project or search, like https://example.atlassian.net/browse/TEAM. Elsewhere with --kind confluence or --kind jira.
-    They take --credential: EMAIL:API_TOKEN for Cloud, a personal access token for Data Center.
-    A Slack channel is slack: and its id, like slack:C0123ABCD; it is off until the settings switch it on.
+    \b
+    a folder or file   path/to/docs
+    git repository     https://example.com/team/handbook.git, git@example.com:team/handbook.git, or
+                       a folder with --kind git; #BRANCH or #BRANCH:FOLDER behind it names a part
+    web site           https://docs.example.com/handbook/: the pages at that address and below
+    database           faq.sql.toml, a file that tells how rows become documents (--kind sql)
+    news feed          https://blog.example.com/feed.xml (else with --kind feed)
+    GitHub             https://github.com/OWNER/REPOSITORY/issues or /discussions
+    Confluence         https://example.atlassian.net/wiki/spaces/TEAM (elsewhere --kind confluence)
+    Jira               https://example.atlassian.net/browse/TEAM (elsewhere with --kind jira)
+    Google Drive       https://drive.google.com/drive/folders/ID
+    Notion             https://www.notion.so/...: a page, a database or all that is shared
+    Slack channel      slack:C0123ABCD; off until the settings switch it on
+
+    Services, private repositories and pages behind a sign-in need a --credential: a token, USER:TOKEN, EMAIL:API_TOKEN
+    for Atlassian's cloud, or the JSON key of a service account for Drive. The guide says for each where to get it.
     """
     from bot.app import open_parser
     from bot.channel_ledger import KIND, SCHEME
