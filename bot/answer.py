@@ -242,6 +242,7 @@ def _asked(
         vector=vector,
         passages=passages,
         evidence=tuple(map(digest, [*(chosen or [passage.text for passage in passages]), *against])),
+        against=frozenset(map(digest, against)),
         said_earlier=_said_earlier(draft, options),
     )
 

@@ -228,6 +228,7 @@ def _agrees(row: sa.Row[Any], citations: Sequence[Citation], asked: Asked) -> bo
     return (
         cites_what_is_found(citations, asked)
         and stands_on_the_same(row.evidence, asked.evidence)
+        and asked.against <= set(row.evidence)
         and not differs_in_what_is_found(row.question, asked)
         and says_what_was_said_earlier(row.text, asked)
         # What it was written from besides its citations narrows who may read it later: that must not get lost.

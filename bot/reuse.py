@@ -64,6 +64,9 @@ class Asked:
     """What was found for it now."""
     evidence: tuple[str, ...]
     """Digests of the documents' sentences that an answer would be made from, the best first."""
+    against: frozenset[str] = frozenset()
+    """Digests of those among them that say otherwise than what is answered: an answer that did not know of them is no
+    answer any more."""
     said_earlier: tuple[str, ...] = field(default=(), repr=False)
     """What it would be made from besides: sentences of earlier conversations, which are for who took part in them."""
 

@@ -31,6 +31,7 @@ from knowledge.audience import EVERYONE, Audience, channel_audience, person_audi
 from knowledge.database import reading, writing
 from knowledge.document import HistoryTurn, Passage, Question
 from knowledge.library import Library
+from tests.bot.answer_parts import FixedLibrary, passage
 from tests.fakes import ScriptedGenerator
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.shelf import Shelf
@@ -309,6 +310,21 @@ def test_a_changed_moved_or_removed_document_ends_it(asked: Desk) -> None:
 def test_a_better_document_ends_it(asked: Desk) -> None:
     asked.shelf.put("file:///news.md", "Who issues badges? Badges are issued by Tom Berg from today.")
     assert not asked.is_given_again()
+
+
+def test_a_document_that_says_otherwise_ends_it(desk: Desk) -> None:
+    """Also where the sentence that was answered is the best one still."""
+    weeks = "How many weeks is the parental leave of the staff?"
+    handbook = passage("Parental leave of the staff is 16 weeks.", number=1, title="Handbook")
+    wiki = passage("Parental leave of the staff is 12 weeks.", number=2, title="Old wiki")
+    desk.answering = replace(desk.answering, library=FixedLibrary([handbook]))
+    desk.ask(weeks)
+    assert desk.is_given_again(weeks)
+    desk.answering = replace(desk.answering, library=FixedLibrary([handbook, wiki]))
+    answer = desk.ask(weeks)[1]
+    assert answer.given_before is None
+    assert "12 weeks" in answer.note
+    assert desk.is_given_again(weeks)
 
 
 def test_a_newer_version_of_what_it_stands_on_ends_it(asked: Desk) -> None:
