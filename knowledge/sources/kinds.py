@@ -18,7 +18,7 @@ _ID_BEHIND = re.compile(r"-?[0-9a-f]{32}$", re.IGNORECASE)
 _GIT = re.compile(r"^(?:ssh|git)://|^[\w.-]+@[\w.-]+:(?!//)|\.git(?:#.*)?$")
 _FEED = re.compile(r"^https?://[^/\s]+/(?:\S*/)?(?:(?:feed|rss|atom)(?:\.xml)?/?|[^/\s]+\.(?:rss|atom))$")
 _ATLASSIAN = re.compile(r"^https?://[^/\s]+\.(?:atlassian\.net|jira\.com)(?:[/?].*)?$", re.IGNORECASE)
-_ATLASSIAN_NAME = re.compile(r"/(?:spaces|browse|projects)/([^/]+)")
+_ATLASSIAN_NAME = re.compile(r"/(?:spaces|browse|projects|display)/([^/]+)")
 _WEB = re.compile(r"^https?://", re.IGNORECASE)
 
 OpenKind = Callable[[SourcePlace], Source]

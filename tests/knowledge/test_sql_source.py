@@ -371,6 +371,6 @@ def _all_said(error: BaseException) -> str:
 
 def test_a_location_tells_its_kind_and_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [kind_of("faq.sql.toml"), kind_of("faq.toml")] == ["sql", "files"]
-    assert [name_of("/srv/faq.sql.toml"), name_of("faq.toml")] == ["faq", "faq"]
+    assert [name_of("/srv/faq.sql.toml"), name_of("faq.toml", "sql")] == ["faq", "faq"]
     monkeypatch.chdir(tmp_path)
     assert whole_location("sql", "faq.toml") == str(tmp_path.resolve() / "faq.toml")
