@@ -149,5 +149,5 @@ def test_names_that_are_not_unicode_work(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_of_source_is_refused() -> None:
-    with pytest.raises(SourceError, match="there are: .*files"):
+    with pytest.raises(SourceError, match=r"there are: .*files"):
         open_source("ftp", SourcePlace(id="s", location="/"))
