@@ -16,13 +16,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 import requests
 from atlassian.rest_client import AtlassianRestAPI
 
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.secret import Secret
+from knowledge.sources.address import split_address
 
 logger = logging.getLogger(__name__)
 
@@ -91,21 +92,12 @@ def account_of(secret: Secret, host: str) -> Account:
 
 def check_address(location: str, example: str) -> SplitResult:
     """The parts of an address; raises SourceError, which shows no password."""
-    location = location.strip()
-    try:
-        parts = urlsplit(location)
-        has_secret = "@" in parts.netloc
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        has_secret, usable = "@" in location, False
-    if has_secret:
-        raise SourceError(
-            "The address holds a user or a password, which would be shown wherever the source is listed. Keep them "
-            "with `lorekeeper credentials set NAME` and add the source with --credential NAME."
-        )
-    if not usable:
-        raise SourceError(f"{location!r} is no address of a server. Expected one like {example}.")
-    return parts
+    return split_address(
+        location,
+        what="a server",
+        expected=f"one like {example}.",
+        instead="Keep them with `lorekeeper credentials set NAME` and add the source with --credential NAME.",
+    )
 
 
 class Service:

@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import feedparser
 import httpx
@@ -34,7 +34,8 @@ import httpx
 import knowledge
 from knowledge.audience import EVERYONE
 from knowledge.document import FailedDocument, FetchedDocument
-from knowledge.errors import SourceError, SourceUnavailableError
+from knowledge.errors import SourceUnavailableError
+from knowledge.sources.address import split_address
 from knowledge.sources.body import BodyError, BodyLimits, read_body
 from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
@@ -259,21 +260,13 @@ def _certificates() -> ssl.SSLContext:
 
 def check_address(location: str) -> str:
     """The address of a feed; raises SourceError, which shows no password."""
-    location = location.strip()
-    try:
-        parts = urlsplit(location)
-        has_secret = "@" in parts.netloc
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        has_secret, usable = "@" in location, False
-    if has_secret:
-        raise SourceError(
-            "The address holds a user or a password, which would be shown wherever the source is listed. Feeds that "
-            "need one are not read; give the address of a public one."
-        )
-    if not usable:
-        raise SourceError(f"{location!r} is no address of a feed. Expected http://... or https://...")
-    return location
+    split_address(
+        location,
+        what="a feed",
+        expected="http://... or https://...",
+        instead="Feeds that need one are not read; give the address of a public one.",
+    )
+    return location.strip()
 
 
 def _addresses(entry: _Entry) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -260,6 +261,10 @@ def test_a_question_that_waits_is_told_how_long_and_its_status_goes_when_it_is_s
     assert workspace.bot_messages(HELP, second) == []
 
 
+def says_end(workspace: Workspace, ts: str) -> bool:
+    return any("end" in message["text"] for message in workspace.bot_messages(HELP, ts))
+
+
 def test_more_answers_at_once_than_streams_allowed_are_posted(
     workspace: Workspace, playground: PlaygroundProcess, engine: sa.Engine
 ) -> None:
@@ -269,7 +274,7 @@ def test_more_answers_at_once_than_streams_allowed_are_posted(
         asked = [workspace.say(BEN, HELP, f"{BOT} question {number}") for number in range(20)]
         # What is posted and updated looks finished before its last words are there.
         for ts in asked:
-            wait_until(lambda ts=ts: any("end" in one["text"] for one in workspace.bot_messages(HELP, ts)), 60)  # type: ignore[misc]
+            wait_until(partial(says_end, workspace, ts), 60)
     assert len(calls(workspace, "chat.startStream")) == 14
     assert {call["status"] for call in calls(workspace, "chat.startStream")} == {"ok"}
 
