@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
@@ -46,8 +46,12 @@ class Timetable:
             raise MisuseError("a timetable has either an interval or a cron line: give one of them.")
         if self.every is not None and self.every <= timedelta(0):
             raise MisuseError(f"an interval of {self.every} is none: give at least a minute.")
-        if self.zone not in available_timezones():
-            raise MisuseError(f"there is no time zone {self.zone!r}. Expected a name like Europe/Berlin or UTC.")
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise MisuseError(
+                f"there is no time zone {self.zone!r}. Expected a name like Europe/Berlin or UTC."
+            ) from error
         if self.quiet and (_QUIET.fullmatch(self.quiet) is None or len(set(self._quiet_hours)) == 1):
             raise MisuseError(f"the quiet hours are {self.quiet!r}, expected two times of a day like 22:00-06:00.")
         if not timedelta(0) <= self.jitter <= _LONGEST_JITTER:
