@@ -1,11 +1,12 @@
 """How soon what changed in a large folder is in answers, and what a run costs where nothing changed.
 
-    python -m tests.benchmarks.freshness ../shared/data/docs_corpora [--rounds 7]
+    python -m tests.benchmarks.freshness ../shared/data/docs_corpora [--rounds 7] [--embedder embedded]
 
 Unpacks every documentation tree, reads all of it once, and then in each round: reads it again with nothing changed;
 writes one new file and reads until a question finds it; removes that file and reads until it is not found. Beside
 the run that reads nothing new, the same folder is walked with `os.stat` on every file, which no run can undercut. The
-embedder is the tests' own: the first run is about reading, parsing, cutting and storing.
+embedder is the tests' own unless one is named as in the settings: then the first run is a whole one, and with 8-bit
+numbers as `lorekeeper sync` does it; without, it is about reading, parsing, cutting and storing.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bot.cli.output import progress_bar
 from knowledge.audience import Audience
 from knowledge.database import open_engine
 from knowledge.document import Question
+from knowledge.embed import Embedder, load_embedder
 from knowledge.ingest import IngestParts, ingest
 from knowledge.library import Library
 from knowledge.parse import Parser
@@ -40,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", type=Path)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--embedder", default="", help="as in the settings, such as `embedded`")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, Parser() as parsing, progress_bar() as progress:
         root = Path(name) / "documents"
@@ -47,7 +50,7 @@ def main() -> None:
         engine = open_engine(f"sqlite:///{Path(name) / 'lorekeeper.db'}")
         create_tables(engine)
         source = FolderSource(add_source(engine, kind="files", location=str(root)).id, root)
-        embedder = FakeEmbedder()
+        embedder = _embedder(options.embedder, Path(name))
         with Library.open(engine, embedder, Path(name) / "index") as library:
             parts = IngestParts(engine=engine, parser=parsing, embedder=embedder, publish=library.publish_if_due)
             first = ingest(source, parts, progress=progress)
@@ -78,7 +81,9 @@ def main() -> None:
         "failed": dict(reasons),
         "chunks": first.embedded_chunks,
         "first_run_seconds": round(first.seconds, 1),
-        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "chunks_a_second": round(first.embedded_chunks / first.seconds, 1),
+        "peak_memory_mb": peak_mb(resource.RUSAGE_SELF),
+        "peak_memory_of_the_parser_mb": peak_mb(resource.RUSAGE_CHILDREN),
         "nothing_changed_seconds": summary(unchanged),
         "stat_of_every_file_seconds": summary(walked),
         "ratio_to_stat": round(median(unchanged) / median(walked), 1),
@@ -86,6 +91,15 @@ def main() -> None:
         "removed_until_not_found_seconds": summary(removed),
     }
     print(json.dumps(figures, indent=2))
+
+
+def _embedder(setting: str, folder: Path) -> Embedder:
+    return load_embedder(setting, precision="auto", made_in=folder / "embedder") if setting else FakeEmbedder()
+
+
+def peak_mb(whose: int) -> int:
+    """The most memory that a process of ours, or the largest of its ended children, has had."""
+    return round(resource.getrusage(whose).ru_maxrss / 1024)
 
 
 def unpack(corpora: Path, root: Path) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -67,9 +67,12 @@ class FakeEmbedder:
 
     def _vector(self, text: str) -> Vectors:
         words = _WORD.findall(text.lower())[: self._max_tokens] or [""]
-        total = np.sum([self._word(word) for word in words], axis=0)
+        total = np.sum([_word_vector(word, self._dim) for word in words], axis=0)
         return np.asarray(total / np.linalg.norm(total), np.float32)
 
-    def _word(self, word: str) -> Vectors:
-        seed = int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "big")
-        return np.random.default_rng(seed).standard_normal(self._dim).astype(np.float32)
+
+@lru_cache(maxsize=100_000)
+def _word_vector(word: str, dim: int) -> Vectors:
+    """Kept, since making a generator for each word of a large collection takes longer than reading it."""
+    seed = int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+    return np.random.default_rng(seed).standard_normal(dim).astype(np.float32)
