@@ -3,11 +3,11 @@
 Run: python -m tests.benchmarks.audience --cases 1000000 --seed 1 [--seconds 900] [--faults] [--recall]
 
 A case is one question by one person in one place while people join and leave, documents come, go, and change hands and
-permissions grow old. Most cases (wide) look at what retrieval, the cache and memory give; some (deep) go the whole way
-to the shown answer, with a model that repeats all that it is given, and look at citations, the explanation of an
-answer, the copy that a person can ask for, and what a version would learn from. A leak is a word of a document that the
-oracle of `audience_world` does not allow there. `--faults` breaks one part after the other on purpose, and says how
-soon that is noticed.
+permissions grow old; each decides about every document that there is. Most cases (wide) look at what retrieval, the
+cache and memory give; some (deep) go the whole way to the shown answer, with a model that repeats all that it is given,
+and look at citations, the explanation of an answer, the copy that a person can ask for, and what a version would learn
+from. A leak is a word of a document that the oracle of `audience_world` does not allow there. `--faults` breaks one
+part after the other on purpose, and says how soon that is noticed.
 """
 
 from __future__ import annotations
@@ -71,6 +71,8 @@ class Tally:
 
     cases: int = 0
     deep: int = 0
+    decisions: int = 0
+    """May this person be told of this document here, now: one for each document that there is at a case."""
     seconds: float = 0.0
     looked: Counter[str] = field(default_factory=Counter)
     leaks: list[str] = field(default_factory=list)
@@ -122,6 +124,7 @@ def run(
                 else:
                     _wide(desk, tally, case, pool, shape)
                 tally.cases += 1
+                tally.decisions += len(desk.world.documents)
                 if tally.cases % 200 == 0:
                     progress(tally.cases)
             if not (until_leak and tally.leaks):
@@ -392,7 +395,8 @@ def main() -> None:
     print_table(("looked at", "texts"), sorted(tally.looked.items()))
     bound = _RULE_OF_THREE / max(1, tally.cases)
     print(
-        f"{tally.cases:,} cases ({tally.deep:,} of them the whole way), {len(tally.leaks)} leaks"
+        f"{tally.cases:,} cases ({tally.deep:,} of them the whole way), {tally.decisions:,} decisions about documents, "
+        f"{len(tally.leaks)} leaks"
         + (f", with 95 % confidence fewer than {bound:.1e} of cases leak" if not tally.leaks else "")
         + f"; {tally.lost} of {tally.expected:,} readable documents not found; {tally.seconds:.0f} s"
     )

@@ -89,12 +89,11 @@ _WORDS = (
 
 
 class QuickEmbedder(FakeEmbedder):
-    """Remembers the vectors of words and of texts: the same few come again and again."""
+    """Remembers the vectors of texts: the same few come again and again."""
 
     def __init__(self, dim: int = 64) -> None:
         super().__init__(dim=dim)
         self._of_text: dict[str, Vectors] = {}
-        self._of_word: dict[str, Vectors] = {}
 
     def embed(self, texts: Sequence[str], role: Role = "passage") -> Vectors:
         """As the plain one, without keeping what was embedded."""
@@ -108,12 +107,6 @@ class QuickEmbedder(FakeEmbedder):
             if len(self._of_text) > 50_000:
                 self._of_text.clear()
             known = self._of_text[text] = super()._vector(text)
-        return known
-
-    def _word(self, word: str) -> Vectors:
-        known = self._of_word.get(word)
-        if known is None:
-            known = self._of_word[word] = super()._word(word)
         return known
 
 
