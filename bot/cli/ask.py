@@ -134,7 +134,7 @@ def _cited(citation: Citation) -> dict[str, object]:
 
 
 def _page(answer: Answer, key: str | None) -> str:
-    from knowledge.lines import at_line
+    from knowledge.lines import at_passage
 
     lines = [plain(answer.text)]
     lines += ["", plain(answer.note)] if answer.note else []
@@ -144,7 +144,8 @@ def _page(answer: Answer, key: str | None) -> str:
         for one in sources:
             facts = citation_facts(one.trust, plain(one.owner), one.dated)
             shown = click.style(f" · {facts}", dim=True) if facts else ""
-            lines.append(f"  {one.n}. {plain(one.header or one.title)}{shown}  {plain(at_line(one.uri, one.line))}")
+            address = at_passage(one.uri, uri=one.uri, line=one.line, header=one.header, quote=one.quote)
+            lines.append(f"  {one.n}. {plain(one.header or one.title)}{shown}  {plain(address)}")
     time_taken = f"{answer.seconds.total:.1f} s, {answer.version}"
     lines += ["", click.style(f"{time_taken}; continue with: --thread {key}", dim=True)]
     return "\n".join(lines)

@@ -57,9 +57,10 @@ def _row(passage: Passage) -> dict[str, object]:
 
 
 def _block(number: int, passage: Passage) -> str:
-    from knowledge.lines import at_line
+    from knowledge.lines import at_passage
 
     words = " ".join(plain(passage.text).split())
     shown = words if len(words) <= _SHOWN_CHARACTERS else f"{words[:_SHOWN_CHARACTERS].rsplit(' ', 1)[0]} …"
     heading = click.style(plain(passage.header or passage.title), bold=True)
-    return f"{number}. {heading}  ({passage.score:.2f})\n   {plain(at_line(passage.uri, passage.line))}\n   {shown}\n"
+    address = at_passage(passage.uri, uri=passage.uri, line=passage.line, header=passage.header, quote=passage.text)
+    return f"{number}. {heading}  ({passage.score:.2f})\n   {plain(address)}\n   {shown}\n"

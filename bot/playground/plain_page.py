@@ -17,7 +17,8 @@ li { white-space: pre-wrap; overflow-wrap: anywhere; padding-left: .5rem; }
 li::marker { color: GrayText; }
 .scopes { font: inherit; list-style: none; padding: 0; }
 .allow { display: inline-block; padding: .4rem 1rem; border: 2px solid; border-radius: .4rem; font-weight: bold; }
-li:target { background: Mark; color: MarkText; scroll-margin-top: 30vh; }
+li:target, mark { background: Mark; color: MarkText; }
+li:target, #quote { scroll-margin-top: 30vh; }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 # No script at all, and no style but this one.

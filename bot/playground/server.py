@@ -73,8 +73,14 @@ class _Surface:
         return FileResponse(PAGE_FOLDER / "index.html")
 
     async def document(self, request: Request) -> Response:
-        uri = request.query_params.get("uri", "")
-        return await asyncio.to_thread(show_document, uri, self._playground.options.documents)
+        asked = request.query_params
+        return await asyncio.to_thread(
+            show_document,
+            asked.get("uri", ""),
+            self._playground.options.documents,
+            asked.get("quote", ""),
+            whole="whole" in asked,
+        )
 
     async def method(self, request: Request) -> Response:
         return await web_api.call(request, self._playground)

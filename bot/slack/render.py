@@ -18,7 +18,7 @@ from bot.slack.limits import MESSAGE_TEXT, PAGE, TEXT_OBJECT, UPDATE_TEXT, pagin
 from bot.slack.markdown import Links, parse_markdown
 from bot.slack.rich_text import Piece, Run, Section, plain_text, to_block
 from bot.turn import Answer, Citation
-from knowledge.lines import at_line
+from knowledge.lines import at_passage
 
 Block = dict[str, Any]
 
@@ -213,7 +213,9 @@ def _links(citations: Iterable[Citation], link: Callable[[str], str]) -> Links:
 
 
 def _page(citation: Citation, link: Callable[[str], str]) -> str:
-    return at_line(link(citation.uri), citation.line, citation.uri)
+    return at_passage(
+        link(citation.uri), uri=citation.uri, line=citation.line, header=citation.header, quote=citation.quote
+    )
 
 
 def _source_blocks(title: str, citations: Sequence[Citation], link: Callable[[str], str]) -> list[Block]:

@@ -15,6 +15,7 @@ from bot.slack.limits import BLOCKS_OF_VIEW, TEXT_OBJECT, shorten
 from bot.slack.render import note_block
 from bot.slack.rich_text import Run, Section, to_block
 from bot.why import Why, WhyPassage
+from knowledge.lines import at_passage
 
 Block = dict[str, Any]
 
@@ -67,7 +68,7 @@ def _passage(why: Why, passage: WhyPassage, link: Callable[[str], str], now: dat
     path = [part for part in (" ".join(part.split()) for part in clean(passage.header).split(">")) if part]
     name = shorten(" › ".join(path if path[:1] == [title] else [title, *path]), _LONGEST_TITLE) or words.UNTITLED
     mark = "" if passage.cited_as is None else f"[{passage.cited_as}] "
-    url = None if passage.gone else citable_url(link(passage.uri))
+    url = None if passage.gone else citable_url(_address(passage, link))
     scores = [
         words.WHY_REASONS[passage.reason],
         words.why_scores(passage.score, passage.cosine, passage.word_score, passage.prior),
@@ -82,6 +83,10 @@ def _passage(why: Why, passage: WhyPassage, link: Callable[[str], str], now: dat
     bold = frozenset({"bold"})
     runs = (*((Run(mark, bold),) if mark else ()), Run(name, bold, url=url))
     return [to_block([Section(runs)]), note_block(" · ".join(filter(None, lines)))]
+
+
+def _address(passage: WhyPassage, link: Callable[[str], str]) -> str:
+    return at_passage(link(passage.uri), uri=passage.uri, line=None, header=passage.header, quote="")
 
 
 def _facts(why: Why, now: datetime) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,10 +74,45 @@ def test_a_pipe_in_the_folder_does_not_hang_the_server(library: Site, handbook: 
     assert library.http.get("document", params={"uri": (handbook / "pipe").as_uri()}).status_code == 404
 
 
-def test_what_is_not_text_is_named_and_not_sent(library: Site, handbook: Path) -> None:
+def test_the_cited_words_are_marked_and_the_page_opens_there(library: Site, handbook: Path) -> None:
+    text = "# Heating\n\nThe boiler is\n*serviced* in May.\n\nCall Ben.\n"
+    (handbook / "heating.md").write_text(text, "utf-8")
+    uri = (handbook / "heating.md").as_uri()
+    answer = library.http.get("document", params={"uri": uri, "quote": "boiler is serviced in May by nobody"})
+    assert '<li id="L3"><a id="quote"></a><mark>The boiler is</mark></li>' in answer.text
+    assert '<li id="L4"><mark>*serviced* in May.</mark></li>' in answer.text
+    assert answer.text.count("<mark>") == 2
+
+
+@pytest.mark.parametrize("quote", ["", "nothing of this stands there", "boiler"])
+def test_nothing_is_marked_where_the_words_are_not_found(library: Site, handbook: Path, quote: str) -> None:
+    answer = library.http.get("document", params={"uri": (handbook / "holidays.md").as_uri(), "quote": quote})
+    assert "<mark>" not in answer.text
+    assert 'id="quote"' not in answer.text
+
+
+def test_a_pdf_is_shown_by_the_browser(library: Site, handbook: Path) -> None:
     answer = library.http.get("document", params={"uri": (handbook / "scan.pdf").as_uri()})
-    assert "not plain text" in answer.text
-    assert "%PDF" not in answer.text
+    assert answer.headers["Content-Type"] == "application/pdf"
+    assert answer.headers["Content-Disposition"].startswith("inline")
+    assert answer.content == b"%PDF-1.7 ..."
+
+
+def test_what_is_not_text_is_to_be_saved(library: Site, handbook: Path) -> None:
+    (handbook / "a & b.docx").write_bytes(b"PK\3\4\0\0")
+    page = library.http.get("document", params={"uri": (handbook / "a & b.docx").as_uri()})
+    assert "not plain text" in page.text
+    address = html.unescape(re.findall(r'href="([^"]+)"', page.text)[0])
+    answer = library.http.get(address)
+    assert answer.content == b"PK\3\4\0\0"
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+def test_nothing_outside_can_be_saved(library: Site, handbook: Path) -> None:
+    answer = library.http.get("document", params={"uri": (handbook.parent / "secret.txt").as_uri(), "whole": "yes"})
+    assert answer.status_code == 404
+    assert "secret" not in answer.text
 
 
 def test_without_folders_nothing_is_shown(site: Site, handbook: Path) -> None:
