@@ -238,8 +238,8 @@ class _Run:
         except DocumentError as error:
             failure = FailedDocument(uri=fetched.uri, reason=str(error))
             batch.failed.append((failure, isinstance(error, ParseLimitError)))
-            if known is not None:
-                # What is known of it stays, but only for those who may read it now.
+            if stored:
+                # What is known of it stays, also where it was moved, but only for those who may read it now.
                 batch.audiences.append(AudienceChange(uri=fetched.uri, audience=fetched.audience))
             return
         chunks = self._chunker.split(parsed)
