@@ -32,6 +32,7 @@ from urllib3.exceptions import HTTPError
 
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.secret import Secret
+from knowledge.sources.address import check_private
 from knowledge.sources.git.place import Place
 
 # A branch, since the client tells a server only of branches what it has: else all would be sent again each time.
@@ -47,17 +48,14 @@ _MOST_LARGE_PACKS = 500
 _ANEW = "lorekeeper-fetch-anew"
 # Whom a token alone belongs to, where a host does not take any name.
 _TOKEN_USERS = {"bitbucket.org": "x-token-auth"}
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PROGRESS = re.compile(rb"(?:Receiving|Counting|Compressing) objects: +\d+% \((\d+)/(\d+)\)")
 
 
 def check_entrance(place: Place) -> None:
     """Raise SourceError where a credential cannot be used, or would be shown on the way."""
-    parts = urlsplit(place.url)
-    if parts.scheme not in ("http", "https"):
+    if urlsplit(place.url).scheme not in ("http", "https"):
         raise SourceError(f"{place.url} takes no credential: only https://... does. With SSH, use a key.")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise SourceError(f"A credential is sent over https only; {place.url} would show it to everybody on the way.")
+    check_private(place.url)
 
 
 def wanted_commit(place: Place, refs: Mapping[Ref, ObjectID | None]) -> ObjectID:

@@ -41,6 +41,7 @@ def parse_place(location: str) -> Place:
     """Read `REPOSITORY`, `REPOSITORY#BRANCH` or `REPOSITORY#BRANCH:FOLDER`; raises SourceError."""
     url, _, rest = location.strip().partition("#")
     branch, _, folder = rest.partition(":")
+    # A user alone is part of the address that hosts hand out, so not as strict as `split_address`.
     if urlsplit(url).scheme in ("http", "https") and urlsplit(url).password:
         raise SourceError(
             "The address holds a password, which would be shown wherever the source is listed. Leave it out, keep it "
