@@ -111,9 +111,10 @@ class Workspace:
         A message that looks finished may be changed once more before, as for links, or be followed by another.
         """
         calls = self.ledger("call", "assistant.threads.setStatus")
-        said = [call for call in calls if call["request"].get("thread_ts") == thread_ts]
-        # Where statuses are refused there is none to be taken away.
-        return bool(said) and (said[-1]["request"]["status"] == "" or not said[-1]["response"].get("ok"))
+        if any(not call["response"].get("ok") for call in calls):
+            return True  # where statuses are refused, the bot asks for none any more
+        said = [call["request"]["status"] for call in calls if call["request"]["thread_ts"] == thread_ts]
+        return bool(said) and said[-1] == ""
 
     def whispers(self, user: str) -> list[str]:
         """What was said to one person alone."""
