@@ -143,6 +143,8 @@ class _Batch:
     """Changes whose texts are embedded together and stored in one transaction."""
 
     steps: int = 0
+    documents: int = 0
+    """Of those, what counts for who watches."""
     ready: list[rows.ReadyDocument] = field(default_factory=list)
     touched: list[tuple[rows.KnownDocument, FetchedDocument]] = field(default_factory=list)
     moved: list[tuple[str, str]] = field(default_factory=list)
@@ -197,9 +199,10 @@ class _Run:
 
     def _prepare(self, step: SourceStep, batch: _Batch) -> None:
         batch.steps += 1
+        batch.documents += isinstance(step, FetchedDocument | FailedDocument)
         match step:
             case Expected():
-                self._expected = step.documents
+                self._expected = self._done + batch.documents + step.documents
             case Readers():
                 batch.readers.append(step)
             case AudienceChange():
@@ -232,14 +235,14 @@ class _Run:
         if known is not None and known.content_hash == content_hash and not (self._rebuild or fetched.retitled):
             batch.touched.append((known, fetched))
             return
-        self._progress(fetched.title, self._done + batch.steps, self._expected)
+        self._progress(fetched.title, self._done + batch.documents, self._expected)
         try:
             parsed = self._parts.parser.parse(fetched)
         except DocumentError as error:
             failure = FailedDocument(uri=fetched.uri, reason=str(error))
             batch.failed.append((failure, isinstance(error, ParseLimitError)))
-            if known is not None:
-                # What is known of it stays, but only for those who may read it now.
+            if stored:
+                # What is known of it stays, also where it was moved, but only for those who may read it now.
                 batch.audiences.append(AudienceChange(uri=fetched.uri, audience=fetched.audience))
             return
         chunks = self._chunker.split(parsed)
@@ -257,15 +260,15 @@ class _Run:
         """Embed the texts that have no vector yet; returns their hashes and vectors."""
         texts = batch.texts
         missing = rows.texts_without_vector(self._parts.engine, self._parts.embedder, texts.keys())
-        return self._embed({text_hash: texts[text_hash] for text_hash in missing}, batch.steps)
+        return self._embed({text_hash: texts[text_hash] for text_hash in missing}, batch.documents)
 
-    def _embed(self, texts: dict[str, str], steps: int) -> tuple[list[str], Vectors]:
+    def _embed(self, texts: dict[str, str], documents: int) -> tuple[list[str], Vectors]:
         hashes = sorted(texts, key=lambda text_hash: len(texts[text_hash]), reverse=True)
         found: list[Vectors] = [np.empty((0, self._parts.embedder.dim), np.float32)]
         for start in range(0, len(hashes), _SLICE):
             part = hashes[start : start + _SLICE]
             found.append(self._parts.embedder.embed([texts[text_hash] for text_hash in part]))
-            reached = self._done + steps * (start + len(part)) // len(hashes)
+            reached = self._done + documents * (start + len(part)) // len(hashes)
             self._progress("", reached, self._expected)
         return hashes, np.concatenate(found)
 
@@ -292,7 +295,7 @@ class _Run:
             if batch.cursor is not None:
                 rows.save_cursor(connection, self._source_id, batch.cursor, settled=not self._sweeps)
         self._failed |= {failure.uri: failure for failure, _ in batch.failed}
-        self._done += batch.steps
+        self._done += batch.documents
         self._count(added=sum(new), changed=len(new) - sum(new), deleted=deleted, embedded_chunks=len(hashes))
 
     def settle(self) -> None:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -61,8 +62,14 @@ class Parser:
     May be called from several threads; they take turns.
     """
 
-    def __init__(self, limits: ParseLimits | None = None) -> None:
+    def __init__(
+        self,
+        limits: ParseLimits | None = None,
+        *,
+        timer: Callable[[float, Callable[[], None]], threading.Timer] = threading.Timer,
+    ) -> None:
         self._limits = limits or ParseLimits()
+        self._timer = timer
         self._child: _Child | None = None
         self._turn = threading.Lock()
 
@@ -116,7 +123,7 @@ class Parser:
             late.set()
             child.process.kill()
 
-        timer = threading.Timer(self._limits.seconds, end)
+        timer = self._timer(self._limits.seconds, end)
         timer.start()
         request = json.dumps({"media_type": document.media_type, "size": len(document.content)}).encode()
         try:

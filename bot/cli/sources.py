@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -251,13 +252,7 @@ def release(invocation: Invocation, source: str, as_json: bool) -> None:
     """Let in what is held of SOURCE (its id, name or location), from the next question on."""
     from knowledge.store import release_held
 
-    with invocation.database() as engine:
-        found = find_source_named(engine, source)
-        count = release_held(engine, found.id)
-    if as_json:
-        print_json({"id": found.id, "name": found.name, "documents": count})
-        return
-    click.echo(f"{count} documents of {found.name!r} are let in." if count else f"{found.name!r} has nothing held.")
+    _decide(invocation, source, as_json, release_held, "are let in.")
 
 
 @sources.command()
@@ -268,16 +263,22 @@ def discard(invocation: Invocation, source: str, as_json: bool) -> None:
     """Forget what is held of SOURCE (its id, name or location)."""
     from knowledge.store import discard_held
 
+    _decide(invocation, source, as_json, discard_held, "are forgotten. What stays where they come from may come again.")
+
+
+def _decide(
+    invocation: Invocation, source: str, as_json: bool, decide: Callable[[sa.Engine, str], int], done: str
+) -> None:
+    """Do this with all that is held of a source, and say of how many documents it is done."""
     with invocation.database() as engine:
         found = find_source_named(engine, source)
-        count = discard_held(engine, found.id)
+        count = decide(engine, found.id)
     if as_json:
         print_json({"id": found.id, "name": found.name, "documents": count})
-        return
-    if not count:
+    elif count:
+        click.echo(f"{count} documents of {found.name!r} {done}")
+    else:
         click.echo(f"{found.name!r} has nothing held.")
-        return
-    click.echo(f"{count} documents of {found.name!r} are forgotten. What stays where they come from may come again.")
 
 
 @sources.command()

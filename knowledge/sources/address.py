@@ -1,7 +1,8 @@
-"""The address of a source over HTTP, checked before anything is asked there."""
+"""The address of a source over HTTP, checked before anything is asked there or a credential is sent."""
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from knowledge.errors import SourceError
@@ -24,5 +25,26 @@ def split_address(location: str, *, what: str, expected: str, instead: str) -> S
             f"The address holds a user or a password, which would be shown wherever the source is listed. {instead}"
         )
     if not usable:
-        raise SourceError(f"{location!r} is no address of {what}. Expected {expected}")
+        raise no_address(location, what=what, expected=expected)
     return parts
+
+
+def no_address(location: str, *, what: str, expected: str) -> SourceError:
+    """The error for what is no address of such a place."""
+    return SourceError(f"{location!r} is no address of {what}. Expected {expected}")
+
+
+def is_private(parts: SplitResult) -> bool:
+    """Whether nobody between here and there can read what is sent: it is encrypted, or stays on this machine."""
+    host = parts.hostname or ""
+    try:
+        is_here = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_here = False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_here)
+
+
+def check_private(address: str) -> None:
+    """Raise SourceError where a credential would be sent so that others can read it."""
+    if not is_private(urlsplit(address)):
+        raise SourceError(f"A credential is sent over https only; {address} would show it to everybody on the way.")

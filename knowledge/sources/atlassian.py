@@ -10,13 +10,13 @@ import base64
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, TypeVar
-from urllib.parse import SplitResult
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 from atlassian.rest_client import AtlassianRestAPI
@@ -28,7 +28,6 @@ from knowledge.sources.address import split_address
 logger = logging.getLogger(__name__)
 
 Json = Mapping[str, Any]
-_One = TypeVar("_One")
 
 CLOUD = (".atlassian.net", ".jira.com")
 _BUSY = (429, 500, 502, 503, 504)
@@ -76,14 +75,15 @@ class Account:
     cloud: bool
 
 
-def account_of(secret: Secret, host: str) -> Account:
-    """What a credential says. Raises SourceError, which shows nothing of it."""
+def account_of(secret: Secret, root: str) -> Account:
+    """What the credential of a server says. Raises SourceError, which shows nothing of it."""
     email, mark, token = secret.reveal().strip().partition(":")
     if mark and ("@" not in email or not token):
         raise SourceError(
             "The credential has a colon, but is not EMAIL:API_TOKEN. Confluence and Jira Cloud take the e-mail address "
             "of an account and its API token; a Data Center takes a personal access token alone."
         )
+    host = urlsplit(root).hostname or ""
     cloud = host.endswith(CLOUD) or bool(mark)
     if cloud and secret and not mark:
         raise SourceError(f"The credential for {host} is no EMAIL:API_TOKEN, which Confluence and Jira Cloud take.")
@@ -254,12 +254,6 @@ def moment(told: object) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-
-
-def parts_of(items: Sequence[_One], size: int) -> Iterator[Sequence[_One]]:
-    """The items, so many at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from knowledge.document import (
@@ -34,16 +35,13 @@ from knowledge.sources.atlassian import (
     account_of,
     check_address,
     moment,
-    parts_of,
 )
+from knowledge.sources.atlassian_parts import READ_AT_ONCE, left_out, parts_of, read_apart, read_due
 from knowledge.sources.confluence_readers import EXPAND, People, Permissions
-from knowledge.sources.source import Checkpoint, Expected, SourcePlace, SourceStep
+from knowledge.sources.source import Checkpoint, SourcePlace, SourceStep
 
 MAX_PAGE_BYTES = 5 * 1024 * 1024
 _LISTED = 100
-# Servers hand out about that many at once where texts are asked for.
-_READ = 25
-_PARTS_PER_CHECKPOINT = 4
 _CONFIRMED = 100
 _EXAMPLE = "https://example.atlassian.net/wiki/spaces/TEAM"
 _SPACE = re.compile(r"^(?P<context>(?:/[^/]+)*?)(?P<place>/(?:display|spaces)/(?P<key>[^/]+))(?:/.*)?$")
@@ -80,7 +78,7 @@ class ConfluenceSource:
     ) -> None:
         self._place = place
         self._confluence = parse_confluence(place.location)
-        self._account = account_of(place.secret, urlsplit(self._confluence.root).hostname or "")
+        self._account = account_of(place.secret, self._confluence.root)
         self._limits = limits or AtlassianLimits()
         self._sleep = sleep
 
@@ -123,17 +121,9 @@ class _Run:
         moved = self._moved(now)
         yield from self._deletions(now, moved)
         due = [key for key in now if self._is_due(key, now[key])]
-        yield Expected(documents=len(due))
-        for count, part in enumerate(parts_of(due, _READ), start=1):
-            yield from self._read(part, moved)
-            if count % _PARTS_PER_CHECKPOINT == 0:
-                yield self._checkpoint()
+        yield from read_due(due, partial(self._read, moved), self._checkpoint)
         if self._left_out:
-            yield FailedDocument(
-                uri=f"{self._place.location}#more",
-                reason=f"There are more than {self._service.limits.documents:,} pages; the others are left out. Add "
-                "the spaces that matter, each as a source.",
-            )
+            yield left_out(self._place.location, self._service, what="pages", instead="the spaces")
         yield PermissionsRead()
         yield self._checkpoint()
 
@@ -236,16 +226,12 @@ class _Run:
             return True
         return (known.version, known.uri) != (_version(self._pages[key]), uri)
 
-    def _read(self, keys: Sequence[str], moved: Mapping[str, str]) -> Iterator[SourceStep]:
+    def _read(self, moved: Mapping[str, str], keys: Sequence[str]) -> Iterator[SourceStep]:
         expand = f"body.storage,version,space,{EXPAND}{',history.ownedBy' if self._service.cloud else ''}"
         try:
-            found = {str(page["id"]): page for page in self._search(self._query(keys), expand, _READ)}
+            found = {str(page["id"]): page for page in self._search(self._query(keys), expand, READ_AT_ONCE)}
         except TooLongError:
-            if len(keys) > 1:
-                for key in keys:
-                    yield from self._read([key], moved)
-                return
-            yield self._failed(keys[0], f"It is larger than {self._service.limits.answer_bytes / 2**20:g} MB.")
+            yield from read_apart(keys, partial(self._read, moved), self._failed, self._service)
             return
         for key in keys:
             page = found.get(key)

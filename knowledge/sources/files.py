@@ -17,11 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePath
 
 from knowledge.audience import EVERYONE
-from knowledge.document import AudienceChange, DeletedDocument, FailedDocument, FetchedDocument, PermissionsRead
+from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceUnavailableError
 from knowledge.front_matter import owner_of
 from knowledge.sources.code_files import code_type_of, is_made_by_a_program, language_of
-from knowledge.sources.folder_rules import RULE_FILE, FolderRule, audience_below, read_rule
+from knowledge.sources.folder_rules import RULE_FILE, FolderRule, FolderRules, read_rule
 from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
 MEDIA_TYPES = {
@@ -107,13 +107,15 @@ class FolderSource:
         rules = {folder: rule.audience for folder, rule in scan.rules.items()}
         # Of a folder that cannot be read now, nobody knows that its rule is gone.
         rules |= {folder: old for folder, old in before.rules.items() if _is_below(folder, scan.unreadable)}
-        yield from self._permissions(scan, rules, before, after)
+        allowed = FolderRules(now=rules, before=before.rules, otherwise=self._audience)
+        still_there = [path for path in before.files if path in scan.files or path in after]
+        yield from allowed.steps(scan.rules, still_there, self._uri)
         due = [path for path in sorted(scan.files) if self._is_due(path, scan.files[path], before, retry)]
         yield Expected(documents=len(due))
         for path, stamp in scan.files.items():
             after[path] = _UNKNOWN if stamp[0] > started_ns - _FRESH_NS else stamp
         for path in due:
-            step = self._fetch(path, audience_below(rules, path, self._audience))
+            step = self._fetch(path, allowed.audience(path))
             if step is None:
                 after[path] = _UNKNOWN
             else:
@@ -122,24 +124,6 @@ class FolderSource:
             raise SourceUnavailableError(f"{self._root} was exchanged while it was read. Sync it again.")
         kept = {"device": identity.st_dev, "files": after, "rules": rules}
         yield Checkpoint(cursor=json.dumps(kept))
-
-    def _permissions(
-        self, scan: _Scan, rules: dict[str, str], before: _Cursor, unread: Collection[str]
-    ) -> Iterator[SourceStep]:
-        """Tell who may read what, as the folders say now; files that say the same as before need not be read for it."""
-        for folder, rule in scan.rules.items():
-            if rule.readers is not None:
-                yield rule.readers
-            if rule.problem:
-                yield FailedDocument(uri=self._uri(f"{folder}{RULE_FILE}"), reason=rule.problem)
-        if rules != before.rules:
-            for path in before.files:
-                now = audience_below(rules, path, self._audience)
-                was = audience_below(before.rules, path, self._audience)
-                if now != was and (path in scan.files or path in unread):
-                    yield AudienceChange(uri=self._uri(path), audience=now)
-        if rules:
-            yield PermissionsRead()
 
     def _is_due(self, path: str, stamp: Stamp, before: _Cursor, retry: Collection[str]) -> bool:
         return before.files.get(path) != stamp or (bool(retry) and self._uri(path) in retry)

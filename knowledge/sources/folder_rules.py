@@ -9,12 +9,19 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from knowledge.audience import EVERYONE, group_audience, nobody_audience
-from knowledge.document import Readers
+from knowledge.document import (
+    AudienceChange,
+    DeletedDocument,
+    FailedDocument,
+    PermissionsRead,
+    PermissionStep,
+    Readers,
+)
 
 RULE_FILE = ".lorekeeper-audience"
 _MAX_BYTES = 64 * 1024
@@ -46,16 +53,22 @@ def read_rule(source_id: str, path: Path) -> FolderRule:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:
             is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-            content = file.read(_MAX_BYTES + 1) if is_regular else b""
-        text = content.decode()
+            content = file.read(_MAX_BYTES + 1) if is_regular else None
     except OSError as error:
         return _closed(source_id, f"it cannot be read ({error.strerror})")
-    except UnicodeDecodeError:
-        return _closed(source_id, "it is no UTF-8 text")
-    if not is_regular:
+    return rule_of(source_id, content)
+
+
+def rule_of(source_id: str, content: bytes | None) -> FolderRule:
+    """Understand the content of one file; None for what has its name and is no regular file."""
+    if content is None:
         return _closed(source_id, "it is not a regular file")
     if len(content) > _MAX_BYTES:
         return _closed(source_id, f"it is longer than {_MAX_BYTES // 1024} kB")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return _closed(source_id, "it is no UTF-8 text")
     return parse_rule(source_id, text)
 
 
@@ -76,6 +89,48 @@ def parse_rule(source_id: str, text: str) -> FolderRule:
             )
     members = frozenset(line.lower() if "@" in line else line for _, line in lines)
     return FolderRule(audience=group_audience(source_id, members), members=members)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderRules:
+    """Who may read what is in which folder, in this run and in the one before.
+
+    Folders are relative paths that end in a slash, but for the topmost.
+    """
+
+    now: Mapping[str, str]
+    before: Mapping[str, str]
+    otherwise: str
+    """The audience of what no rule holds for."""
+
+    def audience(self, path: str) -> str:
+        """Who may read a file."""
+        return audience_below(self.now, path, self.otherwise)
+
+    def steps(
+        self, told: Mapping[str, FolderRule], known: Iterable[str], uri: Callable[[str], str]
+    ) -> Iterator[DeletedDocument | FailedDocument | PermissionStep]:
+        """Tell who may read what, as the folders say now; files that say the same as before need not be read for it.
+
+        `told` are the rules that this run read, `known` the files of the run before that are still there.
+        """
+        for folder, rule in told.items():
+            if rule.readers is not None:
+                yield rule.readers
+            if rule.problem:
+                yield FailedDocument(uri=uri(f"{folder}{RULE_FILE}"), reason=rule.problem)
+            elif rule.audience != self.before.get(folder):
+                # One that was corrected is no longer listed as failed.
+                yield DeletedDocument(uri=uri(f"{folder}{RULE_FILE}"))
+        for folder in self.before.keys() - self.now.keys():
+            yield DeletedDocument(uri=uri(f"{folder}{RULE_FILE}"))
+        if self.now != self.before:
+            for path in known:
+                audience = self.audience(path)
+                if audience != audience_below(self.before, path, self.otherwise):
+                    yield AudienceChange(uri=uri(path), audience=audience)
+        if self.now:
+            yield PermissionsRead()
 
 
 def audience_below(rules: Mapping[str, str], path: str, otherwise: str) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from knowledge.errors import SourceError
+from knowledge.sources.address import is_private
 
 _MARK = "api="
-_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ def read_address(location: str) -> ServiceAddress:
         usable = bool(parts.hostname) and "@" not in parts.netloc and not parts.query and (parts.port or 1) > 0
     except ValueError:
         usable = False
-    if not usable or not (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HERE)):
+    if not usable or not is_private(parts):
         raise SourceError(
             "What stands behind #api= is no address of a gateway. Expected https://..., since the token is sent there; "
             "http:// only for this machine itself."

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote
 
 from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceError
@@ -27,16 +27,14 @@ from knowledge.sources.atlassian import (
     account_of,
     check_address,
     moment,
-    parts_of,
 )
-from knowledge.sources.source import Checkpoint, Expected, SourcePlace, SourceStep
+from knowledge.sources.atlassian_parts import left_out, read_apart, read_due
+from knowledge.sources.source import Checkpoint, SourcePlace, SourceStep
 
 MAX_ISSUE_CHARACTERS = 5_000_000
 MAX_COMMENTS = 1_000
 """Of one issue; those beyond are left out."""
 _LISTED = 100
-_READ = 25
-_PARTS_PER_CHECKPOINT = 4
 _COMMENTS = 100
 # A list handed out in parts may skip one or two; where hundreds are missing, they are gone.
 _CONFIRMED = 200
@@ -77,7 +75,7 @@ class JiraSource:
     ) -> None:
         self._place = place
         self._jira = parse_jira(place.location)
-        self._account = account_of(place.secret, urlsplit(self._jira.root).hostname or "")
+        self._account = account_of(place.secret, self._jira.root)
         self._limits = limits or AtlassianLimits()
         self._sleep = sleep
 
@@ -112,17 +110,9 @@ class _Run:
         self._list()
         yield from self._deletions()
         due = [key for key, issue in self._issues.items() if self._is_due(key, issue)]
-        yield Expected(documents=len(due))
-        for count, part in enumerate(parts_of(due, _READ), start=1):
-            yield from self._read(part)
-            if count % _PARTS_PER_CHECKPOINT == 0:
-                yield self._checkpoint()
+        yield from read_due(due, self._read, self._checkpoint)
         if self._left_out:
-            yield FailedDocument(
-                uri=f"{self._place.location}#more",
-                reason=f"There are more than {self._service.limits.documents:,} issues; the others are left out. Add "
-                "searches for those that matter, each as a source.",
-            )
+            yield left_out(self._place.location, self._service, what="issues", instead="searches for those")
         yield self._checkpoint()
 
     def _list(self) -> None:
@@ -210,11 +200,7 @@ class _Run:
         try:
             found = {str(issue["id"]): issue for issue in self._chosen(keys, _FIELDS, "renderedFields")}
         except TooLongError:
-            if len(keys) > 1:
-                for key in keys:
-                    yield from self._read([key])
-            else:
-                yield self._failed(keys[0], f"It is larger than {self._service.limits.answer_bytes / 2**20:g} MB.")
+            yield from read_apart(keys, self._read, self._failed, self._service)
             return
         for key in keys:
             if key not in found:

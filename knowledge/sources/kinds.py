@@ -42,7 +42,7 @@ class Kind:
 
 
 def _open_git(place: SourcePlace) -> Source:
-    from knowledge.sources.git import GitSource  # only who reads a repository waits for what reads it
+    from knowledge.sources.git.source import GitSource  # only who reads a repository waits for what reads it
 
     return GitSource(
         place.id,

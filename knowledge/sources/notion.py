@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from knowledge.sources.gateway import ServiceAddress, read_address
 from knowledge.sources.notion_api import NOT_FOUND, Json, NotionApi, NotionPage, NotionRefusedError
 from knowledge.sources.notion_markdown import Block, page_markdown, page_title
 from knowledge.sources.notion_tree import DATABASE, PAGE, NotionTree
-from knowledge.sources.source import Checkpoint, SourceStep
+from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
 MAX_BLOCKS = 20_000
 """A page with more is a data dump; it would keep a run busy for hours."""
@@ -96,7 +96,11 @@ class NotionSource:
         after, seen, gone, told = dict(before), set[str](), set[str](), 0
         with NotionApi(self._secret, self._endpoint, self._sleep) as api:
             tree = NotionTree(api=api, root=self._root)
-            for page in self._all_pages(tree, before, after, seen):
+            first = tree.start()
+            if tree.shows_all:
+                pages = {page.id: page for page in first if not page.gone}
+                yield Expected(documents=sum(_is_due(page, before.get(key), retry) for key, page in pages.items()))
+            for page in self._all_pages(tree, first, before, after, seen):
                 old = before.get(page.id)
                 if not _is_due(page, old, retry):
                     continue
@@ -118,10 +122,15 @@ class NotionSource:
         yield Checkpoint(cursor=_dump(now))
 
     def _all_pages(
-        self, tree: NotionTree, before: Mapping[str, _Known], after: Mapping[str, _Known], seen: set[str]
+        self,
+        tree: NotionTree,
+        first: Iterable[NotionPage],
+        before: Mapping[str, _Known],
+        after: Mapping[str, _Known],
+        seen: set[str],
     ) -> Iterator[NotionPage]:
         """Each page once; what is below it is looked for when it has been read."""
-        waiting = deque(tree.start())
+        waiting = deque(first)
         while True:
             while waiting:
                 page = waiting.popleft()

@@ -30,6 +30,15 @@ class NotionTree:
     _sources: list[str] = field(default_factory=list, init=False)
     _read: set[str] = field(default_factory=set, init=False)
     """Databases and data sources whose rows were told."""
+    _begins_at_page: bool = field(default=False, init=False)
+
+    @property
+    def shows_all(self) -> bool:
+        """Whether, but for a few, the way begins at all pages that there are.
+
+        Of what stands below a page that cannot be told: only the blocks of each page say where its own pages are.
+        """
+        return not self._begins_at_page
 
     def start(self) -> list[NotionPage]:
         """Where the way begins. Raises SourceUnavailableError where the place cannot be seen (any more)."""
@@ -113,6 +122,7 @@ class NotionTree:
             return self._root_rows(error.code)
         if page.gone:
             raise _unseen("the page is archived or in the bin")
+        self._begins_at_page = True
         return [page]
 
     def _root_rows(self, code: str) -> list[NotionPage]:

@@ -20,17 +20,18 @@ import httpx
 
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.secret import Secret
+from knowledge.sources.address import check_private, no_address, split_address
 from knowledge.sources.body import BodyError, BodyLimits, read_body
 from knowledge.sources.files import MAX_BYTES
 from knowledge.sources.robots import Rules, read_rules
 from knowledge.sources.source import NO_SECRET
 
 USER_AGENT = "Lorekeeper"
+_WHAT, _EXPECTED = "a site", "one like https://docs.example.com/handbook/."
 MAX_PAGES = 2_000
 # A robots.txt may ask for hours between two pages: that would hold up everything else.
 _LONGEST_PAUSE_SECONDS = 60.0
 _REDIRECTS = 5
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SITEMAPS = 100
 _LISTED_PAGES = 100_000
 _ADDRESS_CHARACTERS = 2_000
@@ -99,20 +100,16 @@ class Site:
 
 def parse_site(location: str) -> Site:
     """Read the address of a site; raises SourceError, and never repeats a password."""
-    if re.search(r"//[^/?#]*@", location):
-        raise SourceError(
-            "The address holds a user name or password, which would be shown wherever the source is listed. Leave it "
-            "out, keep it with `lorekeeper credentials set NAME` and add the source with --credential NAME."
-        )
-    site = Site(start=location.strip())
-    try:
-        start = site.address(site.start) if httpx.URL(site.start).host else None
-    except httpx.InvalidURL:
-        start = None
+    split_address(
+        location,
+        what=_WHAT,
+        expected=_EXPECTED,
+        instead="Leave it out, keep it with `lorekeeper credentials set NAME` and add the source with --credential "
+        "NAME.",
+    )
+    start = Site(start=location.strip()).address(location)
     if start is None:
-        raise SourceError(
-            f"{location!r} is no address of a site. Expected one like https://docs.example.com/handbook/."
-        )
+        raise no_address(location, what=_WHAT, expected=_EXPECTED)
     return Site(start=start)
 
 
@@ -345,9 +342,7 @@ def check_credential(site: Site, secret: Secret) -> None:
     told = secret.reveal().strip()
     if not told.isprintable() or not (told.lower().startswith("bearer ") or ":" in told.strip(":")):
         raise SourceError("The credential of a web site is USER:PASSWORD, or the word Bearer, a space and a token.")
-    url = httpx.URL(site.start)
-    if url.scheme != "https" and url.host not in _LOOPBACK:
-        raise SourceError(f"A credential is sent over https only; {site.start} would show it to everybody on the way.")
+    check_private(site.start)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

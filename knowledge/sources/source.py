@@ -45,7 +45,10 @@ class Checkpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """How many documents will follow, for whoever shows progress; a source that cannot know leaves it out."""
+    """How many documents will follow, for whoever shows progress; a source that cannot know leaves it out.
+
+    About as many: what counts is what comes. One that knows it of each of its parts tells it as that begins.
+    """
 
     documents: int
 

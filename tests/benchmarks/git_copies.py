@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from knowledge.sources import Checkpoint
-from knowledge.sources.git import GitSource
+from knowledge.sources.git.source import GitSource
 from tests.knowledge.repository import Work, served
 
 

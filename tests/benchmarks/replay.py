@@ -37,7 +37,7 @@ from knowledge.database import open_engine, reading
 from knowledge.ingest import IngestParts, SyncReport, ingest
 from knowledge.parse import Parser
 from knowledge.sources.files import media_type_of
-from knowledge.sources.git import GitSource
+from knowledge.sources.git.source import GitSource
 from knowledge.store import add_source
 from knowledge.tables import create_tables
 from tests.knowledge.fake_embedder import FakeEmbedder

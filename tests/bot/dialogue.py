@@ -97,8 +97,24 @@ class Workspace:
 
     def answers(self, channel: str, thread_ts: str, count: int = 1, seconds: float = 20.0) -> list[str]:
         """Wait until so many finished answers stand in a thread; returns the texts of all the bot's messages."""
-        wait_until(lambda: sum(map(is_finished, self.bot_messages(channel, thread_ts))) >= count, seconds)
+
+        def stand() -> bool:
+            finished = sum(map(is_finished, self.bot_messages(channel, thread_ts)))
+            return finished >= count and self.is_quiet(thread_ts)
+
+        wait_until(stand, seconds)
         return [str(message["text"]) for message in self.bot_messages(channel, thread_ts)]
+
+    def is_quiet(self, thread_ts: str) -> bool:
+        """Whether the bot does nothing in a thread any more: it takes its status away after the last change of all.
+
+        A message that looks finished may be changed once more before, as for links, or be followed by another.
+        """
+        calls = self.ledger("call", "assistant.threads.setStatus")
+        if any(not call["response"].get("ok") for call in calls):
+            return True  # where statuses are refused, the bot asks for none any more
+        said = [call["request"]["status"] for call in calls if call["request"]["thread_ts"] == thread_ts]
+        return bool(said) and said[-1] == ""
 
     def whispers(self, user: str) -> list[str]:
         """What was said to one person alone."""

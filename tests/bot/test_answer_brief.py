@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from bot.words import NOTHING_ELSE
 from knowledge.audience import Audience, channel_audience, person_audience
 from knowledge.document import HistoryTurn, Question
 from knowledge.embed import Role, Vectors
+from knowledge.retrieve import Retrieved
 from models.generator import ChatMessage, GenerationOptions
 from tests.bot.answer_parts import BADGES, LEAVE, FixedLibrary, passage
 from tests.fakes import ScriptedGenerator
@@ -189,8 +190,8 @@ def test_what_lies_on_the_table_is_ranked_with_what_was_found_and_cited_like_it(
 
 def test_an_empty_library_still_reads_what_lies_on_the_table() -> None:
     class Nothing(FixedLibrary):
-        def retrieve(self, *args: object, **more: object) -> object:  # type: ignore[override]
-            found = super().retrieve(*args, **more)  # type: ignore[arg-type]
+        def retrieve(self, *args: Any, **more: Any) -> Retrieved:
+            found = super().retrieve(*args, **more)
             return replace(found, query_vector=np.zeros(256, np.float32))
 
     parts = answering("Badges are issued by Paul Roux.", library=Nothing([]))

@@ -229,7 +229,7 @@ class TestSources:
             (("sync",), 2, "there are no sources yet"),
             (("sources", "add", ".", "--kind", "wishes"), 2, "wishes"),
             (("sources", "add", "/nowhere/at/all", "--kind", "git"), 1, "There is no git repository"),
-            (("sources", "add", "https://ada:secret@example.com/"), 1, "holds a user name or password"),
+            (("sources", "add", "https://ada:secret@example.com/"), 1, "holds a user or a password"),
             (("sources", "add", ".", "--every", "0"), 2, "--every"),
         ],
     )

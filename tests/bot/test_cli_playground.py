@@ -84,10 +84,15 @@ class Visitor(threading.Thread):
         return bool(ask_server(f"{self._url}playground/api/say", said)["ok"])
 
     def _answered(self) -> bool:
+        """Not before its status is taken away: until then the answer may be changed, and is not kept as sent."""
+        is_over = False
         for call in self._ledger():
-            if str(call.get("name")).startswith("chat.") and "Sources" in json.dumps(call.get("request")):
-                self.answer = json.dumps(call.get("request"))
-        return bool(self.answer)
+            name, request = str(call.get("name")), call.get("request") or {}
+            if name.startswith("chat.") and "Sources" in json.dumps(request):
+                self.answer, is_over = json.dumps(request), False
+            elif name == "assistant.threads.setStatus" and self.answer and request.get("status") == "":
+                is_over = True
+        return is_over
 
     def _is_informed(self) -> bool:
         with closing(sqlite3.connect(self._database)) as connection:

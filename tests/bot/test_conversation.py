@@ -100,8 +100,10 @@ def converse(engine: sa.Engine, *, audience: str = "everyone") -> None:
     save_answer(engine, asks("second", "2.0"), answer("two"))
 
 
-def texts(engine: sa.Engine, limit: int = 10, **options: object) -> list[str]:
-    return [turn.text for turn in load_history(engine, "T1:C1:1.0", limit, **options)]  # type: ignore[arg-type]
+def texts(
+    engine: sa.Engine, limit: int = 10, *, audience: Audience | None = None, before: str | None = None
+) -> list[str]:
+    return [turn.text for turn in load_history(engine, "T1:C1:1.0", limit, audience=audience, before=before)]
 
 
 def test_a_conversation_reads_in_pairs_oldest_first(engine: sa.Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,12 @@ from knowledge.hits import Scores
 AT = datetime(2026, 5, 3, 22, 30, tzinfo=UTC)
 
 
-def scores(cosines: list[float], bm25: list[float], conversations: list[int], **weights: object) -> list[float]:
+def scores(cosines: list[float], bm25: list[float], conversations: list[int], **weights: Any) -> list[float]:
     scored = score_turns(
         np.asarray(cosines, np.float32),
         np.asarray(bm25, np.float32),
         np.asarray(conversations, np.int64),
-        Weights(**weights),  # type: ignore[arg-type]
+        Weights(**weights),
     )
     return [round(float(one), 4) for one in scored.turns]
 

@@ -19,7 +19,7 @@ from bot.conversation import save_answer, save_user_turn
 from bot.database import open_database
 from bot.equipment import Equipment
 from bot.escalation import begin_escalation
-from bot.feedback import record_reason, record_vote
+from bot.feedback import Vote, record_reason, record_vote
 from bot.learn import words
 from bot.learn.advise import LEAST_FAILURES, Advice, LeverCount, advise
 from bot.learn.attribute import CAUSES, LEAST_SURE, Attribution, Attributor, Cause, Reason, weigh
@@ -117,8 +117,9 @@ def test_good_answers_and_those_without_a_word_did_not_fail(engine: sa.Engine) -
     record_vote(engine, liked, ADA, 1, "button")
     answered(engine, incoming=replace(ASKED, ts="1.2"))
     contested = answered(engine, incoming=replace(ASKED, ts="1.3"))
-    for user, vote in ((ADA, 1), ("U1", 1), ("U2", -1)):
-        record_vote(engine, contested, user, vote, "button")  # type: ignore[arg-type]
+    votes: tuple[tuple[str, Vote], ...] = ((ADA, 1), ("U1", 1), ("U2", -1))
+    for user, vote in votes:
+        record_vote(engine, contested, user, vote, "button")
     found = read_failures(engine, NOW - timedelta(days=30))
     assert (found.answers, found.failed, found.left_out) == (3, (), 0)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -227,7 +228,7 @@ def made_topic(number: int, **changes: object) -> GapTopic:
         bad=False,
     )
     near = NearDocument(uri="u", path="<!here> Page", source="s", owner="<@U0ADAPARK> @channel " + "o" * 200)
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "name": f"<!everyone> topic {number} {'y' * 200}",
         "asked": 4,
         "people": 1,
@@ -239,7 +240,7 @@ def made_topic(number: int, **changes: object) -> GapTopic:
         "examples": (question,) * 3,
         "nearest": (near,) * 3,
     }
-    return GapTopic(**values | changes)  # type: ignore[arg-type]
+    return GapTopic(**values | changes)
 
 
 def made_report(topics: tuple[GapTopic, ...]) -> GapReport:

@@ -306,6 +306,8 @@ class _Handler(BaseHTTPRequestHandler):
         if f"{asked['owner']}/{asked['name']}" != place.full_name:
             missing = {"type": "NOT_FOUND", "path": ["repository"], "message": "Could not resolve to a Repository"}
             return self._answer(200, {"data": {"repository": None}, "errors": [missing]})
+        if body["query"].startswith("query Count("):
+            return self._answer(200, {"data": {"repository": self._counts(body["query"], asked)}})
         if "issueOrPullRequest(" in body["query"]:
             return self._answer(200, self._talk(body["query"], asked))
         if "discussions(" in body["query"]:
@@ -321,6 +323,15 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._comment(found["answer"]) if found["answer"] else None
         shown = {**found, "answer": answer, "comments": self._connection(comments, asked, 50)}
         return self._answer(200, {"data": {"repository": {"discussion": shown}}})
+
+    def _counts(self, query: str, asked: Json) -> Json:
+        since = asked["since"] if "since: $since" in query else ""
+        changed = [one for one in self.place.issues.values() if one["updated_at"] >= since]
+        told = {
+            "issues": sum("pull_request" not in one for one in changed),
+            "pullRequests": sum("pull_request" in one for one in self.place.issues.values()),
+        }
+        return {name: {"totalCount": count} for name, count in told.items() if re.search(rf"\b{name}\b", query)}
 
     def _talk(self, query: str, asked: Json) -> Json:
         """The comments of one issue, or of several of them by their aliases."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,24 @@ from dulwich.web import HTTPGitApplication, WSGIRequestHandlerLogger, WSGIServer
 
 WHO = b"Ada <ada@example.com>"
 
+Files = Mapping[str, str | bytes | Path | None]
+"""What each file holds, a path: a link to there, None: to be removed."""
+
+
+def write_files(root: Path, files: Files) -> None:
+    """Put these files below a folder."""
+    for name, content in files.items():
+        path = root / name
+        path.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        match content:
+            case str():
+                path.write_text(content)
+            case bytes():
+                path.write_bytes(content)
+            case Path():
+                path.symlink_to(content)
+
 
 @dataclass(kw_only=True)
 class Work:
@@ -31,17 +49,11 @@ class Work:
         porcelain.init(str(self.root)).close()
         self.commit({"LICENSE": "None."})
 
-    def commit(self, files: dict[str, str | bytes | None]) -> str:
-        """Write these files, None: remove, and commit them a minute later; returns the commit's id."""
+    def commit(self, files: Files) -> str:
+        """Write these files and commit them a minute later; returns the commit's id."""
         self.at += 60
+        write_files(self.root, files)
         with Repo(str(self.root)) as repo:
-            for name, text in files.items():
-                path = self.root / name
-                if text is None:
-                    path.unlink()
-                else:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(text if isinstance(text, bytes) else text.encode())
             repo.get_worktree().stage(list(files))
             made = repo.get_worktree().commit(
                 message=b"Change", author=WHO, committer=WHO, commit_timestamp=self.at, commit_timezone=0,

@@ -18,7 +18,7 @@ from knowledge.parse import ParsedDocument, Parser
 from knowledge.sources import Checkpoint, FolderSource, Source, SourcePlace, open_source
 from knowledge.sources.code_files import code_languages, code_type_of, is_made_by_a_program
 from knowledge.sources.files import media_type_of
-from knowledge.sources.git import GitSource
+from knowledge.sources.git.source import GitSource
 from knowledge.store import add_source, find_source, read_code
 from tests.knowledge.ingesting import workplace
 from tests.knowledge.repository import Work

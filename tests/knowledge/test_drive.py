@@ -26,7 +26,7 @@ from knowledge.ingest import ingest
 from knowledge.parse import Parser
 from knowledge.readers import groups_of, members_of
 from knowledge.secret import Secret
-from knowledge.sources import Checkpoint, Source, SourceStep, kind_of, name_of
+from knowledge.sources import Checkpoint, Expected, Source, SourceStep, kind_of, name_of
 from knowledge.sources.drive import DriveSource, folder_id
 from knowledge.sources.gateway import read_address
 from knowledge.store import add_source
@@ -226,7 +226,9 @@ def test_only_what_changed_is_opened(drive: Drive, source: DriveSource) -> None:
     drive.items["b"].content = b"other"
     drive.items["c"].modified = "2026-02-02T03:04:05.678Z"
     drive.asked.clear()
-    assert sorted(fetched(run(source, cursor)[0])) == ["b", "c"]
+    steps, _ = run(source, cursor)
+    assert sorted(fetched(steps)) == ["b", "c"]
+    assert Expected(documents=2) in steps
     assert sorted(drive.opened()) == ["b", "c"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from knowledge.document import FetchedDocument
 from knowledge.front_matter import owner_of
 from knowledge.sources import FolderSource
-from knowledge.sources.git import GitSource
+from knowledge.sources.git.source import GitSource
 from tests.knowledge.repository import Work
 
 

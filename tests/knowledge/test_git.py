@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 from dulwich import porcelain
+from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument, SourceChange
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.ingest import ingest
 from knowledge.sources import Checkpoint, Source, kind_of, name_of, whole_location
-from knowledge.sources.git import GitSource, Pages, parse_place
+from knowledge.sources.git.place import Pages, parse_place
+from knowledge.sources.git.source import GitSource
 from knowledge.store import add_source
 from tests.contracts.source import SourceContract
 from tests.knowledge.ingesting import workplace
@@ -166,6 +168,24 @@ def test_a_history_that_was_written_anew_is_followed(work: Work) -> None:
     assert sorted((type(step).__name__, step.uri.rpartition("/")[2]) for step in found) == [
         ("DeletedDocument", "b.md"), ("FetchedDocument", "c.md"),
     ]  # fmt: skip
+
+
+def test_another_branch_that_the_repository_names_moves_its_documents(work: Work, tmp_path: Path) -> None:
+    """Their pages have another address; what each was known by stays, and so does the day of its last change."""
+    work.commit({"a.md": "a", "b.md": "b"})
+    changed_at, hosts = work.at, {"127.0.0.1": "blob"}
+    with served(work.root) as url:
+        found, cursor = steps_of(GitSource("s", url, tmp_path / "keep", hosts=hosts))
+        with Repo(str(work.root)) as repo:
+            repo.refs[Ref(b"refs/heads/trunk")] = repo.head()
+            repo.refs.set_symbolic_ref(Ref(b"HEAD"), Ref(b"refs/heads/trunk"))
+        work.commit({"b.md": None})
+        gone, moved = steps_of(GitSource("s", url, tmp_path / "keep", hosts=hosts), cursor)[0]
+    assert gone == DeletedDocument(uri=found[1].uri)
+    assert isinstance(moved, FetchedDocument)
+    assert moved.moved_from == found[0].uri
+    assert moved.uri == found[0].uri.replace("/blob/master/", "/blob/trunk/") != found[0].uri
+    assert moved.modified_at == datetime.fromtimestamp(changed_at, UTC)
 
 
 def test_a_lost_copy_is_made_again_and_nothing_is_read_twice(work: Work, tmp_path: Path) -> None:

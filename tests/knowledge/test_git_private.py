@@ -10,7 +10,8 @@ from knowledge.document import FetchedDocument
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.secret import Secret
 from knowledge.sources import Checkpoint
-from knowledge.sources.git import MOST_PACKS, GitSource
+from knowledge.sources.git.fetch import MOST_PACKS
+from knowledge.sources.git.source import GitSource
 from tests.knowledge.repository import Entrance, Work, served
 
 

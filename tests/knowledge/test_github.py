@@ -14,7 +14,7 @@ from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument,
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.ingest import ingest
 from knowledge.secret import Secret
-from knowledge.sources import Checkpoint, Source, SourcePlace, kind_of, name_of, open_source, whole_location
+from knowledge.sources import Checkpoint, Expected, Source, SourcePlace, kind_of, name_of, open_source, whole_location
 from knowledge.sources.github.delivery import GithubLimits
 from knowledge.sources.github.place import parse_github
 from knowledge.sources.github.source import GithubSource
@@ -165,7 +165,7 @@ def test_the_accepted_answer_of_a_discussion_stands_first(place: FakeGithub) -> 
     place.reply(number, "No idea.", "cleo")
     answer = place.reply(number, "Ask Maria Lopez.", "ben")
     place.reply(number, "She moved to floor 3.", "dan", to=answer)
-    place.reply(number, "Beep.", author={"__typename": "Bot", "login": "github-actions"})  # type: ignore[arg-type]
+    place.reply(number, "Beep.")
     place.discussions[number]["comments"][-1]["author"] = {"__typename": "Bot", "login": "github-actions"}
     place.reply(number, "Buy my pills.", "eve", isMinimized=True)
     assert ": open, not answered." in text(place)
@@ -251,6 +251,48 @@ def test_pull_requests_are_read_only_where_asked_for(place: FakeGithub) -> None:
     del place.issues[pull]
     assert short(steps_of(source_of(place, "/pulls"), cursor)[0])[-1] == ("Deleted", f"pull/{pull}")
     assert len(steps_of(source_of(place, "#issues,pulls"))[0]) == 2
+
+
+class TestHowManyWillCome:
+    """For who watches; a list that goes on does not say how long it is."""
+
+    def expected(self, source: Source, cursor: str | None = None) -> list[int]:
+        return [step.documents for step in source.changes(cursor) if isinstance(step, Expected)]
+
+    def test_what_stands_on_one_page_is_counted_there(self, place: FakeGithub) -> None:
+        for name in ("One", "Two"):
+            place.issue(name)
+        place.issue("Pull", pull_request={"merged_at": None})
+        place.discussion("Three")
+        assert self.expected(source_of(place)) == [2, 1]
+        assert self.expected(source_of(place, "#issues,pulls", secret=Secret(""))) == [3]
+        assert not any(one.body.get("query", "").startswith("query Count") for one in place.asked)
+
+    def test_more_are_asked_for_where_that_is_told(self, place: FakeGithub) -> None:
+        place.page_size = 2
+        for number in range(4):
+            place.issue(f"Issue {number}")
+        place.issue("Pull", pull_request={"merged_at": None})
+        place.tick(5)
+        assert self.expected(source_of(place, "/issues")) == [4]
+        assert self.expected(source_of(place, "#issues,pulls")) == [5]
+        assert self.expected(source_of(place, "/issues", secret=Secret(""))) == []
+        cursor = steps_of(source_of(place, "/issues"))[1]
+        both = steps_of(source_of(place, "#issues,pulls"))[1]
+        place.tick(3600)
+        for number in (1, 2, 3):
+            place.touch(number, title="Another")
+        assert self.expected(source_of(place, "/issues"), cursor) == [3]
+        assert self.expected(source_of(place, "#issues,pulls"), both) == []
+
+    def test_a_run_does_not_end_where_it_is_refused(self, place: FakeGithub) -> None:
+        place.page_size = 1
+        for name in ("One", "Two"):
+            place.issue(name)
+        refused = {"data": None, "errors": [{"type": "FORBIDDEN", "message": "Not for you", "path": ["repository"]}]}
+        place.wrong = [Answer(status=200, body=refused, path="query Count")]
+        assert self.expected(source_of(place, "/issues")) == []
+        assert len(steps_of(source_of(place, "/issues"))[0]) == 2
 
 
 class TestLaterRuns:
@@ -416,7 +458,7 @@ class TestPages:
         for count in range(120):
             place.issue(f"Issue {count}")
         place.tick(5)
-        steps = list(source_of(place, "/issues").changes(None))
+        steps = [one for one in source_of(place, "/issues").changes(None) if not isinstance(one, Expected)]
         checkpoints = [index for index, step in enumerate(steps) if isinstance(step, Checkpoint)]
         assert checkpoints == [25, 51, 77, 103, 124]
         half = steps[51]
@@ -432,8 +474,9 @@ class TestPages:
         place.tick(5)
         seen: list[bool] = []
         for step in source_of(place, "/issues").changes(None):
-            seen.append(isinstance(step, Checkpoint))
-            place.tick(3)
+            if not isinstance(step, Expected):
+                seen.append(isinstance(step, Checkpoint))
+                place.tick(3)
         assert seen == [False, False, True, False, False, True, True]
 
 
@@ -455,7 +498,8 @@ class TestLimits:
         steps: list[object] = []
         with pytest.raises(SourceUnavailableError, match=r"until 2026-01-05 10:00 UTC.*With a token"):
             steps.extend(one for one in _collected(source, None, steps))
-        *documents, last = steps
+        expected, *documents, last = steps
+        assert expected == Expected(documents=5)
         assert [type(one) for one in documents] == [FetchedDocument] * 2
         assert isinstance(last, Checkpoint)
         place.budget = None

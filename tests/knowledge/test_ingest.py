@@ -22,7 +22,7 @@ from knowledge.errors import (
 )
 from knowledge.ingest import ingest
 from knowledge.ingest_rows import only_run
-from knowledge.sources import Checkpoint, SourcePlace, SourceStep, open_source
+from knowledge.sources import Checkpoint, Expected, SourcePlace, SourceStep, open_source
 from knowledge.store import remove_source, source_statuses
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.ingesting import Workplace, workplace
@@ -43,6 +43,26 @@ def test_a_first_run_stores_documents_chunks_words_and_vectors(place: Workplace)
     assert place.rows("SELECT title FROM document ORDER BY title") == [("Travel",), ("food",)]
     found = "SELECT rowid FROM chunk_words WHERE chunk_words MATCH 'train'"
     assert place.rows(f"SELECT text FROM chunk WHERE id IN ({found})") == [("Trains are paid.",)]
+
+
+def test_who_watches_is_told_how_many_documents_are_done_of_how_many(place: Workplace) -> None:
+    """Deletions, permissions and checkpoints count for nothing; each part of a source tells its own number."""
+    told: list[tuple[int, int | None]] = []
+
+    class Parts:
+        id = place.stored.id
+
+        def changes(self, cursor: str | None, retry: Collection[str] = ()) -> Iterator[SourceStep]:
+            del cursor, retry
+            for part in ("a", "b"):
+                yield DeletedDocument(uri="gone")
+                yield Expected(documents=2)
+                for name in (f"{part}1", f"{part}2"):
+                    yield FetchedDocument(uri=name, title=name, content=name.encode(), media_type="text/plain")
+                yield Checkpoint(cursor=part)
+
+    ingest(Parts(), place.parts, progress=lambda _what, done, total: told.append((done, total)))
+    assert sorted(set(told)) == [(1, 2), (2, 2), (3, 4), (4, 4)]
 
 
 def test_a_second_run_with_nothing_changed_does_no_work(place: Workplace) -> None:

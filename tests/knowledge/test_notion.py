@@ -13,7 +13,7 @@ from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.ingest import SyncReport, ingest
 from knowledge.secret import Secret
-from knowledge.sources import Checkpoint, Source, SourceStep, kind_of, name_of
+from knowledge.sources import Checkpoint, Expected, Source, SourceStep, kind_of, name_of
 from knowledge.sources.gateway import read_address
 from knowledge.sources.notion import NotionSource, root_id
 from knowledge.sources.notion_api import NotionApi
@@ -97,7 +97,11 @@ class TestWorkspaceThatTheIndexDoesNotKnow(TestDatabase):
 def run(source: Source, cursor: str | None = None, retry: Collection[str] = ()) -> tuple[list[SourceStep], str]:
     *steps, last = source.changes(cursor, retry)
     assert isinstance(last, Checkpoint)
-    return steps, last.cursor
+    return [step for step in steps if not isinstance(step, Expected)], last.cursor
+
+
+def expected(source: Source, cursor: str | None = None) -> list[int]:
+    return [step.documents for step in source.changes(cursor) if isinstance(step, Expected)]
 
 
 def fetched(steps: list[SourceStep]) -> dict[str, FetchedDocument]:
@@ -144,6 +148,20 @@ def test_everything_below_a_page_is_found(notion: Notion) -> None:
         "Below a row", "Child", "Not in the blocks", "Room 0", "Room 1", "Room 2", "Top",
     ]  # fmt: skip
     assert fetched(steps)["Top"].content.decode() == "# Top\n\ntop\n\nmore\n\nChild\n\nRooms\n\nElsewhere"
+
+
+def test_how_many_pages_will_come_is_told_of_the_workspace_and_not_of_a_page(
+    notion: Notion, workspace: NotionSource
+) -> None:
+    """What stands below a page shows as it is read."""
+    notion.put_database("Rooms", above="Top")
+    notion.put("Top", block("paragraph", "top"))
+    notion.put("Room", database="Rooms")
+    assert expected(workspace) == [2]
+    _, cursor = run(workspace)
+    notion.put("New")
+    assert expected(workspace, cursor) == [1]
+    assert expected(at(notion, "Top")) == []
 
 
 class TestMarkdown:
@@ -456,11 +474,11 @@ class TestTrouble:
         for number in range(3):
             notion.put(f"P{number}", block("paragraph", "x"))
         told = workspace.changes(None)
-        steps = [next(told)]
+        steps = [next(told), next(told)]
         notion.status = 500
         with pytest.raises(SourceUnavailableError):
             steps.extend(told)
-        assert [type(step) for step in steps] == [FetchedDocument]
+        assert [type(step) for step in steps] == [Expected, FetchedDocument]
 
     def test_a_token_that_is_not_accepted_is_said(self, notion: Notion, workspace: NotionSource) -> None:
         notion.token = "other"

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -39,8 +40,8 @@ def start() -> Iterator[Start]:
     """Start a generator with the embedded model; it is closed after the test."""
     with contextlib.ExitStack() as opened:
 
-        def start(**runtime: float | str) -> ChildGenerator:
-            options = Runtime(**{"context_tokens": 2048, **runtime})  # type: ignore[arg-type]
+        def start(**runtime: Any) -> ChildGenerator:
+            options = Runtime(**{"context_tokens": 2048, **runtime})
             generator = ChildGenerator(embedded_model().path, "embedded", options)
             opened.callback(generator.close)
             return generator

@@ -17,9 +17,9 @@ import pytest
 from models.adapter import permute, permute_back, read_adapter, read_learned, write_adapter
 from models.child import ChildGenerator, Runtime
 from models.errors import DatasetError, ModelFileError, TuningError
-from models.example import Example, write_examples
+from models.example import Example, Kind, write_examples
 from models.generator import ChatMessage, GenerationOptions
-from models.plan import Plan, read_plan, write_plan
+from models.plan import Method, Plan, read_plan, write_plan
 from models.tune import ADAPTER_FILE, RUN_FILE, TunedRun, cross_validate, hash_dataset, read_run, tune
 from tests.models.shapes import SHAPES, write_shape
 from tests.models.small_model import write_small_model
@@ -29,11 +29,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(900)]
 WORDS = "amber birch cedar daisy ember fern grove hazel iris jade".split()
 
 
-def example(number: int, kind: str = "supervised") -> Example:
+def example(number: int, kind: Kind = "supervised") -> Example:
     word, other = WORDS[number % len(WORDS)], WORDS[(number + 3) % len(WORDS)]
     asked = f"Text: The code of room {number} is {word}.\n\nQuestion: What is the code of room {number}?"
     return Example(
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         lane="documents",
         origin=f"document:{number}",
         group=f"room-{number}",
@@ -61,7 +61,7 @@ def dataset(tmp_path: Path) -> Path:
     return make_dataset(tmp_path / "dataset", "supervised")
 
 
-def make_dataset(folder: Path, kind: str) -> Path:
+def make_dataset(folder: Path, kind: Kind) -> Path:
     folder.mkdir()
     write_examples(folder / "train.jsonl", (example(number, kind) for number in range(20)))
     write_examples(folder / "validation.jsonl", (example(number, kind) for number in range(20, 26)))
@@ -137,12 +137,12 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(base: Path, dataset: Path
 
 @pytest.mark.parametrize(("method", "kind"), [("dpo", "preference"), ("kto", "vote")])
 def test_preferences_and_votes_train_an_adapter(
-    base: Path, first: TunedRun, tmp_path: Path, method: str, kind: str
+    base: Path, first: TunedRun, tmp_path: Path, method: Method, kind: Kind
 ) -> None:
     """It goes on from a version, and what comes out differs from that."""
     dataset = make_dataset(tmp_path / "dataset", kind)
     write_examples(dataset / "validation.jsonl", ())
-    chosen = replace(plan(base, dataset), most_steps=2, method=method, start=str(first.file))  # type: ignore[arg-type]
+    chosen = replace(plan(base, dataset), most_steps=2, method=method, start=str(first.file))
     second = tune(chosen, tmp_path / "run")
     weight = "model.layers.0.self_attn.q_proj"
     before, after = read_adapter(first.file, base)(weight), read_adapter(second.file, base)(weight)

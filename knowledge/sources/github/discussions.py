@@ -10,7 +10,7 @@ from knowledge.sources.github.comments import graphql_post, is_shown
 from knowledge.sources.github.delivery import OVERLAP, Delivery, seconds_of, text_of, time_of
 from knowledge.sources.github.queries import DISCUSSION, DISCUSSIONS, MORE_COMMENTS, MORE_REPLIES
 from knowledge.sources.github.thread import Post, Thread
-from knowledge.sources.source import SourceStep
+from knowledge.sources.source import Expected, SourceStep
 
 Json = Mapping[str, Any]
 
@@ -31,6 +31,7 @@ class DiscussionWalk:
         retried = delivery.retried("discussions")
         due = [head for head in found.values() if shelf.known.get(head["number"]) != _version(head)]
         due += [found[number] for number in retried if number in found and found[number] not in due]
+        yield Expected(documents=len(due))
         for head in sorted(due, key=lambda one: (one["updatedAt"], one["number"])):
             yield from self._one(head["number"], head)
             # Only now: all that changed before this one is delivered.

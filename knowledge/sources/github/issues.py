@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from knowledge.sources.github.api import BrokenError, GoneError
+from knowledge.errors import SourceUnavailableError
+from knowledge.sources.github.api import BrokenError, GoneError, Page
 from knowledge.sources.github.comments import IssueComments, Said, is_bot, rest_post
 from knowledge.sources.github.delivery import FAILED, MOMENT, OVERLAP, Delivery, seconds_of, text_of, time_of
+from knowledge.sources.github.queries import count_of
 from knowledge.sources.github.thread import Thread
-from knowledge.sources.source import SourceStep
+from knowledge.sources.source import Expected, SourceStep
 
 _REASONS = {"not_planned": "closed as not planned", "duplicate": "closed as a duplicate"}
 
@@ -33,11 +35,15 @@ class IssueWalk:
         begun = text_of(delivery.now - MOMENT)
         if not comments_since:
             shelf.comments_since = begun
-        for issue in self._changed(since):
-            if self._is_due(issue):
-                yield from self._deliver(issue)
-            # Only now: all that changed before this one is delivered.
-            shelf.since = max(shelf.since, str(issue["updated_at"]))
+        for count, page in enumerate(self._changed(since)):
+            if count == 0:
+                yield from self._expected(page, since)
+            self._read_ahead(page.items)
+            for issue in page.items:
+                if self._is_due(issue):
+                    yield from self._deliver(issue)
+                # Only now: all that changed before this one is delivered.
+                shelf.since = max(shelf.since, str(issue["updated_at"]))
         if comments_since:
             yield from self._edited(comments_since)
             shelf.comments_since = begun
@@ -48,7 +54,25 @@ class IssueWalk:
         for number in (*delivery.retried("issues"), *delivery.retried("pulls")):
             yield from self._one(number)
 
-    def _changed(self, since: str) -> Iterator[Json]:
+    def _expected(self, first: Page, since: str) -> Iterator[SourceStep]:
+        """How many will come, where GitHub says so. What only a look at all of them shows comes besides."""
+        if not first.has_more:
+            yield Expected(documents=sum(map(self._is_due, first.items)))
+            return
+        parts = [part for part in self._delivery.place.parts if part != "discussions"]
+        # Lists do not say how long they are; GraphQL does, to nobody without a token, and of pull requests only how
+        # many there are in all.
+        if not self._api.has_token or (since and "pulls" in parts):
+            return
+        after = {"since": text_of(time_of(since) + timedelta(seconds=1))} if since else {}
+        try:
+            found = self._api.query_repository(self._delivery.position.name, count_of(parts, since=bool(since)), after)
+        except SourceUnavailableError:
+            # A run is worth more than how far it is; where nothing can be read, the next request says so.
+            return
+        yield Expected(documents=sum(int(one["totalCount"]) for one in found.values()))
+
+    def _changed(self, since: str) -> Iterator[Page]:
         """Issues and pull requests in the order of their last change.
 
         Never a second page where a new beginning is possible: what changes meanwhile goes to the end, and the first
@@ -59,8 +83,7 @@ class IssueWalk:
             following = ""
             order = {"state": "all", "sort": "updated", "direction": "asc", **({"since": begin} if begin else {})}
             for page in self._api.pages(self._path("/issues"), order):
-                self._read_ahead(page.items)
-                yield from page.items
+                yield page
                 # A second earlier, so that none of the same second is left out.
                 last = text_of(time_of(page.items[-1]["updated_at"]) - timedelta(seconds=1)) if page.items else ""
                 if page.has_more and last > begin:

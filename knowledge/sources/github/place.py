@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from knowledge.errors import SourceError
+from knowledge.sources.address import is_private
 
 PARTS = ("issues", "discussions", "pulls")
 USUAL_PARTS = ("issues", "discussions")
@@ -23,7 +25,6 @@ _PLACE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _EXPECTED = "Expected OWNER/REPOSITORY or https://github.com/OWNER/REPOSITORY/issues (or .../discussions, .../pulls)"
-_THIS_MACHINE = re.compile(r"(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class GithubPlace:
     @property
     def is_encrypted(self) -> bool:
         """Whether nobody between here and there can read a token on its way."""
-        return self.scheme == "https" or _THIS_MACHINE.fullmatch(self.host) is not None
+        return is_private(urlsplit(self.site))
 
     @property
     def location(self) -> str:

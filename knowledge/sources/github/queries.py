@@ -64,6 +64,14 @@ query IssueComments($owner: String!, $name: String!, $number: Int!, $after: Stri
 }}"""
 
 
+def count_of(parts: Iterable[str], *, since: bool) -> str:
+    """How many issues there are, or changed since a moment, and how many pull requests."""
+    told = {"issues": "issues(filterBy: {since: $since})" if since else "issues", "pulls": "pullRequests"}
+    asked = " ".join(f"{told[part]} {{ totalCount }}" for part in parts)
+    moment = ", $since: DateTime" if since else ""
+    return f"query Count($owner: String!, $name: String!{moment}) {{ {_REPOSITORY} {{ {asked} }} }}"
+
+
 def comments_of_issues(numbers: Iterable[int]) -> str:
     """The first hundred comments of each of these; in the answer an issue is called like `i12`."""
     said = f"comments(first: 100) {{ {_SAID} }}"

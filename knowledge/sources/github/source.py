@@ -22,7 +22,7 @@ from knowledge.sources.github.discussions import DiscussionWalk
 from knowledge.sources.github.issues import IssueWalk
 from knowledge.sources.github.place import parse_github
 from knowledge.sources.github.position import Position, read_position
-from knowledge.sources.source import NO_SECRET, Checkpoint, SourceStep
+from knowledge.sources.source import NO_SECRET, Checkpoint, Expected, SourceStep
 
 __all__ = ["GithubLimits", "GithubSource"]
 
@@ -62,7 +62,7 @@ class GithubSource:
         untold, told_at = 0, self._clock()
         try:
             for step in self._steps(position, retry):
-                untold += 1
+                untold += not isinstance(step, Expected)
                 yield step
                 if untold >= _OFTEN or self._clock() - told_at > _OFTEN_SECONDS:
                     untold = 0
