@@ -11,6 +11,7 @@ from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.secret import Secret
 from knowledge.sources import Checkpoint
 from knowledge.sources.git.fetch import MOST_PACKS
+from knowledge.sources.git.place import parse_place
 from knowledge.sources.git.source import GitSource
 from tests.knowledge.repository import Entrance, Work, served
 
@@ -94,3 +95,17 @@ def test_a_copy_of_many_fetches_is_packed_and_nothing_is_read_twice(work: Work, 
             counts.append(len(list((tmp_path / "keep" / "s").glob("objects/pack/*.pack"))))
     assert max(counts) <= MOST_PACKS
     assert counts[-1] < 5
+
+
+@pytest.mark.parametrize(
+    "user", ["me:secret", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "glpat-0123456789abcdefghij", "a" * 40]
+)
+def test_an_address_that_holds_a_secret_is_refused_and_not_repeated(user: str) -> None:
+    with pytest.raises(SourceError, match="lorekeeper credentials set") as refused:
+        parse_place(f"https://{user}@git.example.com/team/handbook.git")
+    assert user.rpartition(":")[2] not in str(refused.value)
+
+
+def test_a_user_alone_may_be_named() -> None:
+    address = "https://ana@bitbucket.org/team/handbook.git"
+    assert parse_place(address).url == address

@@ -13,6 +13,8 @@ from knowledge.errors import SourceError
 # A name that begins with a dash would be read as an option by the SSH program.
 _REMOTE = re.compile(r"^(?:https?|ssh|git)://[^-/\s][^/\s]*/\S+$|^(?:\w[\w.-]*@)?\w[\w.-]*:(?!//)\S+$")
 _SSH_SHORT = re.compile(r"^(?:\w[\w.-]*@)?(?P<host>\w[\w.-]*):(?!//)(?P<path>\S+)$")
+# In the place of a user: what GitHub, GitLab and Bitbucket hand out, and anything longer than a name may be there.
+_TOKEN = re.compile(r"gh[a-z]_|github_pat_|glpat-|ATBB|ATCTT|x-token|.{40}")
 PAGE_HOSTS = {"github.com": "blob", "gitlab.com": "-/blob", "bitbucket.org": "src", "codeberg.org": "src/branch"}
 """Where a file can be read in a browser, by host; others have no page that could be known."""
 
@@ -42,10 +44,12 @@ def parse_place(location: str) -> Place:
     url, _, rest = location.strip().partition("#")
     branch, _, folder = rest.partition(":")
     # A user alone is part of the address that hosts hand out, so not as strict as `split_address`.
-    if urlsplit(url).scheme in ("http", "https") and urlsplit(url).password:
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https") and (parts.password or _TOKEN.match(parts.username or "")):
         raise SourceError(
-            "The address holds a password, which would be shown wherever the source is listed. Leave it out, keep it "
-            "with `lorekeeper credentials set NAME` and add the source with --credential NAME; or use SSH and a key."
+            "The address holds a password or a token, which would be shown wherever the source is listed. Leave it "
+            "out, keep it with `lorekeeper credentials set NAME` and add the source with --credential NAME; or use SSH "
+            "and a key."
         )
     folder = folder.strip("/")
     if not url or ".." in PurePosixPath(folder).parts:
