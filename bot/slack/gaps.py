@@ -16,22 +16,24 @@ from typing import Any, Final
 
 from slack_bolt import Ack, App
 
+from bot import words
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Lease
 from bot.learn import gap_words
 from bot.learn.gap_rows import AskedQuestion, find_asked
 from bot.learn.gaps import GapReport, GapTopic
+from bot.slack.channel_config import open_view
 from bot.slack.deliver import Mark
 from bot.slack.features import TeamParts, Works
 from bot.slack.inert import BROADCAST, break_address, linkish
 from bot.slack.people_names import name_of
 from bot.slack.posting import find_marked, post_once
-from bot.slack.presses import whisper_at
+from bot.slack.presses import container_of, whisper_at
 from bot.slack.profiles import is_open, read_place
 from bot.slack.render import Block, RenderedMessage, fallback, note_block, render_sentence
 from bot.slack.reply import ReplyTo
 from bot.slack.shortcuts import save_form
-from bot.slack.view_parts import actions, bullets, button, header, one_line, paragraph, text
+from bot.slack.view_parts import actions, bullets, button, header, modal, one_line, paragraph, text
 from knowledge.audience import Audience
 
 logger = logging.getLogger(__name__)
@@ -68,7 +70,7 @@ class Gaps:
         report = finder.report(
             datetime.fromisoformat(until),
             audience=Audience.of_channel(channel),
-            may_quote=self._quoting(),
+            may_quote=quoting(self.parts),
             team=self.parts.team,
         )
         owners = [self._owner(topic) for topic in report.topics[:_MOST_TOPICS]]
@@ -100,8 +102,11 @@ class Gaps:
         value = str(body["actions"][0].get("value") or "")
         found = find_asked(self.parts.engine, int(value)) if value.isdecimal() else None
         # Asked again: since the report it may have been deleted, or its channel closed.
-        if found is None or not self._quoting()(found[0]):
-            whisper_at(self.parts.delivery, body, render_sentence(gap_words.GONE))
+        if found is None or not quoting(self.parts)(found[0]):
+            if container_of(body).get("channel_id"):
+                whisper_at(self.parts.delivery, body, render_sentence(gap_words.GONE))
+            else:
+                open_view(self.parts, str(body["trigger_id"]), _gone_view())
             return
         question, ts = found
         to = ReplyTo(user=str(body["user"]["id"]), response_url=str(body.get("response_url") or ""))
@@ -120,24 +125,25 @@ class Gaps:
         logger.warning("others may read along in %s: gaps are not told there (knowledge.gaps_to)", channel)
         return False
 
-    def _quoting(self) -> Callable[[AskedQuestion], bool]:
-        """Make the test whether a question's words may be shown to everybody in the workspace."""
-        known: dict[str, bool] = {}
-
-        def may_quote(question: AskedQuestion) -> bool:
-            if not question.in_the_open or question.team != self.parts.team:
-                return False
-            if question.channel not in known:
-                asked = len(known) < _MOST_PLACES
-                known[question.channel] = asked and is_open(self.parts.memberships.profiles, question.channel)
-            return known[question.channel]
-
-        return may_quote
-
     def _owner(self, topic: GapTopic) -> str:
         """The name of who answers for the nearest document, where somebody does."""
         owner = topic.ask.owner if topic.ask is not None else ""
         return name_of(self.parts, owner) if _USER.fullmatch(owner) else owner
+
+
+def quoting(parts: TeamParts) -> Callable[[AskedQuestion], bool]:
+    """Make the test whether a question's words may be shown to everybody in the workspace."""
+    known: dict[str, bool] = {}
+
+    def may_quote(question: AskedQuestion) -> bool:
+        if not question.in_the_open or question.team != parts.team:
+            return False
+        if question.channel not in known:
+            asked = len(known) < _MOST_PLACES
+            known[question.channel] = asked and is_open(parts.memberships.profiles, question.channel)
+        return known[question.channel]
+
+    return may_quote
 
 
 def gaps_message(report: GapReport, owners: Sequence[str]) -> RenderedMessage:
@@ -170,7 +176,11 @@ def _topic_blocks(topic: GapTopic, owner: str) -> list[Block]:
     ]
 
 
-def _harmless(words: str, limit: int) -> str:
+def _gone_view() -> Block:
+    return modal(gap_words.WRITE, [note_block(gap_words.GONE)], close=words.FORM_CLOSE)
+
+
+def _harmless(said: str, limit: int) -> str:
     """The words of others on one line, in which nothing is an address or calls anybody, wherever it is shown."""
-    shown = (break_address(word) if linkish(word) else word for word in one_line(words, limit).split())
+    shown = (break_address(word) if linkish(word) else word for word in one_line(said, limit).split())
     return BROADCAST.sub("[@]", " ".join(shown))

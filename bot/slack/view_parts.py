@@ -38,7 +38,7 @@ def section(text: str, accessory: Block | None = None) -> Block:
 
 
 def paragraph(*runs: Block) -> Block:
-    """A paragraph of rich text, from `text`, `person` and `channel`."""
+    """A paragraph of rich text, from `text`, `person`, `channel` and `usergroup`."""
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(runs)}]}
 
 
@@ -56,6 +56,11 @@ def person(user: str) -> Block:
 def channel(channel_id: str) -> Block:
     """A channel's name, for those who may see it."""
     return {"type": "channel", "channel_id": channel_id}
+
+
+def usergroup(usergroup_id: str) -> Block:
+    """A user group's name; in a page it calls nobody."""
+    return {"type": "usergroup", "usergroup_id": usergroup_id}
 
 
 def preformatted(words: str) -> Block:

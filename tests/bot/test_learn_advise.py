@@ -542,7 +542,8 @@ def test_admins_see_topics_of_places_that_they_may_read(workspace: Workspace, en
         stack.enter_context(bot)
         ada = Pages(workspace, ADA)
         ada.open_home()
-        page = ada.use_and_see("home_admin")
+        ada.use_and_see("home_admin")
+        page = ada.use_and_see("home_part_questions")
         wait_until(lambda: words.TOPICS_TITLE in page)
     assert "parental" in page
     assert "merger" not in page
