@@ -762,7 +762,7 @@ ADMIN_INTRODUCTION = (
 )
 ADMIN_PARTS = {
     "sources": "Sources",
-    "readers": "Who sees what",
+    "readers": "Access",
     "answers": "Answers",
     "questions": "Unanswered",
     "review": "Review",
@@ -956,14 +956,13 @@ READERS_NONE = (
 )
 READERS_MORE = "There are more of them. More words of the title find fewer."
 READERS_EVERYONE = "Everyone in this workspace"
-READERS_YOU = "You alone"
 READERS_CHANNEL = ("The members of ", ", in that channel and each of them directly")
 READERS_USERGROUP = ("The members of ", ", each of them directly")
 READERS_NOBODY = "Nobody"
 READERS_WHY = {
-    "source": "So its whole source is set.",
-    "document": "So it is set for this document or its folder.",
-    "permissions": "So its source itself lists them.",
+    "source": "Set for its whole source.",
+    "document": "Set for this document or its folder.",
+    "permissions": "As its source itself lists them.",
 }
 SEES_NOTHING_HERE = (
     "This person is no full member of this workspace, or Slack doesn't say so just now: I tell them of no document, "
@@ -992,9 +991,9 @@ def readers_more(count: int) -> str:
     return f" and {count:,} more"
 
 
-def sees(documents_count: int, sources: int) -> str:
+def sees(documents_count: int) -> str:
     """Sum up what a person can see."""
-    return f" can see {documents(documents_count)} of {_sources(sources)} here."
+    return f" can see {documents(documents_count)} here."
 
 
 def sees_of_source(count: int, unnamed: int) -> str:

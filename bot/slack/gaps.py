@@ -25,7 +25,6 @@ from bot.learn.gaps import GapReport, GapTopic
 from bot.slack.channel_config import open_view
 from bot.slack.deliver import Mark
 from bot.slack.features import TeamParts, Works
-from bot.slack.inert import BROADCAST, break_address, linkish
 from bot.slack.people_names import name_of
 from bot.slack.posting import find_marked, post_once
 from bot.slack.presses import container_of, whisper_at
@@ -33,7 +32,7 @@ from bot.slack.profiles import is_open, read_place
 from bot.slack.render import Block, RenderedMessage, fallback, note_block, render_sentence
 from bot.slack.reply import ReplyTo
 from bot.slack.shortcuts import save_form
-from bot.slack.view_parts import actions, bullets, button, header, modal, one_line, paragraph, text
+from bot.slack.view_parts import actions, bullets, button, harmless, header, modal, one_line, paragraph, text
 from knowledge.audience import Audience
 
 logger = logging.getLogger(__name__)
@@ -153,9 +152,9 @@ def gaps_message(report: GapReport, owners: Sequence[str]) -> RenderedMessage:
     lines = [title, summary]
     for topic, owner in zip(report.topics, owners, strict=False):
         blocks += _topic_blocks(topic, owner)
-        lines.append(f"{_harmless(topic.name, _LONGEST_NAME)}: {gap_words.counts(topic)}")
-    changed = [_harmless(line, _LONGEST_LINE) for line in gap_words.changes(report)]
-    changed += [_harmless(gap_words.answered_now(one), _LONGEST_LINE) for one in report.answered_now[:_MOST_ANSWERED]]
+        lines.append(f"{harmless(topic.name, _LONGEST_NAME)}: {gap_words.counts(topic)}")
+    changed = [harmless(line, _LONGEST_LINE) for line in gap_words.changes(report)]
+    changed += [harmless(gap_words.answered_now(one), _LONGEST_LINE) for one in report.answered_now[:_MOST_ANSWERED]]
     if changed:
         blocks += [paragraph(text(gap_words.SINCE_BEFORE, bold=True)), bullets(changed)]
     rest = gap_words.rest(report, len(owners))
@@ -165,22 +164,16 @@ def gaps_message(report: GapReport, owners: Sequence[str]) -> RenderedMessage:
 
 def _topic_blocks(topic: GapTopic, owner: str) -> list[Block]:
     mark = f" ({gap_words.NEW})" if topic.is_new else ""
-    name = _harmless(topic.name, _LONGEST_NAME)
-    said = gap_words.advice(topic, _harmless(owner, _LONGEST_NAME)) + gap_words.also_near(topic)
+    name = harmless(topic.name, _LONGEST_NAME)
+    said = gap_words.advice(topic, harmless(owner, _LONGEST_NAME)) + gap_words.also_near(topic)
     example = str(topic.examples[0].answer_id)
     return [
         paragraph(text(f"{name}{mark}", bold=True), text(f"\n{gap_words.counts(topic)}")),
-        bullets(_harmless(one.text, _LONGEST_QUESTION) for one in topic.examples),
-        note_block(_harmless(said, _LONGEST_LINE)),
+        bullets(harmless(one.text, _LONGEST_QUESTION) for one in topic.examples),
+        note_block(harmless(said, _LONGEST_LINE)),
         actions(button(gap_words.WRITE, WRITE_ACTION, example), block_id=f"gap_{example}"),
     ]
 
 
 def _gone_view() -> Block:
     return modal(gap_words.WRITE, [note_block(gap_words.GONE)], close=words.FORM_CLOSE)
-
-
-def _harmless(said: str, limit: int) -> str:
-    """The words of others on one line, in which nothing is an address or calls anybody, wherever it is shown."""
-    shown = (break_address(word) if linkish(word) else word for word in one_line(said, limit).split())
-    return BROADCAST.sub("[@]", " ".join(shown))

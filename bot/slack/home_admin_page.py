@@ -35,7 +35,7 @@ from bot.notes import SavedNote, approve_note, pending_notes, reject_note
 from bot.overview import Unanswered, WeekVotes, queue_state, unanswered, votes_by_week
 from bot.slack import home_admin as page
 from bot.slack import home_sources
-from bot.slack.admins import admins_of
+from bot.slack.admins import AUDIT, admins_of
 from bot.slack.channel_config import open_channel_form
 from bot.slack.features import TeamParts
 from bot.slack.gaps import quoting
@@ -177,7 +177,7 @@ class AdminPage:
         if found is None:
             return words.ADMIN_GONE
         begins = run_soon(self.parts.engine, f"sync:{found.id}")
-        logger.info("%s has the source %s read now", user, found.id)
+        AUDIT.info("%s has the source %s read now", user, found.id)
         return words.reading_soon(found.name) if begins else words.reading_now(found.name)
 
     def _pause(self, user: str, action: Mapping[str, Any], *, paused: bool) -> str:
@@ -185,7 +185,7 @@ class AdminPage:
         if found is None:
             return words.ADMIN_GONE
         pause_source(self.parts.engine, found.id, paused=paused)
-        logger.info("%s %s the source %s", user, "paused" if paused else "resumed", found.id)
+        AUDIT.info("%s %s the source %s", user, "paused" if paused else "resumed", found.id)
         return words.paused(found.name) if paused else words.resumed(found.name)
 
     def _release(self, user: str, action: Mapping[str, Any]) -> str:
@@ -193,7 +193,7 @@ class AdminPage:
         count = release_held(self.parts.engine, found.id) if found else 0
         if found is None or not count:
             return words.ADMIN_GONE
-        logger.info("%s let in %d held documents of the source %s", user, count, found.id)
+        AUDIT.info("%s let in %d held documents of the source %s", user, count, found.id)
         return words.released(found.name, count)
 
     def _discard(self, user: str, action: Mapping[str, Any]) -> str:
@@ -201,7 +201,7 @@ class AdminPage:
         count = discard_held(self.parts.engine, found.id) if found else 0
         if found is None or not count:
             return words.ADMIN_GONE
-        logger.info("%s discarded %d held documents of the source %s", user, count, found.id)
+        AUDIT.info("%s discarded %d held documents of the source %s", user, count, found.id)
         return words.discarded(found.name, count)
 
     def _source(self, user: str, action: Mapping[str, Any]) -> _Pressed | None:
@@ -228,19 +228,25 @@ class AdminPage:
             return words.ADMIN_NO_FOLDER
         if source is None:
             return words.ADMIN_GONE
-        logger.info("%s approved note %d", user, note.id)
+        AUDIT.info("%s approved note %d", user, note.id)
         self._read_now(source.name, source.id)
         return words.ADMIN_NOTE_APPROVED
 
     def _reject(self, user: str, action: Mapping[str, Any]) -> str:
         note = self._note(user, action)
         done = note is not None and reject_note(self.parts.engine, note.id, by=user, now=self.now())
-        return words.ADMIN_NOTE_REJECTED if done else words.ADMIN_GONE
+        if note is None or not done:
+            return words.ADMIN_GONE
+        AUDIT.info("%s rejected note %d", user, note.id)
+        return words.ADMIN_NOTE_REJECTED
 
     def _remove_curated(self, user: str, action: Mapping[str, Any]) -> str:
         found = next((one for one in self._curated(user) if str(one.id) == action.get("value")), None)
         done = found is not None and remove_curated(self.parts.engine, found.id)
-        return words.ADMIN_CURATED_REMOVED if done else words.ADMIN_GONE
+        if found is None or not done:
+            return words.ADMIN_GONE
+        AUDIT.info("%s removed the standing answer %d", user, found.id)
+        return words.ADMIN_CURATED_REMOVED
 
     def _promote(self, user: str, action: Mapping[str, Any]) -> str:
         name = str(action.get("value") or "")
@@ -249,7 +255,7 @@ class AdminPage:
         except VersionError as error:
             logger.info("%s could not promote: %s", user, error)
             return version_words.VERSION_CHANGED
-        logger.info("%s put version %s in service", user, name)
+        AUDIT.info("%s put version %s in service", user, name)
         return version_words.VERSION_PROMOTED.format(name=name)
 
     def _roll_back(self, user: str, action: Mapping[str, Any]) -> str:
@@ -258,7 +264,7 @@ class AdminPage:
         except VersionError as error:
             logger.info("%s could not roll back: %s", user, error)
             return version_words.VERSION_CHANGED
-        logger.info("%s rolled version %s back", user, done.left)
+        AUDIT.info("%s rolled version %s back", user, done.left)
         now = done.now or version_words.VERSIONS_BASE
         return version_words.VERSION_ROLLED_BACK.format(left=done.left, now=now[:1].upper() + now[1:])
 

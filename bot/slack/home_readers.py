@@ -15,7 +15,7 @@ from slack_bolt import Ack, App
 
 from bot import words
 from bot.errors import SlackRefusedError, SlackSilentError
-from bot.slack.admins import admins_of
+from bot.slack.admins import AUDIT, admins_of
 from bot.slack.features import TeamParts, Works
 from bot.slack.gate import reach_of
 from bot.slack.home_admin import DOCUMENT_ACTION, READER_ACTION
@@ -80,7 +80,7 @@ class HomeReaders:
             holds=parts.permissions_hold,
         )
         # No words of titles: they would stand in the log for whoever reads it.
-        logger.info("%s looked up who can see a document: %d found", admin, len(found))
+        AUDIT.info("%s looked up who can see a document: %d found", admin, len(found))
         return document_view(found)
 
     def of_person(self, admin: str, person: str) -> Block:
@@ -89,7 +89,7 @@ class HomeReaders:
         theirs, own = (reach_of(parts.memberships, parts.team, one) for one in (person, admin))
         found = list_visible(parts.engine, theirs, titles=MOST_TITLES, shown_to=own)
         count = sum(one.documents for one in found)
-        logger.info("%s looked up what %s can see: %d documents", admin, person, count)
+        AUDIT.info("%s looked up what %s can see: %d documents", admin, person, count)
         return person_view(person, found, self._notes(person, is_told=bool(theirs.readable)))
 
     def _notes(self, person: str, *, is_told: bool) -> list[str]:

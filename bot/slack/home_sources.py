@@ -8,7 +8,7 @@ from typing import Final
 
 from bot import words
 from bot.slack.render import Block, note_block
-from bot.slack.view_parts import DIVIDER, actions, button, confirmation, header, one_line, paragraph, text
+from bot.slack.view_parts import DIVIDER, actions, button, confirmation, header, one_line, paragraph, section, text
 
 SYNC_ACTION: Final = "home_sync"
 PAUSE_ACTION: Final = "home_source_pause"
@@ -17,7 +17,7 @@ RELEASE_ACTION: Final = "home_held_release"
 DISCARD_ACTION: Final = "home_held_discard"
 EARLIER_ACTION: Final = "home_sources_earlier"
 LATER_ACTION: Final = "home_sources_later"
-# Two blocks each: less than half of a view, which has some more.
+# Four blocks each at most: a view has room for them and a dozen more.
 MOST_SOURCES: Final = 20
 MOST_NAMED: Final = 5
 """Documents of one source that are named: those that are held, and those that could not be read."""
@@ -49,7 +49,7 @@ def sources_part(sources: Sequence[AdminSource], *, first: int, known: int, hidd
     shown = sources[:MOST_SOURCES]
     blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_SYNC_TITLE)]
     for source in shown:
-        blocks += [_said(source), actions(*_buttons(source))]
+        blocks += [*_said(source), actions(*_buttons(source))]
     blocks += [actions(*turns)] if (turns := _turns(first, len(shown), known)) else []
     if known > len(shown):
         blocks.append(note_block(words.sources_shown(first + 1, first + len(shown), known)))
@@ -58,12 +58,14 @@ def sources_part(sources: Sequence[AdminSource], *, first: int, known: int, hidd
     return blocks
 
 
-def _said(source: AdminSource) -> Block:
+def _said(source: AdminSource) -> list[Block]:
     name = one_line(source.name, _LONGEST_NAME) or words.UNTITLED
     failed = words.could_not_be_read(_named(source.failures), len(source.failures)) if source.failures else ""
-    held = words.admin_held(source.held, _named(source.held_titles)) if source.held else ""
-    lines = filter(None, (source.state, words.runs_line(source.went_well), failed, held))
-    return paragraph(text(name, bold=True), *(text(f"\n{line}") for line in lines))
+    lines = filter(None, (source.state, words.runs_line(source.went_well), failed))
+    blocks = [paragraph(text(name, bold=True)), note_block("\n".join(lines))]
+    # Names of documents stand in plain text only: nothing in it becomes a link.
+    held = [section(words.admin_held(source.held, _named(source.held_titles)))] if source.held else []
+    return [*blocks, *held]
 
 
 def _named(names: Sequence[str]) -> list[str]:

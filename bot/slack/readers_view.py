@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bot import words
 from bot.slack.render import Block, note_block
-from bot.slack.view_parts import DIVIDER, bullets, channel, modal, one_line, paragraph, person, text, usergroup
+from bot.slack.view_parts import DIVIDER, bullets, channel, harmless, modal, paragraph, person, text, usergroup
 from bot.visible import DocumentReaders, VisibleSource
 
 MOST_DOCUMENTS, MOST_SOURCES = 10, 15
@@ -15,6 +15,7 @@ MOST_DOCUMENTS, MOST_SOURCES = 10, 15
 MOST_TITLES = 5
 _MOST_PEOPLE = 20
 _LONGEST_TITLE, _LONGEST_NAME, _LONGEST_PERSON = 200, 100, 80
+_MAIL = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,120}")
 _USER = re.compile(r"[UW][A-Z0-9]{5,}")
 
 
@@ -29,8 +30,8 @@ def document_view(found: Sequence[DocumentReaders]) -> Block:
         return message_view(words.READERS_NONE)
     blocks: list[Block] = []
     for one in found[:MOST_DOCUMENTS]:
-        title = one_line(one.title, _LONGEST_TITLE) or words.UNTITLED
-        source = one_line(one.source, _LONGEST_NAME)
+        title = harmless(one.title, _LONGEST_TITLE) or words.UNTITLED
+        source = harmless(one.source, _LONGEST_NAME)
         blocks.append(paragraph(text(title, bold=True), text(f" · {source}\n"), *_who(one)))
         blocks.append(note_block(one.reason if one.kind == "nobody" else words.READERS_WHY[one.set_by]))
     if len(found) > MOST_DOCUMENTS:
@@ -41,9 +42,8 @@ def document_view(found: Sequence[DocumentReaders]) -> Block:
 def person_view(user: str, found: Sequence[VisibleSource], notes: Sequence[str]) -> Block:
     """Tell what a person can see, source by source; `notes` say what is not known of them."""
     count = sum(one.documents for one in found)
-    # What is summed up without a name is one entry of as many sources as it may be: it is not counted as a source.
     named = [one for one in found if one.source]
-    blocks = [paragraph(person(user), text(words.sees(count, len(named))))]
+    blocks = [paragraph(person(user), text(words.sees(count)))]
     blocks += [note_block(note) for note in notes]
     for one in named[:MOST_SOURCES]:
         blocks += _source(one)
@@ -55,10 +55,10 @@ def person_view(user: str, found: Sequence[VisibleSource], notes: Sequence[str])
 
 
 def _source(one: VisibleSource) -> list[Block]:
-    name = one_line(one.source, _LONGEST_NAME) or words.UNTITLED
+    name = harmless(one.source, _LONGEST_NAME) or words.UNTITLED
     counted = words.sees_of_source(one.documents, one.unnamed)
     head = paragraph(text(name, bold=True), text(f" · {counted}"))
-    titles = [one_line(title, _LONGEST_TITLE) or words.UNTITLED for title in one.titles[:MOST_TITLES]]
+    titles = [harmless(title, _LONGEST_TITLE) or words.UNTITLED for title in one.titles[:MOST_TITLES]]
     rest = one.documents - one.unnamed - len(titles)
     titles += [words.HOME_MORE_SOURCES.format(count=f"{rest:,}")] if titles and rest > 0 else []
     return [head, bullets(titles)] if titles else [head]
@@ -86,9 +86,14 @@ def _people(members: Sequence[str]) -> list[Block]:
     runs: list[Block] = []
     for place, one in enumerate(members[:_MOST_PEOPLE]):
         runs += [text(", ")] if place else []
-        runs.append(person(one) if _USER.fullmatch(one) else text(one_line(one, _LONGEST_PERSON)))
+        runs.append(person(one) if _USER.fullmatch(one) else text(_named(one)))
     rest = len(members) - _MOST_PEOPLE
     return [*runs, text(words.readers_more(rest))] if rest > 0 else runs
+
+
+def _named(member: str) -> str:
+    """An e-mail address, as a source knows a person; nothing else becomes one."""
+    return member if _MAIL.fullmatch(member) else harmless(member, _LONGEST_PERSON)
 
 
 def _page(blocks: Sequence[Block]) -> Block:

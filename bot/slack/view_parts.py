@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bot.slack.inert import clean
+from bot.slack.inert import BROADCAST, break_address, clean, linkish
 from bot.slack.limits import HEADER, TEXT_OBJECT, shorten
 from bot.slack.render import Block
 
@@ -19,6 +19,12 @@ DIVIDER: Mapping[str, Any] = {"type": "divider"}
 def one_line(text: str, limit: int) -> str:
     """A text of others on one line: without what hides or steers, and no longer than this."""
     return shorten(" ".join(clean(text).split()), limit)
+
+
+def harmless(said: str, limit: int) -> str:
+    """The words of others on one line, in which nothing is an address or calls anybody, wherever it is shown."""
+    shown = (break_address(word) if linkish(word) else word for word in one_line(said, limit).split())
+    return BROADCAST.sub("[@]", " ".join(shown))
 
 
 def plain(text: str, limit: int = TEXT_OBJECT) -> Block:

@@ -21,7 +21,7 @@ from bot.curated import Curated, list_curated
 from bot.equipment import Equipment
 from bot.feedback import record_vote
 from bot.jobs import Job, run_due
-from bot.learn import version_words
+from bot.learn import gap_words, version_words
 from bot.learn.advise import Advice, LeverCount
 from bot.learn.alerts import Alert, Change
 from bot.learn.board import Board, VersionFigures, read_board
@@ -41,7 +41,7 @@ from bot.turn import Incoming
 from knowledge import tables as knowledge_tables
 from knowledge.audience import EVERYONE
 from knowledge.database import reading, writing
-from knowledge.store import add_source, list_sources
+from knowledge.store import add_source, list_sources, pause_source
 from tests.bot.answer_dialogue import BADGES, shelve
 from tests.bot.answer_parts import FixedLibrary
 from tests.bot.dialogue import (
@@ -104,7 +104,7 @@ ADVICE = Advice(
 CHANGE = Change(
     measure="abstained",
     version="v" * 64,
-    comparison="days",
+    comparison="before",
     earlier_version="v" * 64,
     before=0.1,
     after=0.5,
@@ -444,6 +444,64 @@ def test_what_is_held_is_let_in_or_forgotten_at_the_press_of_a_button(
     with reading(engine) as connection:
         left = connection.execute(sa.text("SELECT uri, audience FROM document ORDER BY uri")).all()
     assert [tuple(row) for row in left] == [("file:///1.md", "everyone"), ("file:///2.md", "held:everyone")]
+
+
+def test_two_hundred_sources_are_all_reached_those_first_that_need_a_look(
+    start: Start, engine: sa.Engine, tmp_path: Path
+) -> None:
+    for number in range(200):
+        add_source(engine, kind="files", location=str(tmp_path / str(number)), name=f"Source {number:03}")
+    held = add_source(engine, kind="files", location=str(tmp_path / "z"), name="Zoo")
+    row: dict[str, Any] = {"source_id": held.id, "content_hash": "h", "synced_at": NOW, "audience": "held:everyone"}
+    hidden = row | {"uri": "file:///0.md", "title": "A merger", "audience": f"held:person:{BEN}"}
+    with writing(engine) as connection:
+        rows = [row | {"uri": f"file:///a{number}.md", "title": f"Animal {number:03}"} for number in range(499)]
+        connection.execute(sa.insert(knowledge_tables.document), [hidden, *rows])
+    ada = start()
+    page = turned_over(ada)
+    assert words.sources_shown(1, 20, 201) in page
+    assert "500 documents held back" in page
+    assert "Animal 004” and 495 more" in page
+    assert "merger" not in page
+    assert page.index("Zoo") < page.index("Source 000")
+    for _ in range(10):
+        page = ada.use_and_see("home_sources_later")
+    assert words.sources_shown(201, 201, 201) in page
+    assert "Source 199" in page
+    # What is done there leaves one there.
+    last = next(one for one in list_sources(engine) if one.name == "Source 199")
+    assert words.sources_shown(201, 201, 201) in ada.use_and_see("home_source_pause", value=last.id)
+    assert words.sources_shown(181, 200, 201) in ada.use_and_see("home_sources_earlier")
+
+
+def test_who_presses_pause_twice_does_not_resume(start: Start, engine: sa.Engine, tmp_path: Path) -> None:
+    wiki = add_source(engine, kind="files", location=str(tmp_path / "wiki"), name="Wiki")
+    ada = start()
+    turned_over(ada)
+    pause_source(engine, wiki.id)
+    assert words.paused("Wiki") in ada.use_and_see("home_source_pause", value=wiki.id)
+    assert [one.paused for one in list_sources(engine)] == [True]
+
+
+def test_an_unanswered_question_is_written_down_from_the_page(
+    start: Start, workspace: Workspace, engine: sa.Engine
+) -> None:
+    ada = start()
+    for channel, question in ((HELP, "who pays for lunch?"), (LEADS, "when is the offsite?")):
+        workspace.answers(channel, workspace.say(ADA, channel, f"{BOT} {question}"))
+    with writing(engine) as connection:
+        connection.execute(sa.update(tables.answer).values(abstained=True))
+    # Offered only where everybody may know what was asked.
+    assert turned_over(ada, "questions").count(gap_words.WRITE) == 1
+    ada.use("gap_write")
+    form = ada.opened()
+    assert "who pays for lunch?" in repr(form)
+    ada.submit(form, title={"value": "Lunch"}, text={"value": "Maria pays."})
+    wait_until(lambda: [note.text for note in pending_notes(engine, TEAM)] == ["Maria pays."])
+    with writing(engine) as connection:
+        connection.execute(sa.delete(tables.turn))
+    ada.use("gap_write")
+    assert gap_words.GONE in said(ada.opened(2)["blocks"])
 
 
 def test_questions_without_an_answer_are_shown_to_who_may_read_them(
