@@ -221,15 +221,15 @@ class _Facts:
 
 def _load_facts(connection: sa.Connection, audience: Audience) -> _Facts:
     document, failure, run = tables.document, tables.document_failure, tables.sync_run
-    count = sa.func.count().label("count")
+    count = sa.func.count().label("counted")
     documents = sa.select(document.c.source_id, count).where(document.c.audience.in_(sorted(audience.readable)))
     failures = sa.select(failure.c.source_id, count)
     newest = sa.select(sa.func.max(run.c.id)).group_by(run.c.source_id)
     complete = newest.where(run.c.finished_at.is_not(None), run.c.error.is_(None))
     runs = sa.select(run.c.source_id, run.c.finished_at, run.c.error)
     return _Facts(
-        documents={one.source_id: one.count for one in connection.execute(documents.group_by(document.c.source_id))},
-        unreadable={one.source_id: one.count for one in connection.execute(failures.group_by(failure.c.source_id))},
+        documents={one.source_id: one.counted for one in connection.execute(documents.group_by(document.c.source_id))},
+        unreadable={one.source_id: one.counted for one in connection.execute(failures.group_by(failure.c.source_id))},
         complete={one.source_id: one.finished_at for one in connection.execute(runs.where(run.c.id.in_(complete)))},
         latest={one.source_id: one for one in connection.execute(runs.where(run.c.id.in_(newest)))},
     )

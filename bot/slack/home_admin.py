@@ -272,8 +272,9 @@ def _advice(content: AdminContent) -> list[Block]:
     if advice is None:
         return [*blocks, note_block(learning.ADVICE_COMING)]
     blocks.append(section(learning.advice_headline(advice.best, advice.failed, LEAST_FAILURES)))
-    if not advice.failed:
-        return blocks
+    if advice.failed < LEAST_FAILURES:
+        # What so few say would read as more than it is.
+        return [*blocks, *_topics(content.topics)]
     lines = [
         f"{learning.LEVER_NAMES[one.lever]}: {learning.lever_line(one.likely, advice.failed, one.low, one.high)}"
         for one in advice.levers
@@ -281,10 +282,14 @@ def _advice(content: AdminContent) -> list[Block]:
     blocks.append(bullets(lines))
     rest = learning.unexplained(advice.unknown, advice.left_out)
     blocks.append(note_block(" ".join(filter(None, (learning.tuning_or_knowledge(advice.knowledge_ahead), rest)))))
-    if content.topics:
-        named = [f"{topic.count} × {one_line(topic.name, _LONGEST_LINE)}" for topic in content.topics[:MOST_TOPICS]]
-        blocks += [paragraph(text(learning.TOPICS_TITLE, bold=True)), bullets(named)]
-    return blocks
+    return [*blocks, *_topics(content.topics)]
+
+
+def _topics(topics: Sequence[Topic]) -> list[Block]:
+    if not topics:
+        return []
+    named = [f"{topic.count} × {one_line(topic.name, _LONGEST_LINE)}" for topic in topics[:MOST_TOPICS]]
+    return [paragraph(text(learning.TOPICS_TITLE, bold=True)), bullets(named)]
 
 
 def _questions(content: AdminContent, now: datetime) -> list[Block]:
