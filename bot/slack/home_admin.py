@@ -114,6 +114,8 @@ class AdminContent:
     curated: Sequence[Curated] = ()
     channels: Sequence[ConfiguredChannel] = ()
     notice: str = ""
+    notice_at: str = ""
+    """The source that was pressed: the notice stands with it, where whoever pressed looks; else on top."""
     threshold: Threshold | None = None
     """From which estimate on there is an answer; None where nobody knows."""
     versions: Board | None = None
@@ -130,8 +132,9 @@ class AdminContent:
 def admin_view(content: AdminContent, *, now: datetime) -> Block:
     """Build the view for `views.publish`."""
     opened = content.opened
+    on_top = content.notice and content.notice_at not in {source.id for source in content.sources}
     blocks = [
-        *([note_block(content.notice)] if content.notice else []),
+        *([note_block(content.notice)] if on_top else []),
         header(words.ADMIN_TITLE),
         section(words.ADMIN_INTRODUCTION, button(words.HOME_BACK, PERSON_ACTION)),
         actions(*(_part_button(part, content) for part in PARTS)),
@@ -147,8 +150,13 @@ def _part_button(part: Part, content: AdminContent) -> Block:
 
 
 def _sources(content: AdminContent, _now: datetime) -> list[Block]:
-    first = content.opened.first
-    return sources_part(content.sources, first=first, known=content.known_sources, hidden=content.hidden_sources)
+    return sources_part(
+        content.sources,
+        first=content.opened.first,
+        known=content.known_sources,
+        hidden=content.hidden_sources,
+        notices={content.notice_at: content.notice},
+    )
 
 
 def _readers(_content: AdminContent, _now: datetime) -> list[Block]:

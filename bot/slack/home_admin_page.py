@@ -162,7 +162,8 @@ class AdminPage:
                 HomePage(parts=self.parts).publish(user, notice=words.ADMINS_ONLY)
                 return
             opened = Opened.parse(str((body.get("view") or {}).get("private_metadata") or ""))
-            self.publish(user, notice=do(user, action), opened=turn(opened, action))
+            done, pressed = do(user, action), str(action.get("value") or "")
+            self.publish(user, notice=done, notice_at=pressed, opened=turn(opened, action))
 
         return listener
 
@@ -295,9 +296,16 @@ class AdminPage:
 
         threading.Thread(target=work, name="read-saved", daemon=True).start()
 
-    def publish(self, user: str, *, notice: str = "", opened: Opened = Opened()) -> None:  # noqa: B008  frozen
-        """Show one admin the page as it is now."""
-        content = self.load(user, notice, opened)
+    def publish(
+        self,
+        user: str,
+        *,
+        notice: str = "",
+        notice_at: str = "",
+        opened: Opened = Opened(),  # noqa: B008  frozen
+    ) -> None:
+        """Show one admin the page as it is now, with what came of a press, at the source that was pressed."""
+        content = replace(self.load(user, notice, opened), notice_at=notice_at)
         try:
             publish_home(self.parts, user, page.admin_view(content, now=self.now()))
         except SlackRefusedError as error:
@@ -336,8 +344,7 @@ class AdminPage:
         parts = self.parts
         known = load_home(parts.engine, audience, version="", next_runs=parts.next_runs()).sources
         held = held_counts(parts.engine)
-        calm = {one.id: not (held.get(one.id) or one.last_failed or one.unreadable) for one in known}
-        ordered = sorted(known, key=lambda one: calm[one.id])
+        ordered = sorted(known, key=lambda one: (not held.get(one.id), not one.last_failed, not one.unreadable))
         first = content.opened.first if content.opened.first < len(ordered) else 0
         shown = ordered[first : first + home_sources.MOST_SOURCES]
         failed = _failures(parts.engine, [one.id for one in shown])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,7 @@ MOST_NAMED: Final = 5
 _LONGEST_NAME, _LONGEST_TITLE = 200, 100
 # Of a name in a question: such a text has 300 characters.
 _LONGEST_ASKED = 60
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +45,18 @@ class AdminSource:
     """How the latest runs ended, the newest first."""
 
 
-def sources_part(sources: Sequence[AdminSource], *, first: int, known: int, hidden: int) -> list[Block]:
-    """List sources; `first` is the place of the first of them among all `known`, `hidden` are not to be named."""
+def sources_part(
+    sources: Sequence[AdminSource], *, first: int, known: int, hidden: int, notices: Mapping[str, str] = _NONE
+) -> list[Block]:
+    """List sources; `first` is the place of the first of them among all `known`, `hidden` are not to be named.
+
+    `notices` say what came of a press, by source.
+    """
     shown = sources[:MOST_SOURCES]
     blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_SYNC_TITLE)]
     for source in shown:
-        blocks += [*_said(source), actions(*_buttons(source))]
+        notice = notices.get(source.id, "")
+        blocks += [*_said(source), *([note_block(notice)] if notice else []), actions(*_buttons(source))]
     blocks += [actions(*turns)] if (turns := _turns(first, len(shown), known)) else []
     if known > len(shown):
         blocks.append(note_block(words.sources_shown(first + 1, first + len(shown), known)))

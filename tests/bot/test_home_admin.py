@@ -437,6 +437,8 @@ def test_what_is_held_is_let_in_or_forgotten_at_the_press_of_a_button(
     assert "Ben's" not in ada.home
     page = ada.use_and_see("home_held_release", value=wiki.id)
     assert words.released("Wiki", 1) in page
+    # It stands with its source, not above all that is out of sight by then.
+    assert page.index("Wiki") < page.index(words.released("Wiki", 1))
     assert words.admin_held(1, ["x"]) not in page
     hold(engine, wiki.id, "file:///3.md")
     turned_over(ada)
