@@ -147,6 +147,16 @@ def test_of_a_guest_nothing_is_told(workspace: Workspace, ada: Pages) -> None:
         workspace.act("change_person", person=CHLOE, guest="")
 
 
+def test_it_is_said_of_an_account_that_is_deactivated(workspace: Workspace, ada: Pages) -> None:
+    workspace.act("change_person", person=CHLOE, deleted=True)
+    try:
+        wait_until(lambda: workspace.ledger("event", "user_change") != [])
+        ada.use("home_sees_what", selected_user=CHLOE)
+        assert words.SEES_DEACTIVATED in told(workspace)
+    finally:
+        workspace.act("change_person", person=CHLOE, deleted=False)
+
+
 def test_who_is_no_admin_any_more_is_told_nothing(workspace: Workspace, ada: Pages) -> None:
     workspace.act("change_person", person=ADA, admin=False)
     try:

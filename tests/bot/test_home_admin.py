@@ -241,6 +241,14 @@ def test_admins_see_where_the_threshold_stands_and_what_moved_it() -> None:
     assert "my estimate" not in said(shown(replace(full(1), threshold=None), "answers"))
 
 
+def test_too_few_failures_give_no_numbers() -> None:
+    few = replace(EMPTY, advises=True, advice=replace(ADVICE, failed=3), topics=[Topic(name="parking", questions=())])
+    page = said(shown(few, "questions"))
+    assert "parking" in page
+    assert "Tuning or better documents?" not in page
+    assert "Tuning or better documents?" in said(shown(replace(few, advice=ADVICE), "questions"))
+
+
 def buttons(content: AdminContent, action: str) -> list[dict[str, Any]]:
     elements = [element for block in every(content) for element in block.get("elements", [])]
     return [element for element in elements if element.get("action_id") == action]

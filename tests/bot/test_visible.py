@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
+from bot import words
 from bot.cli.invocation import Invocation
 from bot.cli.root import lorekeeper
 from bot.database import open_database
@@ -129,6 +130,7 @@ def test_the_command_line_names_people_where_a_token_is_set(engine: sa.Engine, t
         invocation = Invocation(environment=environment, home=tmp_path)
         said = CliRunner().invoke(lorekeeper, ["sources", "readers", "file:///team.md"], obj=invocation)
         assert "Ada Park (U0ADA)" in said.output, said.output
+        assert words.READERS_WHY["document"] in said.output
         asked = ["sources", "visible", "--as", "ada@example.org", "--json"]
         seen = json.loads(CliRunner().invoke(lorekeeper, asked, obj=invocation).output)
     (one,) = seen["sources"]
