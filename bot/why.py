@@ -48,6 +48,10 @@ class WhyPassage:
     """The document has other words there now."""
     gone: bool
     """The document is not there any more; what is told of it is what the answer cited."""
+    audience: str = ""
+    """Who can see the document now; empty where it is gone."""
+    people: int = 0
+    """How many its source lists for it, where it lists them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +141,8 @@ class _Found:
     citations: Sequence[sa.Row[Any]]
     documents: Sequence[sa.Row[Any]]
     chunks: Mapping[int, Any]
+    people: Mapping[str, int]
+    """How many each group audience of these documents stands for."""
 
     def documents_of(self, passage: Mapping[str, Any]) -> list[sa.Row[Any]]:
         """The document that the passage is in; where it was cut anew, all that might be it."""
@@ -153,7 +159,15 @@ def _find(connection: sa.Connection, passages: Sequence[Mapping[str, Any]], cita
     named = document.c.uri.in_({str(passage["uri"]) for passage in passages})
     holding = document.c.id.in_({chunk.document_id for chunk in chunks.values()})
     documents = connection.execute(sa.select(document).where(named | holding).order_by(document.c.id)).all()
-    return _Found(citations=citations, documents=documents, chunks=chunks)
+    people = _count_people(connection, {one.audience for one in documents})
+    return _Found(citations=citations, documents=documents, chunks=chunks, people=people)
+
+
+def _count_people(connection: sa.Connection, audiences: set[str]) -> dict[str, int]:
+    reader = knowledge_tables.reader
+    counts = sa.select(reader.c.audience, sa.func.count(sa.distinct(reader.c.member)).label("people"))
+    rows = connection.execute(counts.where(reader.c.audience.in_(audiences)).group_by(reader.c.audience))
+    return {row.audience: row.people for row in rows}
 
 
 def _chunks(connection: sa.Connection, ids: set[int]) -> dict[int, Any]:
@@ -190,6 +204,8 @@ def _passage(passage: Mapping[str, Any], found: _Found, audience: Audience) -> W
         synced_at=document.synced_at if document is not None else None,
         changed=document is not None and chunk is None,
         gone=document is None,
+        audience=document.audience if document is not None else "",
+        people=found.people.get(document.audience, 0) if document is not None else 0,
     )
 
 

@@ -227,14 +227,14 @@ def next_read(when: datetime, now: datetime) -> str:
     return f"next {_in(when - now)}"
 
 
-def pause_or_resume(name: str, *, paused: bool) -> str:
-    """Offer to end a source's pause, or to begin one."""
-    return f"{'Resume' if paused else 'Pause'} {name or UNTITLED}"
-
-
 def runs_line(went_well: Sequence[bool]) -> str:
-    """Show how the latest runs over a source went, the newest first."""
-    return f"Last runs: {''.join(RUN_SIGNS[one] for one in went_well)}" if went_well else ""
+    """Say how the latest runs over a source went; given are the newest first."""
+    runs, failed = len(went_well), sum(not one for one in went_well)
+    if not failed:
+        return "" if not runs else "The last run went well" if runs == 1 else f"The last {runs} runs went well"
+    all_of_them = "The last run" if runs == 1 else f"All of the last {runs} runs"
+    which = all_of_them if failed == runs else f"{failed} of the last {runs} runs"
+    return f"{which} failed: lorekeeper sources runs says why"
 
 
 def model_line(version: str) -> str:
@@ -756,24 +756,29 @@ def too_many_files(read: int) -> str:
 GOOD_ANSWERS = "Good answers"
 BAD_ANSWERS = "Bad answers"
 ADMIN_TITLE = "For admins"
+ADMIN_INTRODUCTION = (
+    "Only admins see this side. Sources, documents, questions and notes that you may not read yourself are counted "
+    "here, and not named."
+)
+ADMIN_PARTS = {
+    "sources": "Sources",
+    "readers": "Access",
+    "answers": "Answers",
+    "questions": "Unanswered",
+    "review": "Review",
+    "channels": "Channels",
+}
 ADMIN_GONE = "⚠️ That is not there any more, or somebody else was faster."
 ADMIN_SYNC_TITLE = "What I read"
 ADMIN_SYNC_NOW = "Read now"
-ADMIN_PAUSE_CHOOSE = "Pause or resume a source"
-ADMIN_PAUSED = "✅ It is read no more by itself. What is known of it stays."
-ADMIN_RESUMED = "✅ It is read by itself again."
+ADMIN_PAUSE = "Pause"
+ADMIN_RESUME = "Resume"
+ADMIN_EARLIER = "Sources before these"
+ADMIN_LATER = "More sources"
 SOURCE_PAUSED = "paused"
-RUN_SIGNS = {True: "✅", False: "⚠️"}
-"""A run that ended well, and one that did not."""
-ADMIN_SYNC_SOON = "✅ It is read within the next seconds. Open this page again to see how it went."
 ADMIN_HELD_RELEASE = "Let in"
-ADMIN_HELD_RELEASE_QUESTION = "Answers use them from the next question on. Did you look at what is new there?"
-ADMIN_HELD_DISCARD = "Forget"
-ADMIN_HELD_DISCARD_QUESTION = "I forget these documents. Those that stay in the source may come again."
-ADMIN_HELD_RELEASED = "✅ They are let in."
-ADMIN_HELD_DISCARDED = "✅ They are forgotten."
-ADMIN_SYNC_FAILED = "Could not be read (lorekeeper sources list says why):"
-ADMIN_QUEUE_TITLE = "Questions"
+ADMIN_HELD_DISCARD = "Discard"
+ADMIN_QUEUE_TITLE = "Waiting line"
 ADMIN_VOTES_TITLE = "What people think of my answers"
 ADMIN_QUESTIONS_TITLE = "Questions I did not answer well"
 ADMIN_NO_QUESTIONS = "None that I know of."
@@ -792,6 +797,7 @@ ADMIN_CURATED_REMOVE = "Remove"
 ADMIN_CURATED_QUESTION = "I answer this question from my sources again."
 ADMIN_CURATED_REMOVED = "✅ Removed."
 ADMIN_CHANNELS_TITLE = "Channels"
+ADMIN_CHANNELS_ABOUT = "Everywhere else I behave as my settings say. Choose a channel to have it otherwise there."
 ADMIN_CHANNEL_CHOOSE = "Choose a channel to configure"
 ADMIN_CHANNEL_EDIT = "Change"
 ADMIN_CHANGED_BY = "changed by"
@@ -808,18 +814,82 @@ def ago(when: datetime, now: datetime) -> str:
     return _ago(now - when)
 
 
-def admin_held(name: str, count: int) -> str:
+def reading_soon(name: str) -> str:
+    """Say that a source is read at once."""
+    return f"✅ {name} is read within the next seconds. Open this page again to see how it went."
+
+
+def reading_now(name: str) -> str:
+    """Say that a source is being read already."""
+    return f"{name} is being read just now. Open this page again to see how it went."
+
+
+def paused(name: str) -> str:
+    """Say that a source is read no more by itself."""
+    return f"✅ {name} is paused: I read it only when you press “{ADMIN_SYNC_NOW}”. What I know of it stays."
+
+
+def resumed(name: str) -> str:
+    """Say that a source is read by itself again."""
+    return f"✅ {name} is read by itself again."
+
+
+def admin_held(count: int, titles: Sequence[str]) -> str:
     """Say what is held of a source, and why."""
-    return f"⚠️ {name}: {documents(count)} held back. Many more came at once than usual; answers do not use them yet."
+    them = "it" if count == 1 else "them"
+    said = f"⚠️ {documents(count)} held back: more came at once than usual. Answers do not use {them} yet"
+    return f"{said}{_among(titles, count)}"
 
 
-def admin_more_sources(unseen: int, hidden: int) -> str:
-    """Say how many sources are not listed, and why."""
-    if not unseen and not hidden:
-        return HOME_NO_SOURCES
-    parts = [HOME_MORE_SOURCES.format(count=unseen)] if unseen else []
-    parts += [f"{hidden:,} more that you may not read"] if hidden else []
-    return "; ".join(parts)
+def could_not_be_read(names: Sequence[str], count: int) -> str:
+    """Name documents that could not be read."""
+    return f"Could not be read (lorekeeper sources list says why): {_listed(names, count)}"
+
+
+def _among(titles: Sequence[str], count: int) -> str:
+    return f": {_listed(titles, count)}" if titles else "."
+
+
+def _listed(names: Sequence[str], count: int) -> str:
+    quoted = [f"“{name}”" for name in names]
+    return named(quoted, more=count - len(names))
+
+
+def release_question(name: str, count: int) -> str:
+    """Ask before what is held is let in."""
+    return f"{documents(count)} of {name}: answers use them from the next question on. Did you look at what is new?"
+
+
+def discard_question(name: str, count: int) -> str:
+    """Ask before what is held is forgotten."""
+    return (
+        f"{documents(count)} of {name}: I forget what I read. Nothing is deleted in the source itself; what stays "
+        "there may be read and held again."
+    )
+
+
+def released(name: str, count: int) -> str:
+    """Say that what was held is let in."""
+    return f"✅ {documents(count)} of {name} let in: answers use them from now on."
+
+
+def discarded(name: str, count: int) -> str:
+    """Say that what was held is forgotten."""
+    return f"✅ {documents(count)} of {name} forgotten."
+
+
+def sources_shown(first: int, last: int, known: int) -> str:
+    """Say which of the sources are shown."""
+    return f"Sources {first:,} to {last:,} of {known:,}; those that need a look come first."
+
+
+def hidden_sources(count: int) -> str:
+    """Say how many sources are not listed, and why; or that there are none."""
+    return HOME_NO_SOURCES if not count else f"{_sources(count)} more that you may not read."
+
+
+def _sources(count: int) -> str:
+    return "1 source" if count == 1 else f"{count:,} sources"
 
 
 def admin_queue(queue: QueueState, now: datetime) -> str:
@@ -827,7 +897,7 @@ def admin_queue(queue: QueueState, now: datetime) -> str:
     parts = [f"{queue.waiting:,} waiting, {queue.working:,} being answered"]
     parts += [f"the oldest arrived {_ago(now - queue.oldest)}"] if queue.oldest else []
     if queue.median_seconds is not None:
-        parts.append(f"half of last week's answers took less than {queue.median_seconds:.1f} s")
+        parts.append(f"half of last week's answers took less than {max(0.1, queue.median_seconds):.1f} s")
     return "; ".join(parts) + "."
 
 
@@ -840,10 +910,11 @@ def admin_votes(good: int, bad: int) -> str:
 
 def threshold_line(value: float, setting: float, votes: int) -> str:
     """Say from which estimate on there is an answer, and what the votes did to it."""
+    said = f"I answer only where my estimate that what I found holds the answer is {value:.2f} or more (of 1)"
     if not votes:
-        return f"Threshold {setting:.2f}, as it is set"
+        return f"{said}, as it is set (answer.minimum_support)."
     counted = "1 vote" if votes == 1 else f"{votes:,} votes"
-    return f"Threshold {value:.2f} (setting {setting:.2f}, moved {value - setting:+.2f} by {counted})"
+    return f"{said}. The setting is {setting:.2f}; {counted} moved it by {value - setting:+.2f}."
 
 
 def admin_hidden(count: int) -> str:
@@ -864,3 +935,87 @@ def channel_facts(settings: ChannelSettings) -> str:
     facts += ["own instructions"] if settings.instructions else []
     facts += ["a person to ask"] if settings.escalate_to else []
     return ", ".join(facts) or "as everywhere"
+
+
+# Who can see what
+READERS_TITLE = "Who sees what"
+READERS_DOCUMENT_LABEL = "Who can see a document?"
+READERS_DOCUMENT_EXAMPLE = "Words of its title, for example: travel policy"
+READERS_DOCUMENT_HINT = "Press Enter to look."
+READERS_PERSON_LABEL = "What can a person see here?"
+READERS_PERSON_CHOOSE = "Choose a person"
+READERS_PERSON_HINT = "It shows what I may use when they ask me directly."
+READERS_LIMITS = (
+    "Only documents that you may read yourself are found and named; others are counted at most. Whoever runs me can "
+    "look at all: lorekeeper sources readers and lorekeeper sources visible. My log notes each look."
+)
+READERS_LOOKING = "Looking…"
+READERS_NONE = (
+    "I know no document that you may read with these words in its title. What is held back, or for others alone, is "
+    "not looked at."
+)
+READERS_MORE = "There are more of them. More words of the title find fewer."
+READERS_EVERYONE = "Everyone in this workspace"
+READERS_CHANNEL = ("The members of ", ", in that channel and each of them directly")
+READERS_USERGROUP = ("The members of ", ", each of them directly")
+READERS_NOBODY = "Nobody"
+READERS_WHY = {
+    "source": "Set for its whole source.",
+    "document": "Set for this document or its folder.",
+    "permissions": "As its source itself lists them.",
+}
+SEES_NOTHING_HERE = (
+    "This person is no full member of this workspace, or Slack doesn't say so just now: I tell them of no document, "
+    "except in channels that an admin opened to others."
+)
+SEES_DEACTIVATED = "This account is deactivated."
+SEES_PERHAPS_MORE = (
+    "⚠️ Slack didn't tell me in which channels this person is, so there may be more than is counted here. Try again in "
+    "a minute."
+)
+SEES_TITLES = "Titles are shown only of documents that you may read yourself; all others are counted."
+SEES_ELSEWHERE = "Sources that you may not read"
+
+
+def readers_people(count: int) -> str:
+    """Count the people whom a source lists for a document."""
+    return f"{_people(count)}, each of them directly"
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
+def readers_more(count: int) -> str:
+    """Say how many people are not named."""
+    return f" and {count:,} more"
+
+
+def sees(documents_count: int) -> str:
+    """Sum up what a person can see."""
+    return f" can see {documents(documents_count)} here."
+
+
+def sees_of_source(count: int, unnamed: int) -> str:
+    """Count what a person can see of one source, and how much of it is not named."""
+    if not unnamed:
+        return documents(count)
+    return (
+        f"{documents(count)}, {'none' if unnamed == count else f'{count - unnamed:,}'} of which you may read yourself"
+    )
+
+
+def sees_more(sources: int, count: int) -> str:
+    """Sum up the sources that are not listed."""
+    return f"and {_sources(sources)} more with {documents(count)}"
+
+
+def seen_by(people: int) -> str:
+    """Say who can see a document that its source lists people for."""
+    return "you alone" if people == 1 else f"{_people(people)}, you among them"
+
+
+SEEN_BY = "Can be seen by "
+SEEN_BY_EVERYONE = "everyone here"
+SEEN_BY_YOU = "you alone"
+SEEN_BY_MEMBERS = "the members of "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from knowledge.audience import HELD, held_audience
+from knowledge.audience import HELD, Audience, held_audience
 from knowledge.database import reading
 from knowledge.tables import document
 
@@ -33,6 +33,14 @@ def count_held(connection: sa.Connection, source_id: str) -> int:
     """Count the documents of a source that are held."""
     query = sa.select(sa.func.count()).select_from(document).where(document.c.source_id == source_id, IS_HELD)
     return connection.execute(query).scalar_one()
+
+
+def held_titles(engine: sa.Engine, source_id: str, audience: Audience, limit: int) -> tuple[str, ...]:
+    """The first titles of what is held of a source, as far as these readers may read it once it is let in."""
+    theirs = (document.c.source_id == source_id, IS_HELD, AUDIENCE_ONCE_IN.in_(sorted(audience.readable)))
+    query = sa.select(document.c.title).where(*theirs).order_by(document.c.title, document.c.id).limit(limit)
+    with reading(engine) as connection:
+        return tuple(connection.scalars(query))
 
 
 def held_counts(engine: sa.Engine) -> dict[str, int]:

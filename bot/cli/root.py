@@ -60,6 +60,8 @@ def _log(verbose: bool) -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format=form)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # What admins did is logged also where nobody asked for more; the name is that of bot.slack.admins.AUDIT.
+    logging.getLogger("bot.audit").setLevel(logging.INFO)
 
 
 for _command in (

@@ -29,6 +29,7 @@ _SHOWN_MEMBERS = 20
 @click.pass_obj
 def readers(invocation: Invocation, document: str, as_json: bool) -> None:
     """Tell who may read DOCUMENT: its address, its title, or a part of the title."""
+    from bot import words
     from bot.errors import MisuseError
     from bot.visible import find_readers
 
@@ -44,7 +45,8 @@ def readers(invocation: Invocation, document: str, as_json: bool) -> None:
         return
     for one, people in told:
         click.echo(f"{plain(one.title)}  ({plain(one.source)}, {plain(one.uri)})")
-        click.echo(f"  {_in_words(one, people)}")
+        why = "" if one.kind == "nobody" else f" {words.READERS_WHY[one.set_by]}"
+        click.echo(f"  {_in_words(one, people)}{why}")
 
 
 @click.command()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from bot.slack.features import TeamParts
 from bot.slack.profiles import Profiles
+
+AUDIT = logging.getLogger("bot.audit")
+"""What admins did and looked up, with ids and never with words of documents; it is logged also where little else is."""
 
 
 @dataclass(frozen=True, kw_only=True)

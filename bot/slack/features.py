@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from bot.slack.directory import Directory
 from bot.slack.gate import GateRules
 from bot.slack.membership import Memberships
 from bot.worker import Answering
+from knowledge.readers import PERMISSIONS_HOLD
 
 Works = Mapping[Kind, Callable[[Lease], None]]
 """What is done with the rows of each kind. It may raise: the row is tried again a few times."""
@@ -48,6 +49,8 @@ class TeamParts:
     """The version that answers now."""
     next_runs: Callable[[], Mapping[str, datetime]]
     """When each source, by id, is read next."""
+    permissions_hold: timedelta = PERMISSIONS_HOLD
+    """How long a source's word on who may read what holds."""
     admins: frozenset[str] = frozenset()
     """People whom the settings name as admins, besides the workspace's own."""
     escalate_to: str = ""
@@ -79,6 +82,7 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
     from bot.slack.greet import Greeter
     from bot.slack.home import HomePage
     from bot.slack.home_admin_page import admin_page
+    from bot.slack.home_readers import HomeReaders
     from bot.slack.shortcuts import Shortcuts
     from bot.slack.votes import Votes
 
@@ -88,7 +92,8 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
         Votes(engine=parts.engine, delivery=parts.delivery, link=parts.link, is_bot=parts.directory.is_bot),
         HomePage(parts=parts),
         admins_side,
-        ChannelConfig(parts=parts, refresh=admins_side.publish),
+        HomeReaders(parts=parts),
+        ChannelConfig(parts=parts, refresh=admins_side.publish_channels),
         Greeter(parts),
         Commands(parts=parts),
         Shortcuts(parts),

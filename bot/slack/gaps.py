@@ -16,22 +16,23 @@ from typing import Any, Final
 
 from slack_bolt import Ack, App
 
+from bot import words
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Lease
 from bot.learn import gap_words
 from bot.learn.gap_rows import AskedQuestion, find_asked
 from bot.learn.gaps import GapReport, GapTopic
+from bot.slack.channel_config import open_view
 from bot.slack.deliver import Mark
 from bot.slack.features import TeamParts, Works
-from bot.slack.inert import BROADCAST, break_address, linkish
 from bot.slack.people_names import name_of
 from bot.slack.posting import find_marked, post_once
-from bot.slack.presses import whisper_at
+from bot.slack.presses import container_of, whisper_at
 from bot.slack.profiles import is_open, read_place
 from bot.slack.render import Block, RenderedMessage, fallback, note_block, render_sentence
 from bot.slack.reply import ReplyTo
 from bot.slack.shortcuts import save_form
-from bot.slack.view_parts import actions, bullets, button, header, one_line, paragraph, text
+from bot.slack.view_parts import actions, bullets, button, harmless, header, modal, one_line, paragraph, text
 from knowledge.audience import Audience
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Gaps:
         report = finder.report(
             datetime.fromisoformat(until),
             audience=Audience.of_channel(channel),
-            may_quote=self._quoting(),
+            may_quote=quoting(self.parts),
             team=self.parts.team,
         )
         owners = [self._owner(topic) for topic in report.topics[:_MOST_TOPICS]]
@@ -100,8 +101,11 @@ class Gaps:
         value = str(body["actions"][0].get("value") or "")
         found = find_asked(self.parts.engine, int(value)) if value.isdecimal() else None
         # Asked again: since the report it may have been deleted, or its channel closed.
-        if found is None or not self._quoting()(found[0]):
-            whisper_at(self.parts.delivery, body, render_sentence(gap_words.GONE))
+        if found is None or not quoting(self.parts)(found[0]):
+            if container_of(body).get("channel_id"):
+                whisper_at(self.parts.delivery, body, render_sentence(gap_words.GONE))
+            else:
+                open_view(self.parts, str(body["trigger_id"]), _gone_view())
             return
         question, ts = found
         to = ReplyTo(user=str(body["user"]["id"]), response_url=str(body.get("response_url") or ""))
@@ -120,24 +124,25 @@ class Gaps:
         logger.warning("others may read along in %s: gaps are not told there (knowledge.gaps_to)", channel)
         return False
 
-    def _quoting(self) -> Callable[[AskedQuestion], bool]:
-        """Make the test whether a question's words may be shown to everybody in the workspace."""
-        known: dict[str, bool] = {}
-
-        def may_quote(question: AskedQuestion) -> bool:
-            if not question.in_the_open or question.team != self.parts.team:
-                return False
-            if question.channel not in known:
-                asked = len(known) < _MOST_PLACES
-                known[question.channel] = asked and is_open(self.parts.memberships.profiles, question.channel)
-            return known[question.channel]
-
-        return may_quote
-
     def _owner(self, topic: GapTopic) -> str:
         """The name of who answers for the nearest document, where somebody does."""
         owner = topic.ask.owner if topic.ask is not None else ""
         return name_of(self.parts, owner) if _USER.fullmatch(owner) else owner
+
+
+def quoting(parts: TeamParts) -> Callable[[AskedQuestion], bool]:
+    """Make the test whether a question's words may be shown to everybody in the workspace."""
+    known: dict[str, bool] = {}
+
+    def may_quote(question: AskedQuestion) -> bool:
+        if not question.in_the_open or question.team != parts.team:
+            return False
+        if question.channel not in known:
+            asked = len(known) < _MOST_PLACES
+            known[question.channel] = asked and is_open(parts.memberships.profiles, question.channel)
+        return known[question.channel]
+
+    return may_quote
 
 
 def gaps_message(report: GapReport, owners: Sequence[str]) -> RenderedMessage:
@@ -147,9 +152,9 @@ def gaps_message(report: GapReport, owners: Sequence[str]) -> RenderedMessage:
     lines = [title, summary]
     for topic, owner in zip(report.topics, owners, strict=False):
         blocks += _topic_blocks(topic, owner)
-        lines.append(f"{_harmless(topic.name, _LONGEST_NAME)}: {gap_words.counts(topic)}")
-    changed = [_harmless(line, _LONGEST_LINE) for line in gap_words.changes(report)]
-    changed += [_harmless(gap_words.answered_now(one), _LONGEST_LINE) for one in report.answered_now[:_MOST_ANSWERED]]
+        lines.append(f"{harmless(topic.name, _LONGEST_NAME)}: {gap_words.counts(topic)}")
+    changed = [harmless(line, _LONGEST_LINE) for line in gap_words.changes(report)]
+    changed += [harmless(gap_words.answered_now(one), _LONGEST_LINE) for one in report.answered_now[:_MOST_ANSWERED]]
     if changed:
         blocks += [paragraph(text(gap_words.SINCE_BEFORE, bold=True)), bullets(changed)]
     rest = gap_words.rest(report, len(owners))
@@ -159,18 +164,16 @@ def gaps_message(report: GapReport, owners: Sequence[str]) -> RenderedMessage:
 
 def _topic_blocks(topic: GapTopic, owner: str) -> list[Block]:
     mark = f" ({gap_words.NEW})" if topic.is_new else ""
-    name = _harmless(topic.name, _LONGEST_NAME)
-    said = gap_words.advice(topic, _harmless(owner, _LONGEST_NAME)) + gap_words.also_near(topic)
+    name = harmless(topic.name, _LONGEST_NAME)
+    said = gap_words.advice(topic, harmless(owner, _LONGEST_NAME)) + gap_words.also_near(topic)
     example = str(topic.examples[0].answer_id)
     return [
         paragraph(text(f"{name}{mark}", bold=True), text(f"\n{gap_words.counts(topic)}")),
-        bullets(_harmless(one.text, _LONGEST_QUESTION) for one in topic.examples),
-        note_block(_harmless(said, _LONGEST_LINE)),
+        bullets(harmless(one.text, _LONGEST_QUESTION) for one in topic.examples),
+        note_block(harmless(said, _LONGEST_LINE)),
         actions(button(gap_words.WRITE, WRITE_ACTION, example), block_id=f"gap_{example}"),
     ]
 
 
-def _harmless(words: str, limit: int) -> str:
-    """The words of others on one line, in which nothing is an address or calls anybody, wherever it is shown."""
-    shown = (break_address(word) if linkish(word) else word for word in one_line(words, limit).split())
-    return BROADCAST.sub("[@]", " ".join(shown))
+def _gone_view() -> Block:
+    return modal(gap_words.WRITE, [note_block(gap_words.GONE)], close=words.FORM_CLOSE)

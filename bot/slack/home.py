@@ -181,9 +181,11 @@ def load_home(engine: sa.Engine, audience: Audience, *, version: str, next_runs:
     """Read what one person may see; `next_runs` maps source ids to when they are read next."""
     source = tables.source
     visible = source.c.audience.in_(sorted(audience.readable))
+    query = sa.select(source.c.id, source.c.name, source.c.paused).where(visible).order_by(source.c.name)
     with reading(engine) as connection:
-        rows = connection.execute(sa.select(source.c.id, source.c.name).where(visible).order_by(source.c.name))
-        sources = [_load_source(connection, row.id, row.name, next_runs.get(row.id), audience) for row in rows.all()]
+        rows = connection.execute(query).all()
+        facts = _load_facts(connection, audience)
+    sources = (_home_source(row, facts, next_runs.get(row.id)) for row in rows)
     return HomeContent(sources=tuple(sources), version=version)
 
 
@@ -205,26 +207,46 @@ def home_view(content: HomeContent, *, now: datetime) -> Block:
     return {"type": "home", "blocks": blocks}
 
 
-def _load_source(
-    connection: sa.Connection, source_id: str, name: str, next_run: datetime | None, audience: Audience
-) -> HomeSource:
+@dataclass(frozen=True, kw_only=True)
+class _Facts:
+    """How all sources are doing, each by its id: asked for together, as there may be hundreds."""
+
+    documents: Mapping[str, int]
+    unreadable: Mapping[str, int]
+    complete: Mapping[str, datetime]
+    """When the newest run ended that went to the end."""
+    latest: Mapping[str, Any]
+    """The newest run of each."""
+
+
+def _load_facts(connection: sa.Connection, audience: Audience) -> _Facts:
     document, failure, run = tables.document, tables.document_failure, tables.sync_run
-    readable = document.c.audience.in_(sorted(audience.readable))
-    documents = sa.select(sa.func.count()).where(document.c.source_id == source_id, readable)
-    failures = sa.select(sa.func.count()).where(failure.c.source_id == source_id)
-    runs = sa.select(run.c.finished_at, run.c.error).where(run.c.source_id == source_id).order_by(run.c.id.desc())
-    latest = connection.execute(runs.limit(1)).one_or_none()
-    complete = runs.where(run.c.finished_at.is_not(None), run.c.error.is_(None)).limit(1)
+    count = sa.func.count().label("counted")
+    documents = sa.select(document.c.source_id, count).where(document.c.audience.in_(sorted(audience.readable)))
+    failures = sa.select(failure.c.source_id, count)
+    newest = sa.select(sa.func.max(run.c.id)).group_by(run.c.source_id)
+    complete = newest.where(run.c.finished_at.is_not(None), run.c.error.is_(None))
+    runs = sa.select(run.c.source_id, run.c.finished_at, run.c.error)
+    return _Facts(
+        documents={one.source_id: one.counted for one in connection.execute(documents.group_by(document.c.source_id))},
+        unreadable={one.source_id: one.counted for one in connection.execute(failures.group_by(failure.c.source_id))},
+        complete={one.source_id: one.finished_at for one in connection.execute(runs.where(run.c.id.in_(complete)))},
+        latest={one.source_id: one for one in connection.execute(runs.where(run.c.id.in_(newest)))},
+    )
+
+
+def _home_source(row: Any, facts: _Facts, next_run: datetime | None) -> HomeSource:
+    latest = facts.latest.get(row.id)
     return HomeSource(
-        id=source_id,
-        name=name,
-        documents=connection.scalar(documents) or 0,
-        unreadable=connection.scalar(failures) or 0,
-        last_run=connection.scalar(complete),
+        id=row.id,
+        name=row.name,
+        documents=facts.documents.get(row.id, 0),
+        unreadable=facts.unreadable.get(row.id, 0),
+        last_run=facts.complete.get(row.id),
         last_failed=latest is not None and latest.error is not None,
         running=latest is not None and latest.finished_at is None,
         next_run=next_run,
-        paused=bool(connection.scalar(sa.select(tables.source.c.paused).where(tables.source.c.id == source_id))),
+        paused=row.paused,
     )
 
 

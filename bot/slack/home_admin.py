@@ -1,20 +1,20 @@
-"""The other side of the home page, for admins: reading of sources, waiting line, votes, questions, notes, channels.
+"""The other side of the home page, for admins, in parts that one turns to: sources, who sees what, answers, and so on.
 
 Pure: what is known comes in, a view within Slack's limits goes out. Who may see which row was decided before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal, get_args
 
 from bot import words
 from bot.channels import ConfiguredChannel
 from bot.chart import votes_as_text
 from bot.curated import Curated
-from bot.learn import version_words
+from bot.learn import gap_words, version_words
 from bot.learn import words as learning
 from bot.learn.advise import LEAST_FAILURES, Advice
 from bot.learn.alerts import Alert
@@ -22,6 +22,8 @@ from bot.learn.board import Board
 from bot.learn.topics import Topic
 from bot.notes import SavedNote
 from bot.overview import QueueState, Unanswered, WeekVotes
+from bot.slack.gaps import WRITE_ACTION
+from bot.slack.home_sources import AdminSource, sources_part
 from bot.slack.inert import clean
 from bot.slack.limits import BLOCKS_OF_VIEW, shorten
 from bot.slack.render import Block, note_block
@@ -33,7 +35,6 @@ from bot.slack.view_parts import (
     confirmation,
     header,
     one_line,
-    option,
     paragraph,
     person,
     plain,
@@ -41,16 +42,15 @@ from bot.slack.view_parts import (
     section,
     text,
 )
-from bot.slack.view_parts import (
-    channel as channel_name,
-)
+from bot.slack.view_parts import channel as channel_name
+from bot.slack.view_parts import field as form_field
 from bot.threshold import Threshold
 
 PERSON_ACTION: Final = "home_person"
-SYNC_ACTION: Final = "home_sync"
-PAUSE_ACTION: Final = "home_source_pause"
-RELEASE_ACTION: Final = "home_held_release"
-DISCARD_ACTION: Final = "home_held_discard"
+PART_ACTION: Final = "home_part"
+"""With the part behind it: what is pressed in one row has an id of its own."""
+DOCUMENT_ACTION: Final = "home_who_sees"
+READER_ACTION: Final = "home_sees_what"
 CHANNEL_ACTION: Final = "home_channel"
 CHANNEL_EDIT_ACTION: Final = "home_channel_edit"
 APPROVE_ACTION: Final = "home_note_approve"
@@ -58,48 +58,64 @@ REJECT_ACTION: Final = "home_note_reject"
 CURATED_ACTION: Final = "home_curated_remove"
 PROMOTE_ACTION: Final = "home_version_promote"
 ROLL_BACK_ACTION: Final = "home_version_roll_back"
-# Together with headlines, notes and dividers below a view's hundred blocks.
-MOST_SOURCES, MOST_QUESTIONS, MOST_NOTES, MOST_CURATED, MOST_CHANNELS = 10, 10, 5, 8, 10
-MOST_ALERTS, MOST_TOPICS, MOST_HELD = 3, 8, 4
-_MOST_FAILURES = 5
+MOST_QUESTIONS, MOST_NOTES, MOST_CURATED, MOST_CHANNELS = 10, 10, 15, 20
+MOST_ALERTS, MOST_TOPICS = 3, 8
 _LONGEST_LINE = 200
 _LONGEST_TEXT = 600
+_LONGEST_TITLE_ASKED = 200
+Part = Literal["sources", "readers", "answers", "questions", "review", "channels"]
+PARTS: Final[tuple[Part, ...]] = get_args(Part)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdminSource:
-    """One source with how its reading goes."""
+class Opened:
+    """Where on this side of the page somebody is; the page carries it from press to press."""
 
-    id: str
-    name: str
-    state: str
-    failures: tuple[str, ...] = ()
-    """Names of documents that could not be read."""
-    held: int = 0
-    """Documents that wait to be let in."""
-    paused: bool = False
-    went_well: tuple[bool, ...] = ()
-    """How the latest runs ended, the newest first."""
+    part: Part = "sources"
+    first: int = 0
+    """The place of the first source that is shown."""
+
+    @property
+    def as_metadata(self) -> str:
+        """As the page carries it."""
+        return f"{self.part}:{self.first}"
+
+    @classmethod
+    def parse(cls, metadata: str) -> Opened:
+        """Read what a page carried; the beginning where it is none of ours."""
+        name, _, first = metadata.partition(":")
+        part: Part = next((one for one in PARTS if one == name), "sources")
+        return cls(part=part, first=int(first) if first.isdecimal() else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdminContent:
-    """Everything that this side of the page says."""
+    """Everything that the opened part says, and what waits in the others."""
 
-    sources: Sequence[AdminSource]
-    hidden_sources: int
+    opened: Opened = Opened()
+    waiting: Mapping[Part, int] = field(default_factory=dict)
+    """How much waits for an admin, by part."""
+    sources: Sequence[AdminSource] = ()
+    """Those that are shown."""
+    known_sources: int = 0
+    """All that this admin may read."""
+    hidden_sources: int = 0
     """Sources that this admin may not read."""
-    queue: QueueState
-    weeks: Sequence[WeekVotes]
+    queue: QueueState | None = None
+    weeks: Sequence[WeekVotes] = ()
     picture: str = ""
     """The id of the picture of `weeks`, where there is one."""
     questions: Sequence[Unanswered] = ()
+    writable: frozenset[int] = frozenset()
+    """Questions, by their answers, that may be quoted to everybody: whoever knows can write it down."""
     hidden_questions: int = 0
     notes: Sequence[SavedNote] = ()
     hidden_notes: int = 0
     curated: Sequence[Curated] = ()
     channels: Sequence[ConfiguredChannel] = ()
     notice: str = ""
+    notice_at: str = ""
+    """The source that was pressed: the notice stands with it, where whoever pressed looks; else on top."""
     threshold: Threshold | None = None
     """From which estimate on there is an answer; None where nobody knows."""
     versions: Board | None = None
@@ -115,75 +131,73 @@ class AdminContent:
 
 def admin_view(content: AdminContent, *, now: datetime) -> Block:
     """Build the view for `views.publish`."""
+    opened = content.opened
+    on_top = content.notice and content.notice_at not in {source.id for source in content.sources}
     blocks = [
-        *([note_block(content.notice)] if content.notice else []),
+        *([note_block(content.notice)] if on_top else []),
         header(words.ADMIN_TITLE),
-        actions(button(words.HOME_BACK, PERSON_ACTION)),
-        *_sources(content),
-        *_queue(content.queue, now),
+        section(words.ADMIN_INTRODUCTION, button(words.HOME_BACK, PERSON_ACTION)),
+        actions(*(_part_button(part, content) for part in PARTS)),
+        *_PARTS[opened.part](content, now),
+    ]
+    return {"type": "home", "private_metadata": opened.as_metadata, "blocks": blocks[:BLOCKS_OF_VIEW]}
+
+
+def _part_button(part: Part, content: AdminContent) -> Block:
+    name, count = words.ADMIN_PARTS[part], content.waiting.get(part, 0)
+    style = "primary" if part == content.opened.part else ""
+    return button(f"{name} ({count:,})" if count else name, f"{PART_ACTION}_{part}", style=style)
+
+
+def _sources(content: AdminContent, _now: datetime) -> list[Block]:
+    return sources_part(
+        content.sources,
+        first=content.opened.first,
+        known=content.known_sources,
+        hidden=content.hidden_sources,
+        notices={content.notice_at: content.notice},
+    )
+
+
+def _readers(_content: AdminContent, _now: datetime) -> list[Block]:
+    """Two questions: who can see a document, and what a person can see. The answers open in front of the page."""
+    title: Block = {
+        "type": "plain_text_input",
+        "placeholder": plain(words.READERS_DOCUMENT_EXAMPLE, 150),
+        "max_length": _LONGEST_TITLE_ASKED,
+        "dispatch_action_config": {"trigger_actions_on": ["on_enter_pressed"]},
+    }
+    someone: Block = {"type": "users_select", "placeholder": plain(words.READERS_PERSON_CHOOSE, 150)}
+    return [
+        dict(DIVIDER),
+        header(words.READERS_TITLE),
+        _asked(DOCUMENT_ACTION, words.READERS_DOCUMENT_LABEL, title, words.READERS_DOCUMENT_HINT),
+        _asked(READER_ACTION, words.READERS_PERSON_LABEL, someone, words.READERS_PERSON_HINT),
+        note_block(words.READERS_LIMITS),
+    ]
+
+
+def _asked(action: str, label: str, element: Block, hint: str) -> Block:
+    """A field that acts as soon as it is filled."""
+    return form_field(action, label, element, hint=hint, optional=False) | {"dispatch_action": True}
+
+
+def _answers(content: AdminContent, now: datetime) -> list[Block]:
+    return [
+        *([] if content.queue is None else _queue(content.queue, now)),
         *_votes(content),
         *_threshold(content.threshold),
         *_versions(content.versions),
         *_alerts(content.alerts, now),
-        *_advice(content),
-        *_questions(content, now),
-        *_notes(content),
-        *_curated(content.curated),
-        *_channels(content.channels, now),
     ]
-    return {"type": "home", "blocks": blocks[:BLOCKS_OF_VIEW]}
 
 
-def _sources(content: AdminContent) -> list[Block]:
-    blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_SYNC_TITLE)]
-    shown = content.sources[:MOST_SOURCES]
-    for source in shown:
-        name = one_line(source.name, _LONGEST_LINE) or words.UNTITLED
-        said = (name, source.state, words.runs_line(source.went_well))
-        read_now = button(words.ADMIN_SYNC_NOW, SYNC_ACTION, source.id)
-        blocks.append(section("\n".join(filter(None, said)), read_now))
-    if shown:
-        blocks.append(actions(_pauses(shown)))
-    for source in [source for source in shown if source.held][:MOST_HELD]:
-        blocks += _held(source)
-    failed = [one_line(name, _LONGEST_LINE) for source in shown for name in source.failures]
-    if failed:
-        rest = len(failed) - _MOST_FAILURES
-        lines = "\n".join(f"• {name}" for name in failed[:_MOST_FAILURES])
-        more = f"\n{words.HOME_MORE_SOURCES.format(count=rest)}" if rest > 0 else ""
-        blocks.append(note_block(f"{words.ADMIN_SYNC_FAILED}\n{lines}{more}"))
-    unseen = len(content.sources) - len(shown)
-    if unseen or content.hidden_sources or not content.sources:
-        blocks.append(note_block(words.admin_more_sources(unseen, content.hidden_sources)))
-    return blocks
+def _open_questions(content: AdminContent, now: datetime) -> list[Block]:
+    return [*_questions(content, now), *_advice(content)]
 
 
-def _pauses(sources: Sequence[AdminSource]) -> Block:
-    """A choice of sources to stop reading by itself, and of those to begin with again."""
-    return {
-        "type": "static_select",
-        "action_id": PAUSE_ACTION,
-        "placeholder": plain(words.ADMIN_PAUSE_CHOOSE, 150),
-        "options": [
-            option(words.pause_or_resume(one_line(source.name, _LONGEST_LINE), paused=source.paused), source.id)
-            for source in sources
-        ],
-    }
-
-
-def _held(source: AdminSource) -> list[Block]:
-    """What is held of a source, and the two ways to end that, each after a question."""
-    name = one_line(source.name, _LONGEST_LINE) or words.UNTITLED
-    let_in, forget = words.ADMIN_HELD_RELEASE, words.ADMIN_HELD_DISCARD
-    asked = confirmation(let_in, words.ADMIN_HELD_RELEASE_QUESTION, let_in, words.FORM_CANCEL)
-    warned = confirmation(forget, words.ADMIN_HELD_DISCARD_QUESTION, forget, words.FORM_CANCEL)
-    return [
-        section(words.admin_held(name, source.held)),
-        actions(
-            button(let_in, RELEASE_ACTION, source.id, confirm=asked),
-            button(forget, DISCARD_ACTION, source.id, style="danger", confirm=warned),
-        ),
-    ]
+def _review(content: AdminContent, _now: datetime) -> list[Block]:
+    return [*_notes(content), *_curated(content.curated)]
 
 
 def _queue(queue: QueueState, now: datetime) -> list[Block]:
@@ -266,8 +280,9 @@ def _advice(content: AdminContent) -> list[Block]:
     if advice is None:
         return [*blocks, note_block(learning.ADVICE_COMING)]
     blocks.append(section(learning.advice_headline(advice.best, advice.failed, LEAST_FAILURES)))
-    if not advice.failed:
-        return blocks
+    if advice.failed < LEAST_FAILURES:
+        # What so few say would read as more than it is.
+        return [*blocks, *_topics(content.topics)]
     lines = [
         f"{learning.LEVER_NAMES[one.lever]}: {learning.lever_line(one.likely, advice.failed, one.low, one.high)}"
         for one in advice.levers
@@ -275,10 +290,14 @@ def _advice(content: AdminContent) -> list[Block]:
     blocks.append(bullets(lines))
     rest = learning.unexplained(advice.unknown, advice.left_out)
     blocks.append(note_block(" ".join(filter(None, (learning.tuning_or_knowledge(advice.knowledge_ahead), rest)))))
-    if content.topics:
-        named = [f"{topic.count} × {one_line(topic.name, _LONGEST_LINE)}" for topic in content.topics[:MOST_TOPICS]]
-        blocks += [paragraph(text(learning.TOPICS_TITLE, bold=True)), bullets(named)]
-    return blocks
+    return [*blocks, *_topics(content.topics)]
+
+
+def _topics(topics: Sequence[Topic]) -> list[Block]:
+    if not topics:
+        return []
+    named = [f"{topic.count} × {one_line(topic.name, _LONGEST_LINE)}" for topic in topics[:MOST_TOPICS]]
+    return [paragraph(text(learning.TOPICS_TITLE, bold=True)), bullets(named)]
 
 
 def _questions(content: AdminContent, now: datetime) -> list[Block]:
@@ -287,6 +306,8 @@ def _questions(content: AdminContent, now: datetime) -> list[Block]:
         said = one_line(question.question, _LONGEST_LINE) or words.UNTITLED
         why = f"{words.ADMIN_WHY[question.why]} · {words.ago(question.asked_at, now)} · "
         blocks.append(paragraph(text(f"{said}\n", bold=True), text(why), channel_name(question.channel)))
+        if question.answer_id in content.writable:
+            blocks.append(actions(button(gap_words.WRITE, WRITE_ACTION, str(question.answer_id))))
     if not content.questions:
         blocks.append(note_block(words.ADMIN_NO_QUESTIONS))
     if content.hidden_questions:
@@ -336,14 +357,16 @@ def _curated(entries: Sequence[Curated]) -> list[Block]:
     return blocks
 
 
-def _channels(channels: Sequence[ConfiguredChannel], now: datetime) -> list[Block]:
+def _channels(content: AdminContent, now: datetime) -> list[Block]:
+    channels = content.channels
     pick: Block = {
         "type": "conversations_select",
         "action_id": CHANNEL_ACTION,
         "placeholder": plain(words.ADMIN_CHANNEL_CHOOSE, 150),
         "filter": {"include": ["public", "private"]},
     }
-    blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_CHANNELS_TITLE), actions(pick)]
+    title = [dict(DIVIDER), header(words.ADMIN_CHANNELS_TITLE)]
+    blocks: list[Block] = [*title, section(words.ADMIN_CHANNELS_ABOUT), actions(pick)]
     for one in channels[:MOST_CHANNELS]:
         when = words.ago(one.changed_at, now) if one.changed_at else ""
         facts = [text(f"  {words.channel_facts(one.settings)} · {words.ADMIN_CHANGED_BY} ")]
@@ -352,3 +375,13 @@ def _channels(channels: Sequence[ConfiguredChannel], now: datetime) -> list[Bloc
         blocks.append(actions(button(words.ADMIN_CHANNEL_EDIT, CHANNEL_EDIT_ACTION, one.channel)))
     rest = len(channels) - MOST_CHANNELS
     return [*blocks, *([note_block(words.HOME_MORE_SOURCES.format(count=rest))] if rest > 0 else [])]
+
+
+_PARTS: Mapping[Part, Callable[[AdminContent, datetime], list[Block]]] = {
+    "sources": _sources,
+    "readers": _readers,
+    "answers": _answers,
+    "questions": _open_questions,
+    "review": _review,
+    "channels": _channels,
+}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,27 +27,32 @@ from bot.learn import version_words
 from bot.learn.advise import Advice
 from bot.learn.alerts import list_alerts
 from bot.learn.board import read_board
+from bot.learn.gap_rows import find_asked
 from bot.learn.topics import Topic, TopicQuestion, visible
 from bot.learn.versions import list_versions, promote, roll_back
 from bot.memory import people_without_memory
 from bot.notes import SavedNote, approve_note, pending_notes, reject_note
 from bot.overview import Unanswered, WeekVotes, queue_state, unanswered, votes_by_week
 from bot.slack import home_admin as page
-from bot.slack.admins import admins_of
+from bot.slack import home_sources
+from bot.slack.admins import AUDIT, admins_of
 from bot.slack.channel_config import open_channel_form
 from bot.slack.features import TeamParts
+from bot.slack.gaps import quoting
 from bot.slack.gate import reach_of
-from bot.slack.home import ADMIN_ACTION, load_home, publish_home, state_of
+from bot.slack.home import ADMIN_ACTION, HomePage, HomeSource, load_home, publish_home, state_of
+from bot.slack.home_admin import Opened
 from bot.slack.people_names import name_of
 from bot.slack.profiles import is_open
 from bot.slack.upload import upload
+from bot.slack.view_parts import one_line
 from bot.threshold import Threshold
 from knowledge import tables
 from knowledge.audience import Audience
 from knowledge.database import reading
 from knowledge.errors import KnowledgeError
-from knowledge.held import held_counts
-from knowledge.store import discard_held, is_paused, pause_source, release_held, source_runs
+from knowledge.held import held_counts, held_titles
+from knowledge.store import discard_held, pause_source, release_held, source_runs
 from models.errors import ModelError
 
 logger = logging.getLogger(__name__)
@@ -55,6 +62,16 @@ _CANDIDATES, _MOST_PLACES = 60, 20
 _RUNS_SHOWN = 8
 _PRESSED = "pressed on the home page"
 _ALERTS_SHOWN = timedelta(days=14)
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pressed:
+    """The source whose button was pressed."""
+
+    id: str
+    name: str
+    """As it may be shown."""
 
 
 class Picture:
@@ -106,11 +123,15 @@ class AdminPage:
 
     def listen(self, app: App) -> None:
         """Connect everything that stands there."""
-        app.action(ADMIN_ACTION)(self._for_admins(lambda _user, _action: ""))
-        app.action(page.SYNC_ACTION)(self._for_admins(self._sync))
-        app.action(page.PAUSE_ACTION)(self._for_admins(self._pause))
-        app.action(page.RELEASE_ACTION)(self._for_admins(self._release))
-        app.action(page.DISCARD_ACTION)(self._for_admins(self._discard))
+        app.action(ADMIN_ACTION)(self._for_admins(lambda _user, _action: "", turn=lambda _opened, _action: Opened()))
+        app.action(re.compile(rf"{page.PART_ACTION}_\w+"))(self._for_admins(lambda _user, _action: "", turn=_turned))
+        for turn in (home_sources.EARLIER_ACTION, home_sources.LATER_ACTION):
+            app.action(turn)(self._for_admins(lambda _user, _action: "", turn=_turned))
+        app.action(home_sources.SYNC_ACTION)(self._for_admins(self._sync))
+        app.action(home_sources.PAUSE_ACTION)(self._for_admins(partial(self._pause, paused=True)))
+        app.action(home_sources.RESUME_ACTION)(self._for_admins(partial(self._pause, paused=False)))
+        app.action(home_sources.RELEASE_ACTION)(self._for_admins(self._release))
+        app.action(home_sources.DISCARD_ACTION)(self._for_admins(self._discard))
         app.action(page.APPROVE_ACTION)(self._for_admins(self._approve))
         app.action(page.REJECT_ACTION)(self._for_admins(self._reject))
         app.action(page.CURATED_ACTION)(self._for_admins(self._remove_curated))
@@ -125,16 +146,24 @@ class AdminPage:
 
     # Bolt reads the names of a listener's parameters.
 
-    def _for_admins(self, do: Callable[[str, Mapping[str, Any]], str]) -> Callable[[Ack, dict[str, Any]], None]:
+    def _for_admins(
+        self,
+        do: Callable[[str, Mapping[str, Any]], str],
+        turn: Callable[[Opened, Mapping[str, Any]], Opened] = lambda opened, _action: opened,
+    ) -> Callable[[Ack, dict[str, Any]], None]:
         """Make a listener that does something for an admin and shows the page with what came of it."""
 
         def listener(ack: Ack, body: dict[str, Any]) -> None:
             ack()
-            user = str(body["user"]["id"])
+            user, action = str(body["user"]["id"]), body["actions"][0]
             if not admins_of(self.parts).is_admin(user):
-                logger.warning("%s is no admin and pressed %s", user, body["actions"][0].get("action_id"))
+                logger.warning("%s is no admin and pressed %s", user, action.get("action_id"))
+                # Whoever is none any more still has this side before them.
+                HomePage(parts=self.parts).publish(user, notice=words.ADMINS_ONLY)
                 return
-            self.publish(user, notice=do(user, body["actions"][0]))
+            opened = Opened.parse(str((body.get("view") or {}).get("private_metadata") or ""))
+            done, pressed = do(user, action), str(action.get("value") or "")
+            self.publish(user, notice=done, notice_at=pressed, opened=turn(opened, action))
 
         return listener
 
@@ -148,38 +177,43 @@ class AdminPage:
         found = self._source(user, action)
         if found is None:
             return words.ADMIN_GONE
-        run_soon(self.parts.engine, f"sync:{found}")
-        logger.info("%s has the source %s read now", user, found)
-        return words.ADMIN_SYNC_SOON
+        begins = run_soon(self.parts.engine, f"sync:{found.id}")
+        AUDIT.info("%s has the source %s read now", user, found.id)
+        return words.reading_soon(found.name) if begins else words.reading_now(found.name)
 
-    def _pause(self, user: str, action: Mapping[str, Any]) -> str:
-        found = self._source(user, action.get("selected_option") or {})
+    def _pause(self, user: str, action: Mapping[str, Any], *, paused: bool) -> str:
+        found = self._source(user, action)
         if found is None:
             return words.ADMIN_GONE
-        paused = not is_paused(self.parts.engine, found)
-        pause_source(self.parts.engine, found, paused=paused)
-        logger.info("%s %s the source %s", user, "paused" if paused else "resumed", found)
-        return words.ADMIN_PAUSED if paused else words.ADMIN_RESUMED
+        pause_source(self.parts.engine, found.id, paused=paused)
+        AUDIT.info("%s %s the source %s", user, "paused" if paused else "resumed", found.id)
+        return words.paused(found.name) if paused else words.resumed(found.name)
 
     def _release(self, user: str, action: Mapping[str, Any]) -> str:
         found = self._source(user, action)
-        count = release_held(self.parts.engine, found) if found else 0
-        logger.info("%s let in %d held documents of the source %s", user, count, found)
-        return words.ADMIN_HELD_RELEASED if count else words.ADMIN_GONE
+        count = release_held(self.parts.engine, found.id) if found else 0
+        if found is None or not count:
+            return words.ADMIN_GONE
+        AUDIT.info("%s let in %d held documents of the source %s", user, count, found.id)
+        return words.released(found.name, count)
 
     def _discard(self, user: str, action: Mapping[str, Any]) -> str:
         found = self._source(user, action)
-        count = discard_held(self.parts.engine, found) if found else 0
-        logger.info("%s discarded %d held documents of the source %s", user, count, found)
-        return words.ADMIN_HELD_DISCARDED if count else words.ADMIN_GONE
+        count = discard_held(self.parts.engine, found.id) if found else 0
+        if found is None or not count:
+            return words.ADMIN_GONE
+        AUDIT.info("%s discarded %d held documents of the source %s", user, count, found.id)
+        return words.discarded(found.name, count)
 
-    def _source(self, user: str, action: Mapping[str, Any]) -> str | None:
-        """The id of the source that was pressed, where this admin may read it."""
+    def _source(self, user: str, action: Mapping[str, Any]) -> _Pressed | None:
+        """The source that was pressed, where this admin may read it."""
         source = tables.source
         readable = sorted(self._audience(user).readable)
-        query = sa.select(source.c.id).where(source.c.id == action.get("value"), source.c.audience.in_(readable))
+        query = sa.select(source.c.id, source.c.name)
+        query = query.where(source.c.id == action.get("value"), source.c.audience.in_(readable))
         with reading(self.parts.engine) as connection:
-            return connection.scalar(query)
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _Pressed(id=row.id, name=one_line(row.name, _LONGEST_NAME) or words.UNTITLED)
 
     def _approve(self, user: str, action: Mapping[str, Any]) -> str:
         note = self._note(user, action)
@@ -195,19 +229,25 @@ class AdminPage:
             return words.ADMIN_NO_FOLDER
         if source is None:
             return words.ADMIN_GONE
-        logger.info("%s approved note %d", user, note.id)
+        AUDIT.info("%s approved note %d", user, note.id)
         self._read_now(source.name, source.id)
         return words.ADMIN_NOTE_APPROVED
 
     def _reject(self, user: str, action: Mapping[str, Any]) -> str:
         note = self._note(user, action)
         done = note is not None and reject_note(self.parts.engine, note.id, by=user, now=self.now())
-        return words.ADMIN_NOTE_REJECTED if done else words.ADMIN_GONE
+        if note is None or not done:
+            return words.ADMIN_GONE
+        AUDIT.info("%s rejected note %d", user, note.id)
+        return words.ADMIN_NOTE_REJECTED
 
     def _remove_curated(self, user: str, action: Mapping[str, Any]) -> str:
         found = next((one for one in self._curated(user) if str(one.id) == action.get("value")), None)
         done = found is not None and remove_curated(self.parts.engine, found.id)
-        return words.ADMIN_CURATED_REMOVED if done else words.ADMIN_GONE
+        if found is None or not done:
+            return words.ADMIN_GONE
+        AUDIT.info("%s removed the standing answer %d", user, found.id)
+        return words.ADMIN_CURATED_REMOVED
 
     def _promote(self, user: str, action: Mapping[str, Any]) -> str:
         name = str(action.get("value") or "")
@@ -216,7 +256,7 @@ class AdminPage:
         except VersionError as error:
             logger.info("%s could not promote: %s", user, error)
             return version_words.VERSION_CHANGED
-        logger.info("%s put version %s in service", user, name)
+        AUDIT.info("%s put version %s in service", user, name)
         return version_words.VERSION_PROMOTED.format(name=name)
 
     def _roll_back(self, user: str, action: Mapping[str, Any]) -> str:
@@ -225,7 +265,7 @@ class AdminPage:
         except VersionError as error:
             logger.info("%s could not roll back: %s", user, error)
             return version_words.VERSION_CHANGED
-        logger.info("%s rolled version %s back", user, done.left)
+        AUDIT.info("%s rolled version %s back", user, done.left)
         now = done.now or version_words.VERSIONS_BASE
         return version_words.VERSION_ROLLED_BACK.format(left=done.left, now=now[:1].upper() + now[1:])
 
@@ -256,9 +296,16 @@ class AdminPage:
 
         threading.Thread(target=work, name="read-saved", daemon=True).start()
 
-    def publish(self, user: str, *, notice: str = "") -> None:
-        """Show one admin the page as it is now."""
-        content = self.load(user, notice)
+    def publish(
+        self,
+        user: str,
+        *,
+        notice: str = "",
+        notice_at: str = "",
+        opened: Opened = Opened(),  # noqa: B008  frozen
+    ) -> None:
+        """Show one admin the page as it is now, with what came of a press, at the source that was pressed."""
+        content = replace(self.load(user, notice, opened), notice_at=notice_at)
         try:
             publish_home(self.parts, user, page.admin_view(content, now=self.now()))
         except SlackRefusedError as error:
@@ -267,60 +314,94 @@ class AdminPage:
             logger.warning("the page is shown without its picture: %s", error)
             publish_home(self.parts, user, page.admin_view(replace(content, picture=""), now=self.now()))
 
-    def load(self, user: str, notice: str = "") -> page.AdminContent:
-        """Read what this admin may see."""
-        parts, now, audience = self.parts, self.now(), self._audience(user)
-        weeks = votes_by_week(parts.engine, parts.team, now.date())
-        sources, hidden_sources = self._sources(audience, now)
-        questions, hidden_questions = self._questions(user)
-        advice = None if parts.equipment.advice is None else parts.equipment.advice.current()
-        waiting = pending_notes(parts.engine, parts.team)
+    def publish_channels(self, user: str) -> None:
+        """Show one admin the part about channels as it is now."""
+        self.publish(user, opened=Opened(part="channels"))
+
+    def load(self, user: str, notice: str = "", opened: Opened = Opened()) -> page.AdminContent:  # noqa: B008  frozen
+        """Read what this admin may see of the opened part."""
+        now, audience = self.now(), self._audience(user)
+        waiting = pending_notes(self.parts.engine, self.parts.team)
         notes = [note for note in waiting if audience.may_read(note.audience)]
-        return page.AdminContent(
-            sources=sources,
-            hidden_sources=hidden_sources,
+        content = page.AdminContent(opened=opened, notice=notice, notes=notes, hidden_notes=len(waiting) - len(notes))
+        content = replace(content, waiting={"review": len(notes)})
+        match opened.part:
+            case "sources":
+                return self._with_sources(content, audience, now)
+            case "readers":
+                return content
+            case "answers":
+                return self._with_answers(content, now)
+            case "questions":
+                return self._with_questions(content, user)
+            case "review":
+                return replace(content, curated=self._curated(user))
+            case "channels":
+                return replace(content, channels=list_channels(self.parts.engine, self.parts.team))
+
+    def _with_sources(self, content: page.AdminContent, audience: Audience, now: datetime) -> page.AdminContent:
+        """The sources of one page, those first that need a look."""
+        parts = self.parts
+        known = load_home(parts.engine, audience, version="", next_runs=parts.next_runs()).sources
+        held = held_counts(parts.engine)
+        ordered = sorted(known, key=lambda one: (not held.get(one.id), not one.last_failed, not one.unreadable))
+        first = content.opened.first if content.opened.first < len(ordered) else 0
+        shown = ordered[first : first + home_sources.MOST_SOURCES]
+        failed = _failures(parts.engine, [one.id for one in shown])
+        with reading(parts.engine) as connection:
+            total = connection.scalar(sa.select(sa.func.count()).select_from(tables.source)) or 0
+        return replace(
+            content,
+            opened=replace(content.opened, first=first),
+            sources=[
+                self._admin_source(one, now, audience, failed.get(one.id, ()), held.get(one.id, 0)) for one in shown
+            ],
+            known_sources=len(known),
+            hidden_sources=total - len(known),
+        )
+
+    def _admin_source(
+        self, source: HomeSource, now: datetime, audience: Audience, failures: Sequence[str], held: int
+    ) -> home_sources.AdminSource:
+        engine = self.parts.engine
+        ended = (run for run in source_runs(engine, source.id, _RUNS_SHOWN) if run.finished_at is not None)
+        return home_sources.AdminSource(
+            id=source.id,
+            name=source.name,
+            # The names of those that could not be read stand below.
+            state=state_of(replace(source, unreadable=0), now),
+            failures=tuple(failures),
+            held=held,
+            held_titles=held_titles(engine, source.id, audience, home_sources.MOST_NAMED) if held else (),
+            paused=source.paused,
+            went_well=tuple(run.error is None for run in ended),
+        )
+
+    def _with_answers(self, content: page.AdminContent, now: datetime) -> page.AdminContent:
+        parts = self.parts
+        weeks = votes_by_week(parts.engine, parts.team, now.date())
+        return replace(
+            content,
             queue=queue_state(parts.engine, parts.team, now),
             weeks=weeks,
             picture=self.picture.of(weeks, now.date()) if any(week.good + week.bad for week in weeks) else "",
-            questions=questions,
-            hidden_questions=hidden_questions,
-            notes=notes,
-            hidden_notes=len(waiting) - len(notes),
-            curated=self._curated(user),
-            channels=list_channels(parts.engine, parts.team),
-            notice=notice,
             threshold=_threshold(parts),
             versions=read_board(parts.engine) if list_versions(parts.engine) else None,
             alerts=list_alerts(parts.engine, parts.team, now - _ALERTS_SHOWN),
-            advice=advice,
-            advises=parts.equipment.advice is not None,
-            topics=self._topics(user, advice),
         )
 
-    def _sources(self, audience: Audience, now: datetime) -> tuple[list[page.AdminSource], int]:
-        parts = self.parts
-        content = load_home(parts.engine, audience, version="", next_runs=parts.next_runs())
-        failure = tables.document_failure
-        with reading(parts.engine) as connection:
-            total = connection.scalar(sa.select(sa.func.count()).select_from(tables.source)) or 0
-            found = connection.execute(sa.select(failure.c.source_id, failure.c.uri).order_by(failure.c.uri)).all()
-        failed: dict[str, list[str]] = {}
-        for row in found:
-            failed.setdefault(row.source_id, []).append(unquote(row.uri.rstrip("/").rpartition("/")[2]))
-        held = held_counts(parts.engine)
-        shown = [
-            page.AdminSource(
-                id=source.id,
-                name=source.name,
-                state=state_of(source, now),
-                failures=tuple(failed.get(source.id, ())),
-                held=held.get(source.id, 0),
-                paused=source.paused,
-                went_well=tuple(run.error is None for run in source_runs(parts.engine, source.id, _RUNS_SHOWN)),
-            )
-            for source in content.sources
-        ]
-        return shown, total - len(shown)
+    def _with_questions(self, content: page.AdminContent, user: str) -> page.AdminContent:
+        questions, hidden = self._questions(user)
+        advice = None if self.parts.equipment.advice is None else self.parts.equipment.advice.current()
+        return replace(
+            content,
+            questions=questions,
+            writable=self._writable(questions),
+            hidden_questions=hidden,
+            advice=advice,
+            advises=self.parts.equipment.advice is not None,
+            topics=self._topics(user, advice),
+        )
 
     def _questions(self, user: str) -> tuple[list[Unanswered], int]:
         """What this admin may read, and how many there are besides."""
@@ -342,6 +423,12 @@ class AdminPage:
             else:
                 hidden += 1
         return shown, hidden
+
+    def _writable(self, questions: Sequence[Unanswered]) -> frozenset[int]:
+        """Those of these questions that may be quoted to everybody."""
+        may_quote = quoting(self.parts)
+        asked = ((one.answer_id, find_asked(self.parts.engine, one.answer_id)) for one in questions)
+        return frozenset(answer_id for answer_id, found in asked if found is not None and may_quote(found[0]))
 
     def _topics(self, user: str, advice: Advice | None) -> tuple[Topic, ...]:
         """Unanswered topics, named and counted by the questions that this admin may read."""
@@ -367,6 +454,25 @@ class AdminPage:
 
     def _audience(self, user: str) -> Audience:
         return reach_of(self.parts.memberships, self.parts.team, user)
+
+
+def _turned(opened: Opened, action: Mapping[str, Any]) -> Opened:
+    """Where a press on a part's name, or on more sources, leads to."""
+    name, value = str(action.get("action_id") or ""), str(action.get("value") or "")
+    if name.startswith(page.PART_ACTION):
+        return Opened.parse(name.removeprefix(f"{page.PART_ACTION}_"))
+    return replace(opened, first=int(value) if value.isdecimal() else 0)
+
+
+def _failures(engine: sa.Engine, source_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The names of the documents that could not be read, by source."""
+    failure = tables.document_failure
+    query = sa.select(failure.c.source_id, failure.c.uri).where(failure.c.source_id.in_(source_ids))
+    failed: dict[str, list[str]] = {}
+    with reading(engine) as connection:
+        for row in connection.execute(query.order_by(failure.c.uri)):
+            failed.setdefault(row.source_id, []).append(unquote(row.uri.rstrip("/").rpartition("/")[2]))
+    return failed
 
 
 def _threshold(parts: TeamParts) -> Threshold | None:

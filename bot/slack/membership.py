@@ -95,6 +95,12 @@ class Memberships:
         mail = {person.email} if person is not None and person.email else set()
         return self._groups(frozenset({user} | mail))
 
+    def knows(self, user: str) -> bool:
+        """Tell whether Slack said lately which channels this person is in."""
+        with self._lock:
+            known = self._known.get(user)
+        return known is not None and self._monotonic() - known[0] < self._kept_seconds
+
     def channels_of(self, user: str) -> frozenset[str]:
         """Ids of the channels this person is in, as far as the bot can see."""
         return self._remembered(self._known, user, lambda: self._ask(user))

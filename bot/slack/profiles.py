@@ -34,6 +34,7 @@ class Profile:
     """None where Slack does not say."""
     admin: bool = False
     """An admin or owner of the workspace."""
+    deactivated: bool = False
     email: str = ""
     """Confirmed, in lower case; empty where Slack does not say."""
 
@@ -128,6 +129,7 @@ def read_profile(told: Mapping[str, Any]) -> Profile:
         stranger=bool(told.get("is_stranger")),
         guest=True if True in limits else None if None in limits else False,
         admin=True in powers and not told.get("deleted"),
+        deactivated=bool(told.get("deleted")),
         email=str(profile.get("email") or "").strip().lower() if confirmed else "",
     )
 

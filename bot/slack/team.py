@@ -129,6 +129,7 @@ class TeamBot:
             link=link,
             version=version,
             next_runs=next_runs,
+            permissions_hold=options.permissions_hold,
             admins=options.admins,
             escalate_to=options.escalate_to,
             gate=options.gate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bot.slack.inert import clean
+from bot.slack.inert import BROADCAST, break_address, clean, linkish
 from bot.slack.limits import HEADER, TEXT_OBJECT, shorten
 from bot.slack.render import Block
 
@@ -19,6 +19,12 @@ DIVIDER: Mapping[str, Any] = {"type": "divider"}
 def one_line(text: str, limit: int) -> str:
     """A text of others on one line: without what hides or steers, and no longer than this."""
     return shorten(" ".join(clean(text).split()), limit)
+
+
+def harmless(said: str, limit: int) -> str:
+    """The words of others on one line, in which nothing is an address or calls anybody, wherever it is shown."""
+    shown = (break_address(word) if linkish(word) else word for word in one_line(said, limit).split())
+    return BROADCAST.sub("[@]", " ".join(shown))
 
 
 def plain(text: str, limit: int = TEXT_OBJECT) -> Block:
@@ -38,7 +44,7 @@ def section(text: str, accessory: Block | None = None) -> Block:
 
 
 def paragraph(*runs: Block) -> Block:
-    """A paragraph of rich text, from `text`, `person` and `channel`."""
+    """A paragraph of rich text, from `text`, `person`, `channel` and `usergroup`."""
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(runs)}]}
 
 
@@ -56,6 +62,11 @@ def person(user: str) -> Block:
 def channel(channel_id: str) -> Block:
     """A channel's name, for those who may see it."""
     return {"type": "channel", "channel_id": channel_id}
+
+
+def usergroup(usergroup_id: str) -> Block:
+    """A user group's name; in a page it calls nobody."""
+    return {"type": "usergroup", "usergroup_id": usergroup_id}
 
 
 def preformatted(words: str) -> Block:

@@ -14,6 +14,7 @@ from bot.slack.inert import citable_url, clean
 from bot.slack.limits import BLOCKS_OF_VIEW, TEXT_OBJECT, shorten
 from bot.slack.render import note_block
 from bot.slack.rich_text import Run, Section, to_block
+from bot.slack.view_parts import channel, text, usergroup
 from bot.why import Why, WhyPassage
 from knowledge.lines import at_passage
 
@@ -82,7 +83,28 @@ def _passage(why: Why, passage: WhyPassage, link: Callable[[str], str], now: dat
     ]
     bold = frozenset({"bold"})
     runs = (*((Run(mark, bold),) if mark else ()), Run(name, bold, url=url))
-    return [to_block([Section(runs)]), note_block(" · ".join(filter(None, lines)))]
+    block = to_block([Section(runs)])
+    block["elements"][0]["elements"] += _seen_by(passage)
+    return [block, note_block(" · ".join(filter(None, lines)))]
+
+
+def _seen_by(passage: WhyPassage) -> list[Block]:
+    """Who else can see a document that the answer stands on; its reader is told of nobody by name."""
+    kind, _, who = passage.audience.partition(":")
+    match kind:
+        case _ if passage.cited_as is None or not kind:
+            return []
+        case "everyone":
+            said = [text(words.SEEN_BY_EVERYONE)]
+        case "channel":
+            said = [text(words.SEEN_BY_MEMBERS), channel(who)]
+        case "usergroup":
+            said = [text(words.SEEN_BY_MEMBERS), usergroup(who)]
+        case "group":
+            said = [text(words.seen_by(passage.people))]
+        case _:
+            said = [text(words.SEEN_BY_YOU)]
+    return [text(f"\n{words.SEEN_BY}"), *said]
 
 
 def _address(passage: WhyPassage, link: Callable[[str], str]) -> str:

@@ -46,6 +46,12 @@ class Pages:
         action = {"block_id": block_id, "action_id": action_id, **chosen}
         self._workspace.act("block_action", user=self._user, container={"type": "home"}, action=action)
 
+    def enter(self, action_id: str, value: str) -> None:
+        """Type into a field of the home page and press Enter."""
+        block_id, _ = self._element(self.home_blocks, action_id, None)
+        action = {"block_id": block_id, "action_id": action_id, "value": value}
+        self._workspace.act("block_action", user=self._user, container={"type": "home"}, action=action)
+
     def use_and_see(self, action_id: str, **chosen: Any) -> str:
         """Do so, and wait until the home page is there anew."""
         before = len(self._published())
@@ -86,7 +92,7 @@ class Pages:
     @staticmethod
     def _element(blocks: list[dict[str, Any]], action_id: str, value: str | None) -> tuple[str, dict[str, Any]]:
         for block in blocks:
-            for element in [*block.get("elements", []), block.get("accessory") or {}]:
+            for element in [*block.get("elements", []), block.get("accessory") or {}, block.get("element") or {}]:
                 if element.get("action_id") == action_id and value in (None, element.get("value")):
                     return str(block["block_id"]), element
         raise AssertionError(f"nothing on the page has the action {action_id}")

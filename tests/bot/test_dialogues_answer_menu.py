@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from bot.answer import Answering
 from bot.playground.process import PlaygroundProcess
 from bot.slack.gateway import SlackBot
 from knowledge import tables as knowledge_tables
-from knowledge.audience import EVERYONE, channel_audience
+from knowledge.audience import EVERYONE, channel_audience, group_audience, person_audience
 from knowledge.database import writing
+from knowledge.document import Readers
+from knowledge.readers import save_readers
 from tests.bot.answer_dialogue import BADGES, answering, choose, opened_view, rows, shelve, view_calls
 from tests.bot.dialogue import (
     ADA,
@@ -32,6 +35,7 @@ from tests.bot.dialogue import (
     options,
     wait_until,
 )
+from tests.bot.pages import said as text_of
 
 SAID = "Badges are issued by Maria Lopez."
 
@@ -121,6 +125,35 @@ def test_why_in_a_direct_message_shows_what_that_person_may_read(
     view = opened_view(workspace, saying="Plan")
     assert "used in the answer as [1]" in repr(view)
     assert words.WHY_LOADING in repr(view_calls(workspace)[0])
+
+
+PEOPLE = frozenset({ADA, "ben@example.org", "chloe@example.org"})
+
+
+@pytest.mark.parametrize(
+    ("audience", "seen_by"),
+    [
+        (EVERYONE, words.SEEN_BY_EVERYONE),
+        (channel_audience(LEADS), words.SEEN_BY_MEMBERS),
+        (person_audience(ADA), words.SEEN_BY_YOU),
+        (group_audience("handbook", PEOPLE), "3 people, you among them"),
+    ],
+)
+def test_why_says_who_else_can_see_what_the_answer_stands_on(
+    workspace: Workspace, start_bot: StartBot, engine: sa.Engine, audience: str, seen_by: str
+) -> None:
+    leave = ("Leave", "Parental leave is 16 weeks.", EVERYONE)
+    passages = shelve(engine, ("Badges", BADGES, audience), leave)
+    with writing(engine) as connection:
+        save_readers(connection, "handbook", [Readers(audience=audience, members=PEOPLE)])
+        connection.execute(sa.update(knowledge_tables.source).values(permissions_at=datetime.now(UTC)))
+    start_bot(answering(passages, SAID))
+    message = ask(workspace, ADA, ADAS_DM, "who issues badges?")
+    choose(workspace, ADA, ADAS_DM, message, "why")
+    view = opened_view(workspace, saying=seen_by)
+    # Of what the answer does not stand on it is not said.
+    assert text_of(view["blocks"]).count(words.SEEN_BY) == 1
+    assert (f"'channel_id': '{LEADS}'" in repr(view)) is (audience == channel_audience(LEADS))
 
 
 def test_why_says_when_a_document_changed_or_went(workspace: Workspace, start_bot: StartBot, engine: sa.Engine) -> None:

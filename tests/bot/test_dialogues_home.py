@@ -103,6 +103,7 @@ def test_everything_on_both_sides_works_with_the_scopes_of_the_manifest(
     ada.use("home_data_see")
     ada.opened()
     ada.use_and_see("home_admin")
+    ada.use_and_see("home_part_answers")
     assert [block["type"] for block in ada.home_blocks].count("image") == 1
     assert refusals(workspace) == set()
     unknown = [call for call in workspace.ledger("call") if call["unknown_arguments"]]
@@ -116,7 +117,7 @@ def test_without_what_may_be_left_out_the_page_still_serves(start: Start, bare_p
     ada.open_home()
     assert f"lorekeeper export {ADA}" in ada.use_and_see("home_data_export")
     ada.use_and_see("home_admin")
-    assert words.ADMIN_VOTES_TITLE in ada.home
+    assert words.ADMIN_VOTES_TITLE in ada.use_and_see("home_part_answers")
     assert [block["type"] for block in ada.home_blocks].count("image") == 0
     assert refusals(workspace) == {("files.getUploadURLExternal", "missing_scope")}
 
@@ -146,6 +147,7 @@ def test_what_somebody_saved_is_known_once_an_admin_approved_it(
     ada = Pages(workspace, ADA)
     ada.open_home()
     ada.use_and_see("home_admin")
+    ada.use_and_see("home_part_review")
     for note in pending_notes(engine, TEAM):
         assert words.ADMIN_NOTE_APPROVED in ada.use_and_see("home_note_approve", value=note_value(note))
     with Library.open(engine, FakeEmbedder(), None) as library:

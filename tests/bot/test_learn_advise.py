@@ -29,7 +29,7 @@ from bot.learn.topics import Topic, TopicQuestion, find_topics, named, visible
 from bot.people import Preferences, save_preferences
 from bot.playground import blocks as playground_blocks
 from bot.slack.gateway import SlackBot
-from bot.slack.home_admin import AdminContent, admin_view
+from bot.slack.home_admin import AdminContent, Opened, admin_view
 from bot.turn import Answer, Citation, Incoming
 from knowledge import tables as knowledge_tables
 from knowledge.database import writing
@@ -443,6 +443,8 @@ def test_the_command_says_what_to_do_and_shows_no_words_of_the_forgotten(termina
 
 # On the admins' page
 
+ON_QUESTIONS = replace(EMPTY, opened=Opened(part="questions"))
+
 
 def made_advice(topics: tuple[Topic, ...] = (), failed: int = 20) -> Advice:
     cause: Cause = "missing"
@@ -462,7 +464,7 @@ def made_advice(topics: tuple[Topic, ...] = (), failed: int = 20) -> Advice:
 
 
 def test_the_page_says_what_helps_most_in_short() -> None:
-    content = replace(EMPTY, advises=True, advice=made_advice(), topics=named([QUESTIONS[:3]]))
+    content = replace(ON_QUESTIONS, advises=True, advice=made_advice(), topics=named([QUESTIONS[:3]]))
     view = admin_view(content, now=NOW)
     playground_blocks.home_view(view)
     shown = said(view["blocks"])
@@ -476,13 +478,13 @@ def test_the_page_says_what_helps_most_in_short() -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (replace(EMPTY, advises=True), words.ADVICE_COMING),
-        (replace(EMPTY, advises=True, advice=made_advice(failed=0)), words.NO_FAILURES),
+        (replace(ON_QUESTIONS, advises=True), words.ADVICE_COMING),
+        (replace(ON_QUESTIONS, advises=True, advice=made_advice(failed=0)), words.NO_FAILURES),
     ],
 )
 def test_the_page_says_where_there_is_no_advice_yet(content: AdminContent, expected: str) -> None:
     assert expected in said(admin_view(content, now=NOW)["blocks"])
-    assert words.ADVICE_TITLE not in said(admin_view(EMPTY, now=NOW)["blocks"])
+    assert words.ADVICE_TITLE not in said(admin_view(ON_QUESTIONS, now=NOW)["blocks"])
 
 
 def test_advice_is_worked_out_in_the_background_and_anew_when_it_is_old() -> None:
@@ -543,7 +545,8 @@ def test_admins_see_topics_of_places_that_they_may_read(workspace: Workspace, en
         stack.enter_context(bot)
         ada = Pages(workspace, ADA)
         ada.open_home()
-        page = ada.use_and_see("home_admin")
+        ada.use_and_see("home_admin")
+        page = ada.use_and_see("home_part_questions")
         wait_until(lambda: words.TOPICS_TITLE in page)
     assert "parental" in page
     assert "merger" not in page

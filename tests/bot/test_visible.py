@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
+from bot import words
 from bot.cli.invocation import Invocation
 from bot.cli.root import lorekeeper
 from bot.database import open_database
@@ -19,7 +20,7 @@ from knowledge.audience import Audience, channel_audience, group_audience, nobod
 from knowledge.database import writing
 from knowledge.document import Readers
 from knowledge.readers import save_readers
-from knowledge.tables import source
+from knowledge.tables import document, source
 from tests.bot.slack_double import slack_double
 from tests.knowledge.fake_embedder import FakeEmbedder
 from tests.knowledge.shelf import Shelf
@@ -78,6 +79,31 @@ def test_what_is_visible_is_what_an_answer_may_stand_on(engine: sa.Engine) -> No
     assert list_visible(engine, Audience(readable=frozenset())) == ()
 
 
+def test_words_of_a_title_find_it_in_any_order(engine: sa.Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(
+            sa.update(document).where(document.c.title == "file:///open.md").values(title="Travel policy")
+        )
+    assert [one.title for one in find_readers(engine, "POLICY travel")] == ["Travel policy"]
+    assert find_readers(engine, "policy holidays") == ()
+
+
+def test_who_asks_for_others_is_told_only_of_what_they_may_read_themselves(engine: sa.Engine) -> None:
+    mine = Audience.of_channel("C1")
+    assert [one.uri for one in find_readers(engine, "file:///", within=mine)] == ["file:///open.md", "file:///team.md"]
+    assert find_readers(engine, "file:///own.md", within=mine) == ()
+    (seen,) = list_visible(engine, Audience.of_person("U0ADA", ("C2",)), shown_to=mine)
+    assert (seen.documents, seen.titles, seen.unnamed) == (2, ("file:///open.md",), 1)
+    (unnamed,) = list_visible(engine, Audience.of_person("U0ADA"), shown_to=Audience(readable=frozenset()))
+    assert (unnamed.source, unnamed.documents, unnamed.titles) == ("", 2, ())
+
+
+def test_it_is_said_where_it_is_set_who_may_read_a_document(engine: sa.Engine) -> None:
+    told(engine, 1)
+    found = {one.uri.removeprefix("file:///"): one.set_by for one in find_readers(engine, "file:///")}
+    assert (found["open.md"], found["own.md"], found["board.md"]) == ("source", "document", "permissions")
+
+
 def test_the_command_line_names_people_where_a_token_is_set(engine: sa.Engine, tmp_path: Path) -> None:
     told(engine, 1)
     replies = {
@@ -104,6 +130,7 @@ def test_the_command_line_names_people_where_a_token_is_set(engine: sa.Engine, t
         invocation = Invocation(environment=environment, home=tmp_path)
         said = CliRunner().invoke(lorekeeper, ["sources", "readers", "file:///team.md"], obj=invocation)
         assert "Ada Park (U0ADA)" in said.output, said.output
+        assert words.READERS_WHY["document"] in said.output
         asked = ["sources", "visible", "--as", "ada@example.org", "--json"]
         seen = json.loads(CliRunner().invoke(lorekeeper, asked, obj=invocation).output)
     (one,) = seen["sources"]
