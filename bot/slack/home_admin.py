@@ -20,10 +20,10 @@ from bot.learn.advise import LEAST_FAILURES, Advice
 from bot.learn.alerts import Alert
 from bot.learn.board import Board
 from bot.learn.topics import Topic
-from bot.notes import SavedNote
+from bot.notes import SavedFile, SavedNote
 from bot.overview import QueueState, Unanswered, WeekVotes
 from bot.slack.inert import clean
-from bot.slack.limits import BLOCKS_OF_VIEW, shorten
+from bot.slack.limits import BLOCKS_OF_VIEW, TEXT_OBJECT, length, pieces, shorten
 from bot.slack.render import Block, note_block
 from bot.slack.view_parts import (
     DIVIDER,
@@ -32,6 +32,7 @@ from bot.slack.view_parts import (
     button,
     confirmation,
     header,
+    modal,
     one_line,
     option,
     paragraph,
@@ -45,6 +46,7 @@ from bot.slack.view_parts import (
     channel as channel_name,
 )
 from bot.threshold import Threshold
+from knowledge.audience import EVERYONE
 
 PERSON_ACTION: Final = "home_person"
 SYNC_ACTION: Final = "home_sync"
@@ -55,6 +57,7 @@ CHANNEL_ACTION: Final = "home_channel"
 CHANNEL_EDIT_ACTION: Final = "home_channel_edit"
 APPROVE_ACTION: Final = "home_note_approve"
 REJECT_ACTION: Final = "home_note_reject"
+READ_ACTION: Final = "home_note_read"
 CURATED_ACTION: Final = "home_curated_remove"
 PROMOTE_ACTION: Final = "home_version_promote"
 ROLL_BACK_ACTION: Final = "home_version_roll_back"
@@ -64,6 +67,10 @@ MOST_ALERTS, MOST_TOPICS, MOST_HELD = 3, 8, 4
 _MOST_FAILURES = 5
 _LONGEST_LINE = 200
 _LONGEST_TEXT = 600
+_LONGEST_BEGINNING = 400
+"""Of a file that waits for its review."""
+_LONGEST_PAGE = 30_000
+_MOST_FILES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,13 +304,11 @@ def _questions(content: AdminContent, now: datetime) -> list[Block]:
 def _notes(content: AdminContent) -> list[Block]:
     blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_NOTES_TITLE)]
     for note in content.notes[:MOST_NOTES]:
-        title = one_line(note.title, _LONGEST_LINE) or words.UNTITLED
-        said = shorten(clean(note.text).strip(), _LONGEST_TEXT)
-        origin = (text(f"\n{words.ADMIN_NOTE_BY} "), person(note.user), text(" · "), channel_name(note.channel))
-        blocks.append(paragraph(text(f"{title}\n", bold=True), text(said), *origin))
+        blocks.append(_note(note))
         value = note_value(note)
         approve = button(words.ADMIN_NOTE_APPROVE, APPROVE_ACTION, value, style="primary")
-        blocks.append(actions(approve, button(words.ADMIN_NOTE_REJECT, REJECT_ACTION, value)))
+        read = [button(words.ADMIN_NOTE_READ, READ_ACTION, value)] if any(map(_is_long, note.files)) else []
+        blocks.append(actions(approve, button(words.ADMIN_NOTE_REJECT, REJECT_ACTION, value), *read))
     rest = len(content.notes) - MOST_NOTES
     if rest > 0:
         blocks.append(note_block(words.HOME_MORE_SOURCES.format(count=rest)))
@@ -312,6 +317,45 @@ def _notes(content: AdminContent) -> list[Block]:
     if content.hidden_notes:
         blocks.append(note_block(words.admin_hidden(content.hidden_notes)))
     return blocks
+
+
+def _note(note: SavedNote) -> Block:
+    """What a note says, whose it is and for whom, and how its files begin."""
+    title = one_line(note.title, _LONGEST_LINE) or words.UNTITLED
+    said = shorten(clean(note.text).strip(), _LONGEST_TEXT)
+    readers = (text(f" · {words.ADMIN_NOTE_FOR} "), *_readers(note.audience))
+    origin = (text(f"{words.ADMIN_NOTE_BY} "), person(note.user), text(" · "), channel_name(note.channel), *readers)
+    runs = [text(f"{title}\n", bold=True), *([text(f"{said}\n")] if said else []), *origin]
+    elements: list[Block] = [{"type": "rich_text_section", "elements": runs}]
+    for file in note.files[:_MOST_FILES]:
+        named = text(f"📎 {one_line(file.name, _LONGEST_LINE)} · {words.file_size(file.size)}", bold=True)
+        elements.append({"type": "rich_text_section", "elements": [named]})
+        beginning = text(shorten(file.text, _LONGEST_BEGINNING))
+        elements.append({"type": "rich_text_quote", "elements": [beginning]})
+    return {"type": "rich_text", "elements": elements}
+
+
+def _readers(audience: str) -> list[Block]:
+    kind, _, identifier = audience.partition(":")
+    if kind == "channel":
+        return [channel_name(identifier)]
+    return [text(words.ADMIN_NOTE_EVERYONE if audience == EVERYONE else words.ADMIN_NOTE_ONE)]
+
+
+def _is_long(file: SavedFile) -> bool:
+    return length(file.text) > _LONGEST_BEGINNING
+
+
+def note_view(note: SavedNote) -> Block:
+    """A page with more of the files of a note."""
+    blocks: list[Block] = []
+    room = _LONGEST_PAGE
+    for file in note.files[:_MOST_FILES]:
+        blocks.append(header(f"📎 {one_line(file.name, _LONGEST_LINE)}"))
+        rest = shorten(file.text, max(room, _LONGEST_BEGINNING))
+        room -= length(rest)
+        blocks += [paragraph(text(part)) for part in pieces(rest, TEXT_OBJECT)]
+    return modal(words.KEEP_FILES_TITLE, blocks[:BLOCKS_OF_VIEW], close=words.FORM_CLOSE)
 
 
 def note_value(note: SavedNote) -> str:

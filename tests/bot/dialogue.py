@@ -100,6 +100,11 @@ class Workspace:
         wait_until(lambda: sum(map(is_finished, self.bot_messages(channel, thread_ts))) >= count, seconds)
         return [str(message["text"]) for message in self.bot_messages(channel, thread_ts)]
 
+    def direct_messages(self, user: str) -> str:
+        """The channel of somebody's direct messages with the bot."""
+        opened: dict[str, Any] = self._client.conversations_open(users=user)["channel"]
+        return str(opened["id"])
+
     def whispers(self, user: str) -> list[str]:
         """What was said to one person alone."""
         calls = self.ledger("call", "chat.postEphemeral")
