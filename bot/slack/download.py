@@ -44,6 +44,7 @@ def download(url: str, *, token: str, api_url: str, most_bytes: int) -> bytes:
         with _opener().open(request, timeout=_SECONDS) as reply:
             content: bytes = reply.read(most_bytes + 1)
     except urllib.error.HTTPError as error:
+        error.close()
         # Whoever may not read a file is sent elsewhere to sign in.
         passing = error.code == http.client.TOO_MANY_REQUESTS or error.code >= http.client.INTERNAL_SERVER_ERROR
         kind = NotNowError if passing else DownloadError

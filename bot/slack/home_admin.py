@@ -5,6 +5,7 @@ Pure: what is known comes in, a view within Slack's limits goes out. Who may see
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,6 +72,7 @@ _LONGEST_BEGINNING = 400
 """Of a file that waits for its review."""
 _LONGEST_PAGE = 30_000
 _MOST_FILES = 5
+_BLANK_LINES, _MARKS = re.compile(r"\n\s*\n"), re.compile(r"^#{1,6} +", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,13 +326,14 @@ def _note(note: SavedNote) -> Block:
     title = one_line(note.title, _LONGEST_LINE) or words.UNTITLED
     said = shorten(clean(note.text).strip(), _LONGEST_TEXT)
     readers = (text(f" · {words.ADMIN_NOTE_FOR} "), *_readers(note.audience))
-    origin = (text(f"{words.ADMIN_NOTE_BY} "), person(note.user), text(" · "), channel_name(note.channel), *readers)
+    place = text(words.ADMIN_NOTE_DIRECT) if note.channel.startswith("D") else channel_name(note.channel)
+    origin = (text(f"{words.ADMIN_NOTE_BY} "), person(note.user), text(" · "), place, *readers)
     runs = [text(f"{title}\n", bold=True), *([text(f"{said}\n")] if said else []), *origin]
     elements: list[Block] = [{"type": "rich_text_section", "elements": runs}]
     for file in note.files[:_MOST_FILES]:
-        named = text(f"📎 {one_line(file.name, _LONGEST_LINE)} · {words.file_size(file.size)}", bold=True)
+        named = text(f"{one_line(file.name, _LONGEST_LINE)} · {words.file_size(file.size)}", bold=True)
         elements.append({"type": "rich_text_section", "elements": [named]})
-        beginning = text(shorten(file.text, _LONGEST_BEGINNING))
+        beginning = text(shorten(_as_read(file.text), _LONGEST_BEGINNING))
         elements.append({"type": "rich_text_quote", "elements": [beginning]})
     return {"type": "rich_text", "elements": elements}
 
@@ -343,7 +346,12 @@ def _readers(audience: str) -> list[Block]:
 
 
 def _is_long(file: SavedFile) -> bool:
-    return length(file.text) > _LONGEST_BEGINNING
+    return length(_as_read(file.text)) > _LONGEST_BEGINNING
+
+
+def _as_read(markdown: str) -> str:
+    """The text of a file without the marks of headings and the lines between paragraphs: there is little room."""
+    return _MARKS.sub("", _BLANK_LINES.sub("\n", markdown)).strip()
 
 
 def note_view(note: SavedNote) -> Block:
@@ -351,8 +359,8 @@ def note_view(note: SavedNote) -> Block:
     blocks: list[Block] = []
     room = _LONGEST_PAGE
     for file in note.files[:_MOST_FILES]:
-        blocks.append(header(f"📎 {one_line(file.name, _LONGEST_LINE)}"))
-        rest = shorten(file.text, max(room, _LONGEST_BEGINNING))
+        blocks.append(header(one_line(file.name, _LONGEST_LINE)))
+        rest = shorten(_as_read(file.text), max(room, _LONGEST_BEGINNING))
         room -= length(rest)
         blocks += [paragraph(text(part)) for part in pieces(rest, TEXT_OBJECT)]
     return modal(words.KEEP_FILES_TITLE, blocks[:BLOCKS_OF_VIEW], close=words.FORM_CLOSE)

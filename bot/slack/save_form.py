@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +19,8 @@ _TITLE, _TEXT, _READERS = "title", "text", "readers"
 _LONGEST_TITLE, _LONGEST_PREFILLED_TITLE = 150, 80
 _LONGEST_NAME = 60
 _MOST_OPTIONS = 100
+# A hyphen between digits is part of a date.
+_GAPS = re.compile(r"_|(?<!\d)-|-(?!\d)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +62,7 @@ def save_form(
     return modal(
         words.KEEP_FILES_TITLE if files and not text else words.SAVE_TITLE,
         [
-            *(note_block(f"📎 {shown_name(file.name)} · {words.file_size(file.size)}") for file in files),
+            *(note_block(f"{shown_name(file.name)} · {words.file_size(file.size)}") for file in files),
             text_field(_TITLE, words.SAVE_NOTE_TITLE, shorten(title, _LONGEST_PREFILLED_TITLE), most=_LONGEST_TITLE),
             *([_readers_field(readers)] if readers is not None else []),
             text_field(_TEXT, label, text, words.SAVE_NOTE_HINT, multiline=True, optional=bool(files)),
@@ -101,9 +104,10 @@ def shown_name(name: str) -> str:
 
 
 def stem_of(name: str) -> str:
-    """A file's name without its ending, as a title."""
+    """A file's name as a title: without its ending, in words."""
     stem, dot, _ = shown_name(name).rpartition(".")
-    return " ".join((stem if dot and stem else shown_name(name)).replace("_", " ").split())
+    title = " ".join(_GAPS.sub(" ", stem if dot and stem else shown_name(name)).split())
+    return title[:1].upper() + title[1:]
 
 
 def _readers_field(readers: ReaderChoice) -> Block:

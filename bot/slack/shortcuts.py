@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slack_bolt import Ack, App
@@ -54,6 +55,8 @@ SAVE_SHORTCUT, ASK_SHORTCUT = "save_as_knowledge", "ask_lorekeeper"
 ASK_CALLBACK = "ask_lorekeeper_form"
 _QUESTION = "question"
 _SUMMARY_TOKENS = 260
+# A row is tried for an hour: before that is over, whoever waits is told that their files do not come.
+_PATIENCE = timedelta(minutes=35)
 
 
 class Shortcuts:
@@ -75,10 +78,10 @@ class Shortcuts:
 
     def works(self) -> dict[Kind, Callable[[Lease], None]]:
         """What was asked for waits in the inbox."""
-        return {"shortcut": lambda lease: self.work(lease.payload)}
+        return {"shortcut": lambda lease: self.work(lease.payload, waited=datetime.now(UTC) - lease.received_at)}
 
-    def work(self, payload: Mapping[str, Any]) -> None:
-        """Do what one row asks for, and say what came of it."""
+    def work(self, payload: Mapping[str, Any], *, waited: timedelta = timedelta(0)) -> None:
+        """Do what one row asks for, and say what came of it; `waited` is how long it has been there."""
         to = ReplyTo(**payload["to"])
         match payload["shortcut"]:
             case "answer_this":
@@ -86,7 +89,7 @@ class Shortcuts:
             case "summarise_thread":
                 self._say(to, self._summary(to, payload))
             case "save_as_knowledge":
-                self._save(to, payload)
+                self._save(to, payload, waited)
             case "ask_lorekeeper":
                 ask_directly(self._parts, to.user, str(payload["text"]))
 
@@ -216,7 +219,7 @@ class Shortcuts:
         """Why this person gets nothing here; who may not be answered may not have the thread read, either."""
         return refusal_for(self._parts, user, channel=channel, kind=self._kind(channel), ts=ts)
 
-    def _save(self, to: ReplyTo, payload: Mapping[str, Any]) -> None:
+    def _save(self, to: ReplyTo, payload: Mapping[str, Any], waited: timedelta) -> None:
         channel, ts = str(payload["channel"]), str(payload["ts"])
         if refusal := self._refusal(to.user, channel, ts):
             self._say(to, lines(refusal))
@@ -226,7 +229,7 @@ class Shortcuts:
         if not self._may_choose(audience, own, to.user):
             self._say(to, render_sentence(words.SAVE_NOT_THERE))
             return
-        found = self._files_of(to.user, payload)
+        found = self._files_of(to.user, payload, waited)
         # Readers who were not there cannot open the message: a link would lead them nowhere.
         is_open = own in (audience, EVERYONE)
         note = Note(
@@ -253,12 +256,17 @@ class Shortcuts:
         kept = words.files_kept(note.title, names) if names else words.SAVE_DONE.format(title=note.title)
         return f"{kept}\n{told}".strip()
 
-    def _files_of(self, user: str, payload: Mapping[str, Any]) -> FilesToKeep:
+    def _files_of(self, user: str, payload: Mapping[str, Any], waited: timedelta) -> FilesToKeep:
         named = [(str(file_id), str(name)) for file_id, name in payload.get("files") or ()]
         message = (str(payload["channel"]), str(payload["ts"]))
         if waiting_files(self._parts.engine, user, besides=message) + len(named) > MOST_WAITING_FILES:
             return FilesToKeep(files=(), problems={name: words.FILES_WAITING for _, name in named})
-        return self._files.to_keep(named)
+        try:
+            return self._files.to_keep(named)
+        except SlackSilentError:
+            if waited < _PATIENCE:
+                raise
+            return FilesToKeep(files=(), problems={name: words.FILE_MISSING for _, name in named})
 
     def _may_choose(self, audience: str, own: str, user: str) -> bool:
         """Whether a person may have this audience read what they save: asked again, whatever the form offered."""

@@ -157,7 +157,7 @@ def test_a_file_in_a_direct_message_is_kept_for_whom_its_person_chooses(
     ts = share(workspace, ADA, ADAS_DM, "when do we move?", {"moving-plan.md": PLAN})
     view = press(workspace, ADA, offered(workspace, ts))
     fields = {block["block_id"]: block for block in view["blocks"] if block["type"] == "input"}
-    assert fields["title"]["element"]["initial_value"] == "moving-plan"
+    assert fields["title"]["element"]["initial_value"] == "Moving plan"
     assert fields["text"]["optional"]
     readers = fields["readers"]["element"]
     assert "initial_option" not in readers
@@ -321,8 +321,8 @@ def test_a_deleted_message_takes_the_documents_of_its_files_along(
     (note,) = pending_notes(engine, TEAM)
     approve_note(engine, tmp_path, note, by=ADA, now=note.created_at)
     assert sorted(path.name for path in documents_of(tmp_path, [note.id])) == [
-        f"note-{note.id}.md",
         "more.txt",
+        f"note-{note.id}.md",
         "plan.md",
     ]
     workspace.act("delete", user=ADA, channel=LEADS, ts=ts)
