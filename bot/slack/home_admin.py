@@ -363,7 +363,7 @@ def note_view(note: SavedNote) -> Block:
         rest = shorten(_as_read(file.text), max(room, _LONGEST_BEGINNING))
         room -= length(rest)
         blocks += [paragraph(text(part)) for part in pieces(rest, TEXT_OBJECT)]
-    return modal(words.KEEP_FILES_TITLE, blocks[:BLOCKS_OF_VIEW], close=words.FORM_CLOSE)
+    return modal(one_line(note.title, _LONGEST_LINE) or words.UNTITLED, blocks[:BLOCKS_OF_VIEW], close=words.FORM_CLOSE)
 
 
 def note_value(note: SavedNote) -> str:

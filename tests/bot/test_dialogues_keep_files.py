@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from bot import tables, words
 from bot.equipment import Equipment
+from bot.note_suggestions import MOST_WAITING_FILES, Note, NoteFile, suggest_note
 from bot.notes import approve_note, documents_of, pending_notes
 from bot.playground.process import PlaygroundProcess
 from bot.playground.workspace import BOT_USER_ID
@@ -23,6 +24,7 @@ from bot.slack.home_admin import READ_ACTION
 from knowledge.audience import EVERYONE, channel_audience
 from knowledge.database import reading
 from knowledge.parse import Parser
+from tests.bot.answer_dialogue import choose
 from tests.bot.dialogue import (
     ADA,
     ADAS_DM,
@@ -197,6 +199,28 @@ def test_the_offer_stays_after_a_vote(workspace: Workspace, start_bot: StartBot)
     assert keep_button(offered(workspace, ts)) is not None
 
 
+def test_an_answer_made_again_reads_the_files_of_its_question_again(workspace: Workspace, start_bot: StartBot) -> None:
+    answering = ScriptedAnswering()
+    start_bot(answering)
+    ts = share(workspace, ADA, ADAS_DM, "when do we move?", {"moving-plan.md": PLAN})
+    choose(workspace, ADA, ADAS_DM, offered(workspace, ts), "regenerate")
+    wait_until(lambda: len(answering.briefs) == 2)
+    assert [[passage.title for passage in brief.context] for brief in answering.briefs] == [["moving-plan.md"]] * 2
+
+
+def test_one_person_has_only_so_many_files_waiting(
+    workspace: Workspace, start_bot: StartBot, engine: sa.Engine
+) -> None:
+    start_bot(ScriptedAnswering())
+    note = Note(team=TEAM, channel="C1", ts="1.0", user=ADA, title="t", text="", permalink="", audience=EVERYONE)
+    one = NoteFile(id="F1", name="a.md", stored="a.md", content=b"a", text="a")
+    suggest_note(engine, note, [one] * MOST_WAITING_FILES)
+    ts = share(workspace, ADA, ADAS_DM, "when do we move?", {"moving-plan.md": PLAN})
+    submit(workspace, ADA, press(workspace, ADA, offered(workspace, ts)), title="The move")
+    wait_for_reply(workspace, words.FILES_WAITING)
+    assert len(pending_notes(engine, TEAM)) == 1
+
+
 def test_nothing_is_offered_in_a_channel_or_for_what_cannot_be_read(workspace: Workspace, start_bot: StartBot) -> None:
     start_bot(ScriptedAnswering())
     in_channel = share(workspace, ADA, HELP, "@Lorekeeper when do we move?", {"moving-plan.md": PLAN})
@@ -340,7 +364,7 @@ def test_an_admin_sees_the_file_and_how_it_begins(workspace: Workspace, start_bo
     pages = Pages(workspace, ADA)
     pages.open_home()
     shown = pages.use_and_see("home_admin")
-    for text in ("moving-plan.md · 3 kB", "Harbour Street", words.ADMIN_NOTE_EVERYONE):
+    for text in ("moving-plan.md · 3 kB", "Harbour Street", words.ADMIN_NOTE_EVERYONE, words.ADMIN_NOTE_DIRECT):
         assert text in shown
     assert "heliotrope" not in shown
     pages.use(READ_ACTION)
