@@ -65,6 +65,13 @@ def suggest_note(engine: sa.Engine, note: Note, files: Sequence[NoteFile] = ()) 
     return True
 
 
+def withdraw_note(engine: sa.Engine, channel: str, ts: str) -> None:
+    """Take back what was suggested of a message, where nobody has decided about it."""
+    pending = (saved_note.c.channel == channel, saved_note.c.ts == ts, saved_note.c.state == "pending")
+    with writing(engine) as connection:
+        connection.execute(sa.delete(saved_note).where(*pending))
+
+
 def waiting_files(engine: sa.Engine, note_of: str, *, besides: tuple[str, str]) -> int:
     """How many files of this person wait for a review, besides those of one message (channel and ts)."""
     mine = (saved_note.c.user == note_of) & (saved_note.c.state == "pending")

@@ -19,7 +19,7 @@ from bot.answered import load_answered
 from bot.attachments import keepable
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease, Received
-from bot.note_suggestions import MOST_WAITING_FILES, Note, suggest_note, waiting_files
+from bot.note_suggestions import MOST_WAITING_FILES, Note, suggest_note, waiting_files, withdraw_note
 from bot.slack.answer_menu import KEEP_FILES_ACTION
 from bot.slack.commands import ask_directly, put_question
 from bot.slack.features import TeamParts
@@ -40,7 +40,7 @@ from bot.slack.save_form import (
     stem_of,
     text_field,
 )
-from bot.slack.shared_files import FilesToKeep, SharedFiles
+from bot.slack.shared_files import FilesToKeep, SharedFiles, UnreadFileError
 from bot.slack.standing import refusal_for
 from bot.slack.thread import permalink, read_thread, with_names
 from bot.summary import Remark, Summary, summarise
@@ -252,9 +252,27 @@ class Shortcuts:
             return told or words.SAVE_NOTHING
         if not suggest_note(self._parts.engine, note, found.files):
             return words.SAVE_KNOWN
+        if self._is_gone(note, found):
+            withdraw_note(self._parts.engine, note.channel, note.ts)
+            return words.SAVE_GONE
         names = [shown_name(file.name) for file in found.files]
         kept = words.files_kept(note.title, names) if names else words.SAVE_DONE.format(title=note.title)
         return f"{kept}\n{told}".strip()
+
+    def _is_gone(self, note: Note, found: FilesToKeep) -> bool:
+        """Whether the message or a file was deleted while they were read: its event found nothing to withdraw then."""
+        try:
+            call = self._parts.delivery.call
+            call("chat.getPermalink", wait_seconds=2.0, channel=note.channel, message_ts=note.ts)
+            for file in found.files:
+                self._files.describe(file.id)
+        except UnreadFileError:
+            return True
+        except SlackRefusedError as error:
+            return error.code == "message_not_found"
+        except SlackSilentError as error:
+            logger.warning("whether %s in %s is still there is not known: %s", note.ts, note.channel, error)
+        return False
 
     def _files_of(self, user: str, payload: Mapping[str, Any], waited: timedelta) -> FilesToKeep:
         named = [(str(file_id), str(name)) for file_id, name in payload.get("files") or ()]

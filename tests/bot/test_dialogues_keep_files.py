@@ -324,6 +324,19 @@ def test_what_was_accepted_is_not_lost_while_slack_gives_no_file(
     wait_until(lambda: len(pending_notes(engine, TEAM)) == 1)
 
 
+def test_what_is_deleted_while_its_form_is_open_is_not_kept(
+    workspace: Workspace, start_bot: StartBot, engine: sa.Engine
+) -> None:
+    """The event came before there was anything to withdraw."""
+    start_bot(ScriptedAnswering())
+    ts = share(workspace, ADA, LEADS, "Here is the plan.", {"plan.md": PLAN})
+    view = shortcut(workspace, ADA, LEADS, ts)
+    workspace.act("delete", user=ADA, channel=LEADS, ts=ts)
+    submit(workspace, ADA, view, title="Plan", text="Here is the plan.")
+    wait_for_reply(workspace, words.SAVE_GONE)
+    assert rows(engine, tables.saved_note) == rows(engine, tables.saved_file) == []
+
+
 def test_a_deleted_message_or_file_withdraws_the_note(
     workspace: Workspace, start_bot: StartBot, engine: sa.Engine
 ) -> None:
