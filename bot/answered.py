@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from bot import tables
-from bot.turn import Visibility
+from bot.turn import AttachedFile, Visibility
 from knowledge.audience import Audience
 from knowledge.database import reading
 
@@ -38,6 +38,8 @@ class Answered:
     """The document audiences that its passages came from."""
     text: str = field(repr=False)
     question: str = field(repr=False)
+    files: tuple[AttachedFile, ...] = ()
+    """What came with the question."""
 
     def may_be_read_by(self, audience: Audience) -> bool:
         """Tell whether all that the answer stood on may be read by this audience."""
@@ -57,5 +59,6 @@ def load_answered(engine: sa.Engine, answer_id: int) -> Answered | None:
         row = connection.execute(query).mappings().one_or_none()
     if row is None:
         return None
-    own = {name: row[name] for name in Answered.__dataclass_fields__ if name != "audiences"}
-    return Answered(**own, audiences=frozenset(filter(None, row["audience"].split(","))))
+    own = {name: row[name] for name in Answered.__dataclass_fields__ if name not in ("audiences", "files")}
+    files = tuple(AttachedFile(**one) for one in row["files"])
+    return Answered(**own, files=files, audiences=frozenset(filter(None, row["audience"].split(","))))

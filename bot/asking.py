@@ -17,6 +17,7 @@ from bot.composing import Composed, Composing, audience_of
 from bot.conversation import (
     AnswerRow,
     begin_answer,
+    set_files,
     set_visibility,
     withdraw_answer,
     write_answer,
@@ -90,6 +91,8 @@ class Asking:
         with writing(self.sending.engine) as connection:
             self.inbox.hold(connection, self.lease)
             set_visibility(connection, row.id, composed.visibility)
+            if composed.admitted:
+                set_files(connection, row.id, self.incoming.files)
             self._write(row, composed, connection)
             write_remembered(connection, self.incoming, composed.remember, audience_of(self.incoming, composed))
         return composed.stream

@@ -17,6 +17,7 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from bot import words
+from bot.attachments import ATTACHMENT
 from bot.channels import ChannelSettings, load_channel
 from bot.conversation import AnswerRow, Outcome, load_history
 from bot.earlier.reader import place_audience
@@ -87,6 +88,8 @@ class Composed:
     remember: str = field(default="", repr=False)
     """What the message asks to be remembered."""
     stream: AnswerStream | None = None
+    admitted: bool = True
+    """Whether its asker may be answered here."""
 
     @property
     def is_sure(self) -> bool:
@@ -114,11 +117,13 @@ class Composing:
         visibility = _visibility(row, incoming, channel)
         if isinstance(briefed, Refusal):
             error = "external" if incoming.external else None
-            return Composed(visibility=visibility, text=briefed.text, outcome="refused", error=error)
+            return Composed(visibility=visibility, text=briefed.text, outcome="refused", error=error, admitted=False)
         if lease.attempt > MOST_ATTEMPTS:
             return _failure(lease, visibility, f"begun {lease.attempt} times and never finished")
         if self.briefing.recall is not None and (told := wish_to_remember(incoming.text)):
             return self._remember(incoming, told, visibility)
+        if incoming.channel_kind == "im" and not incoming.text.strip() and (names := _attached(briefed)):
+            return Composed(visibility=visibility, text=words.file_alone(names), outcome="refused")
         if wish is not None:
             briefed = replace(briefed, brief=_wished(briefed.brief, wish))
         with self.runs.track(lease.id) as run:
@@ -160,7 +165,7 @@ class Composing:
             logger.info("row %d: who may read what changed while it was answered; it is answered anew", lease.id)
             briefed = self.briefing.brief(incoming)
             if isinstance(briefed, Refusal):
-                return Composed(visibility=composed.visibility, text=briefed.text, outcome="refused")
+                return Composed(visibility=composed.visibility, text=briefed.text, outcome="refused", admitted=False)
             if wish is not None:
                 briefed = replace(briefed, brief=_wished(briefed.brief, wish))
             if stream is not None:
@@ -325,6 +330,11 @@ def _visibility(row: AnswerRow, incoming: Incoming, channel: ChannelSettings) ->
     if incoming.visibility == "thread" and channel.ephemeral and incoming.channel_kind != "im":
         return "ephemeral"
     return incoming.visibility
+
+
+def _attached(briefed: Briefed) -> list[str]:
+    """The names of the files that came with a question and could be read."""
+    return list(dict.fromkeys(one.title for one in briefed.brief.context if one.source == ATTACHMENT))
 
 
 def _wished(brief: Brief, wish: Wish) -> Brief:

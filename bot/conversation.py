@@ -7,7 +7,7 @@ repeated: one question has one turn, one answer row and one answering turn.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -19,7 +19,7 @@ from sqlalchemy.dialects.sqlite import insert
 from bot import tables
 from bot.answer_cache import keep_reusable
 from bot.grounds import conversation_grounds, grounds_of, grounds_row, unusable_answers
-from bot.turn import Answer, AnswerSeconds, AnswerTokens, Citation, Incoming, Visibility
+from bot.turn import Answer, AnswerSeconds, AnswerTokens, AttachedFile, Citation, Incoming, Visibility
 from knowledge.audience import Audience
 from knowledge.database import reading, writing
 from knowledge.document import Grounds, HistoryTurn, Passage
@@ -46,6 +46,9 @@ class AnswerRow:
     delivered_by: Way = "message"
     visibility: Visibility = "thread"
     revision: int = 0
+    channel: str = ""
+    files: tuple[AttachedFile, ...] = ()
+    """What came with the question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +168,8 @@ def read_answer(connection: sa.Connection, answer_id: int) -> AnswerRow:
 
 def _answer_row(connection: sa.Connection, *conditions: sa.ColumnElement[bool]) -> AnswerRow:
     columns = [tables.answer.c[name] for name in AnswerRow.__dataclass_fields__]
-    return AnswerRow(**connection.execute(sa.select(*columns).where(*conditions)).one()._mapping)
+    values = dict(connection.execute(sa.select(*columns).where(*conditions)).one()._mapping)
+    return AnswerRow(**values | {"files": files_of(values["files"])})
 
 
 def set_state(connection: sa.Connection, answer_id: int, state: AnswerState, *, message_ts: str | None = None) -> None:
@@ -174,6 +178,17 @@ def set_state(connection: sa.Connection, answer_id: int, state: AnswerState, *, 
     if message_ts is not None:
         values["message_ts"] = message_ts
     connection.execute(sa.update(tables.answer).where(tables.answer.c.id == answer_id).values(**values))
+
+
+def set_files(connection: sa.Connection, answer_id: int, files: Sequence[AttachedFile]) -> None:
+    """Note what came with a question whose asker may be answered."""
+    described = [asdict(file) for file in files]
+    connection.execute(sa.update(tables.answer).where(tables.answer.c.id == answer_id).values(files=described))
+
+
+def files_of(stored: Iterable[Mapping[str, Any]]) -> tuple[AttachedFile, ...]:
+    """Read back what `set_files` noted."""
+    return tuple(AttachedFile(**one) for one in stored)
 
 
 def set_visibility(connection: sa.Connection, answer_id: int, visibility: Visibility) -> None:
@@ -349,7 +364,9 @@ def withdraw_answer(connection: sa.Connection, answer_id: int, incoming: Incomin
     connection.execute(
         sa.update(tables.answer)
         .where(tables.answer.c.id == answer_id)
-        .values(state="withdrawn", state_at=_now(), text="", understood="", note="", outcome=None, passages=[])
+        .values(
+            state="withdrawn", state_at=_now(), text="", understood="", note="", outcome=None, passages=[], files=[]
+        )
     )
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from bot import tables
 from bot.learn.tombstones import bury_answers
-from bot.notes import FOLDER
+from bot.notes import documents_of, remove_orphans
 from bot.privacy import checkpoint, delete_own_words, write_receipt
 from knowledge import tables as knowledge_tables
 from knowledge.database import writing
@@ -95,10 +95,39 @@ def remove_rows(engine: sa.Engine, answer_ids: Sequence[int]) -> None:
 
 def remove_note_documents(engine: sa.Engine, home: Path, note_ids: Sequence[int]) -> int:
     """Remove the files and documents that approved notes had become, with chunks and vectors; returns how many."""
-    files = [path for note_id in note_ids for path in (home / FOLDER).glob(f"*/note-{note_id}.md")]
+    return _remove_documents(engine, home, documents_of(home, note_ids))
+
+
+def forget_file(engine: sa.Engine, file: str, home: Path | None) -> int:
+    """Remove a file that was deleted in Slack from all notes, with the documents that it had become; returns from how
+    many. A note that has nothing else goes with it.
+    """
+    kept, note = tables.saved_file, tables.saved_note
+    with writing(engine) as connection:
+        found = connection.execute(
+            sa.select(kept.c.note_id, kept.c.stored, kept.c.team).where(kept.c.file == file)
+        ).all()
+        connection.execute(sa.delete(kept).where(kept.c.file == file))
+        rest = sa.select(kept.c.id).where(kept.c.note_id == note.c.id).exists()
+        empty = note.c.id.in_([row.note_id for row in found]) & (sa.func.trim(note.c.text) == "") & ~rest
+        notes = connection.scalars(sa.delete(note).where(empty).returning(note.c.id)).all()
+        if found:
+            write_receipt(connection, found[0].team, "file", {"files": len(found), "notes": len(notes)})
+    if home is not None and found:
+        named = {(row.note_id, row.stored) for row in found}
+        paths = [(note_id, path) for note_id, _ in named for path in documents_of(home, [note_id])]
+        _remove_documents(engine, home, [path for note_id, path in paths if (note_id, path.name) in named])
+    elif found:
+        checkpoint(engine)
+    return len(found)
+
+
+def _remove_documents(engine: sa.Engine, home: Path, files: Sequence[Path]) -> int:
     uris = [path.resolve().as_uri() for path in files]
     for path in files:
         path.unlink(missing_ok=True)
+    # Folders that notes leave behind empty, and whatever else no row knows of.
+    remove_orphans(engine, home)
     document = knowledge_tables.document
     with writing(engine) as connection:
         removed = connection.execute(sa.delete(document).where(document.c.uri.in_(uris))).rowcount
@@ -182,7 +211,7 @@ def _remove(
         sa.update(answer)
         .where(answer.c.id.in_(ids))
         .values(state="withdrawn", state_at=datetime.now(UTC), outcome=None, user="", text="")
-        .values(understood="", note="", approved_by="", passages=[], audience="", error=None)
+        .values(understood="", note="", approved_by="", passages=[], files=[], audience="", error=None)
     )
     inbox = tables.inbox
     # The question's own row stays, so that a late duplicate of it is recognised.

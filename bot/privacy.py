@@ -108,6 +108,9 @@ def export(engine: sa.Engine, user: str) -> dict[str, Any]:
         for table in (tables.answer_part, tables.citation):
             key = "citations" if table is tables.citation else table.name
             content[key] = _rows(connection, table, table.c.answer_id.in_(theirs))
+        file, note = tables.saved_file, tables.saved_note
+        saved = sa.select(note.c.id).where(note.c.user == user)
+        content[file.name] = _rows(connection, file, file.c.note_id.in_(saved), leave_out=("content",))
         earlier = tables.answer_revision
         content[earlier.name] = _rows(connection, earlier, (earlier.c.user == user) | earlier.c.answer_id.in_(theirs))
     return content
@@ -173,7 +176,9 @@ def _forget_answers(connection: sa.Connection, user: str) -> tuple[int, int]:
     answers = connection.execute(
         sa.update(answer)
         .where(answer.c.user == user)
-        .values(user="", text="", understood="", note="", approved_by="", passages=[], audience="", error=None)
+        .values(
+            user="", text="", understood="", note="", approved_by="", passages=[], files=[], audience="", error=None
+        )
     ).rowcount
     return revisions, answers
 
@@ -213,9 +218,12 @@ def _count_corrections(connection: sa.Connection, user: str) -> int:
     return connection.scalar(mine) or 0
 
 
-def _rows(connection: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
+def _rows(
+    connection: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool], leave_out: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
     key = next(iter(table.primary_key.columns))
-    rows = connection.execute(sa.select(table).where(condition).order_by(key)).mappings()
+    columns = [column for column in table.c if column.name not in leave_out]
+    rows = connection.execute(sa.select(*columns).where(condition).order_by(key)).mappings()
     return [{name: _plain(value) for name, value in row.items()} for row in rows]
 
 

@@ -124,7 +124,7 @@ def purge_rows(engine: sa.Engine, team: str, home: Path) -> dict[str, int]:
         removed["document"] = sum(remove_source(engine, source.id) for source in sources)
         _forget_index(engine, home)
     if (saved := home / SAVED_FOLDER).exists():
-        removed["file"] = sum(1 for path in saved.rglob("*") if path.is_file())
+        removed["file"] = sum(1 for path in saved.rglob("[!.]*") if path.is_file())
         shutil.rmtree(saved)
     for name, folder in {"dataset": home / DATASETS_FOLDER, "run": home / RUNS_FOLDER}.items():
         if folder.exists():

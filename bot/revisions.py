@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from bot import tables
+from bot.conversation import files_of
 from bot.turn import ChannelKind, Incoming, Purpose
 
 _KINDS: dict[str, ChannelKind] = {"D": "im", "G": "private"}
@@ -48,6 +49,7 @@ def read_question(connection: sa.Connection, answer_id: int) -> Incoming | None:
         mentioned=True,
         visibility="ephemeral" if row.visibility == "ephemeral" else "thread",
         external=row.error == "external",
+        files=files_of(row.files),
     )
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -31,6 +32,7 @@ from bot.conversation import (
 )
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Inbox, Lease
+from bot.slack.answer_menu import files_block, may_keep_files
 from bot.slack.deliver import Delivery, Mark, Place
 from bot.slack.render import (
     MOST_MESSAGES,
@@ -46,8 +48,14 @@ from knowledge.database import reading, writing
 
 logger = logging.getLogger(__name__)
 
-Tail = Callable[[int, Visibility, Sequence[str]], Sequence[Block]]
-"""What further can be done with an answer, as blocks below it."""
+
+class Tail(Protocol):
+    """Builds what further can be done with an answer, as blocks below it."""
+
+    def __call__(
+        self, answer_id: int, visibility: Visibility, choices: Sequence[str] = (), *, keeps_files: bool = False
+    ) -> Sequence[Block]: ...
+
 
 # So often an answer for one person alone is shown, where the bot ends before it could note that.
 MOST_WHISPERS = 3
@@ -58,7 +66,13 @@ _FILE = 1_000
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
-def no_tail(_answer_id: int, _visibility: Visibility, _choices: Sequence[str]) -> Sequence[Block]:
+def no_tail(
+    answer_id: int,  # noqa: ARG001  as every tail
+    visibility: Visibility,  # noqa: ARG001
+    choices: Sequence[str] = (),  # noqa: ARG001
+    *,
+    keeps_files: bool = False,  # noqa: ARG001
+) -> Sequence[Block]:
     """Nothing below an answer."""
     return ()
 
@@ -169,13 +183,16 @@ class Sending:
     ) -> tuple[RenderedMessage, str]:
         """The finished message, and the Markdown that it was made of; none where it is no answer."""
         saved = load_saved(self.engine, row.id)
+        keeps_files = may_keep_files(row.channel, row.files)
         if saved.answer is None:
-            return render_sentence(saved.sentence), ""
+            sentence = render_sentence(saved.sentence)
+            tail = [files_block(row.id)] if keeps_files else []
+            return replace(sentence, blocks=[*sentence.blocks, *tail]), ""
         message = render_answer(
             saved.answer,
             link=self.link,
             feedback_value=str(row.id),
-            tail=self.tail(row.id, row.visibility, choices_of(saved.answer)),
+            tail=self.tail(row.id, row.visibility, choices_of(saved.answer), keeps_files=keeps_files),
             rest_follows=rest_follows,
             most_messages=most_messages,
         )

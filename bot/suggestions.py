@@ -33,6 +33,8 @@ _NAMES_NOTHING = frozenset(
 )  # fmt: skip
 _NUMBERING = re.compile(r"^\s*(?:[\divxIVX]{1,4}[.)]|\d+(?:\.\d+)+)\s+")
 _HEADING = re.compile(r"^#{2,6} +(.+)$", re.MULTILINE)
+# What a page of a PDF is headed with.
+_PAGE = re.compile(r"page \d+", re.IGNORECASE)
 _MARKS = re.compile(r"[*_`#\[\]<>|\\]+")
 
 
@@ -139,7 +141,7 @@ def _plain(text: str) -> str:
 
 def _says_something(text: str) -> bool:
     fits = _SHORTEST <= len(text) <= _LONGEST and any(letter.isalpha() for letter in text)
-    return fits and text.casefold().rstrip(":.") not in _NAMES_NOTHING
+    return fits and text.casefold().rstrip(":.") not in _NAMES_NOTHING and not _PAGE.fullmatch(text)
 
 
 def _in_sentence(heading: str) -> str:

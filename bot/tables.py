@@ -126,6 +126,8 @@ answer = sa.Table(
     sa.Column("reused_from", sa.Integer),
     sa.Column("given_before", UtcTime),
     sa.Column("revision", sa.Integer, nullable=False, default=0, server_default="0"),
+    # What came with the question, as Slack describes it, where its asker may be answered.
+    sa.Column("files", sa.JSON, nullable=False, default=list, server_default="[]"),
     # `delivered_by`: message | stream | ephemeral.
     sa.Column("delivered_by", sa.Text, nullable=False, default="message", server_default="message"),
     sa.Column("audience", sa.Text, nullable=False, default=""),
@@ -350,6 +352,24 @@ saved_note = sa.Table(
     sa.Column("reviewed_at", UtcTime),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.UniqueConstraint("channel", "ts"),
+    sqlite_autoincrement=True,
+)
+
+# A file that was kept with a note. `file`: Slack's id; `stored`: its name once it is a document; `text`: how it begins,
+# for whoever reviews it. The bytes are here until somebody decides: then they are a document, or gone.
+saved_file = sa.Table(
+    "saved_file",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("note_id", sa.Integer, sa.ForeignKey("saved_note.id", ondelete="CASCADE"), nullable=False, index=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("file", sa.Text, nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("stored", sa.Text, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False, default=""),
+    sa.Column("content", sa.LargeBinary),
     sqlite_autoincrement=True,
 )
 

@@ -628,6 +628,72 @@ SAVE_NOTE_TEXT = "What should I know?"
 SAVE_NOTE_HINT = "An admin reviews it before I use it."
 SAVE_DONE = "Thank you. An admin reviews “{title}” before I use it."
 SAVE_KNOWN = "This message was saved before, and an admin has decided about it already."
+SAVE_GONE = "That message or its file was deleted meanwhile, so I saved nothing."
+SAVE_NOTHING = "There was nothing to save: please write down what I should know."
+SAVE_READERS = "Who may read it?"
+SAVE_READERS_HINT = "Only they get it in answers, and the admin who reviews it is one of them."
+SAVE_READERS_CHOOSE = "Choose who"
+SAVE_EVERYONE = "Everyone in the workspace"
+SAVE_HERE = "Everyone in this conversation"
+SAVE_NOT_THERE = (
+    "Nothing was saved: the channel that you chose is not one that you and I are both in now. Save it again, please."
+)
+
+# Files to keep as knowledge
+KEEP_FILES = "Keep it as knowledge"
+KEEP_FILES_TITLE = "Keep as knowledge"
+KEEP_NOTE_TEXT = "Anything to add?"
+KEEP_GONE = "I don't know that file any more. Share it with me again, please."
+FILE_ALONE = (
+    "I've read {named}. Ask me about {it} in this thread. Only you and I know {it} so far: the button below is for "
+    "keeping {it} as knowledge for others."
+)
+FILES_TOGETHER = "together with the other files it is more than I read at a time. Share it by itself."
+FILE_KINDS = "text, Markdown, HTML, PDF, Word, PowerPoint, Excel, CSV, e-mails, EPUB and notebooks"
+FILE_KIND = f"that kind of file is not one that I can read. I read {FILE_KINDS}."
+FILE_LOCKED = "it is locked with a password, or of a very old kind. Save a copy without one, and share that."
+FILE_NO_TEXT = "there is no text in it, only pictures. Run text recognition on it first, and share the result."
+FILE_TOO_MUCH = "it takes too long to read. Split it, and share the parts."
+FILE_DAMAGED = "it seems to be damaged. Open it, save it again, and share the new copy."
+FILE_MISSING = "Slack doesn't let me read it, or it is not there any more."
+FILES_WAITING = "too many of your files wait for an admin already. Try again once some have been reviewed."
+
+
+def file_size(size: int) -> str:
+    """Say how large a file is."""
+    if size < 1_000_000:
+        return f"{max(1, round(size / 1_000)):,} kB"
+    return f"{size / 1_000_000:.1f} MB"
+
+
+def file_too_large(size: int, most: int) -> str:
+    """Say that a file is larger than is read."""
+    return f"it has {file_size(size)}, and I read files of up to {most // 1_000_000} MB. Split it, and share the parts."
+
+
+def file_alone(names: Sequence[str]) -> str:
+    """Say what can be done with files that came without a word."""
+    listed = ", ".join(f"“{name}”" for name in names)
+    return FILE_ALONE.format(named=listed, it="it" if len(names) == 1 else "them")
+
+
+def files_kept(title: str, names: Sequence[str]) -> str:
+    """Say that files wait for a review now."""
+    listed = ", ".join(f"“{name}”" for name in names)
+    counted = "Its file" if len(names) == 1 else "Its files"
+    return f"{SAVE_DONE.format(title=title)} {counted}: {listed}."
+
+
+def files_not_kept(problems: Mapping[str, str]) -> str:
+    """Say which files cannot be kept, and why."""
+    return "\n".join(f"I couldn't keep “{name}”: {why}" for name, why in problems.items())
+
+
+def members_of(channel: str) -> str:
+    """Name the members of a channel as readers."""
+    return f"The members of #{channel}"
+
+
 ASK_TITLE = "Ask Lorekeeper"
 ASK_SEND = "Ask"
 ASK_QUESTION = "Your question"
@@ -741,10 +807,9 @@ CONTEXT_THREAD = "This thread"
 CONTEXT_CHANNEL = "This channel"
 
 
-def unread_files(names: Sequence[str]) -> str:
-    """Say which attachments could not be read."""
-    listed = ", ".join(f"“{name}”" for name in names)
-    return f"I couldn't read {listed}, so my answer does without. I can read text, Markdown, HTML, PDF and Word files."
+def unread_files(problems: Mapping[str, str]) -> str:
+    """Say which attachments could not be read, and why."""
+    return "\n".join(f"I couldn't read “{name}”: {why}" for name, why in problems.items())
 
 
 def too_many_files(read: int) -> str:
@@ -786,6 +851,11 @@ ADMIN_WHY = {"abstained": "not found in my sources", "bad": "👎"}
 ADMIN_NOTES_TITLE = "Saved by the team, to review"
 ADMIN_NO_NOTES = "Nothing waits for a review."
 ADMIN_NOTE_BY = "Saved by"
+ADMIN_NOTE_DIRECT = "a direct message"
+ADMIN_NOTE_FOR = "Readers:"
+ADMIN_NOTE_EVERYONE = "everyone in the workspace"
+ADMIN_NOTE_ONE = "one person"
+ADMIN_NOTE_READ = "Read on"
 ADMIN_NOTE_APPROVE = "Approve"
 ADMIN_NOTE_REJECT = "Reject"
 ADMIN_NOTE_APPROVED = "✅ Approved: I read it now, and it counts from then on."

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from knowledge.code import Code
 from knowledge.converted import Converted, as_prose, decode
 from knowledge.document import STORAGE_PAGE, WEB_PAGE
-from knowledge.errors import UnreadableDocumentError, UnsupportedFormatError
+from knowledge.errors import LockedDocumentError, NoTextError, UnsupportedFormatError
 from knowledge.sources.code_files import language_of
 from knowledge.sources.files import MEDIA_TYPES
 
@@ -53,6 +53,9 @@ _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _WORD = re.compile(r"\w+")
 # What leads to a heading itself, behind it on most sites of documentation.
 _ANCHOR = re.compile(r"^\s*[¶#§🔗]\s*$")
+# How Office wraps a document with a password, and how it wrote documents until 2003.
+_OLD_OFFICE = bytes.fromhex("d0cf11e0a1b11ae1")
+_NEW_OFFICE = "application/vnd.openxmlformats-officedocument."
 _NOT_CONTENT = ("script", "style", "template", "noscript", "iframe", "object", "svg", "nav", "form", "button")
 
 
@@ -64,6 +67,11 @@ def convert(content: bytes, media_type: str) -> Converted:
     if converter is None:
         known = ", ".join(sorted(MEDIA_TYPES))
         raise UnsupportedFormatError(f"There is no converter for {media_type}. These can be read: {known}.")
+    if content.startswith(_OLD_OFFICE) and media_type.startswith(_NEW_OFFICE):
+        raise LockedDocumentError(
+            "It is encrypted, or of an older kind than its name says. Save a copy without a password in Office's "
+            "present format."
+        )
     converted = converter(content)
     title = " ".join(_visible(converted.title).split())[:_TITLE_CHARACTERS]
     return Converted(title=title, markdown=_visible(converted.markdown), owner=_visible(converted.owner))
@@ -300,7 +308,7 @@ def _from_storage_page(content: bytes) -> Converted:
 def _from_pdf(content: bytes) -> Converted:
     import pypdf
 
-    locked = UnreadableDocumentError("It is encrypted. Save a copy without a password.")
+    locked = LockedDocumentError("It is encrypted. Save a copy without a password.")
     try:
         reader = pypdf.PdfReader(io.BytesIO(content))
         if reader.is_encrypted and not reader.decrypt(""):
@@ -309,7 +317,7 @@ def _from_pdf(content: bytes) -> Converted:
         raise locked from error
     pages = [page.extract_text().strip() for page in reader.pages]
     if not any(pages):
-        raise UnreadableDocumentError(
+        raise NoTextError(
             "It holds no text, only images (a scan?). Run text recognition on it first, such as ocrmypdf."
         )
     title = str((reader.metadata.title if reader.metadata else None) or "")

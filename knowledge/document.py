@@ -29,6 +29,8 @@ class FetchedDocument:
     """The URI that it had before, where its source knows that: it stays the same document."""
     owner: str = ""
     """Who answers for it, as people call them; empty where its source does not say."""
+    titled: bool = False
+    """A person gave it this title: it counts more than what its content says."""
     retitled: bool = False
     """Its title is another than before, which may show nowhere in its content."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 from knowledge.converted import Converted
-from knowledge.errors import UnreadableDocumentError
+from knowledge.errors import NoTextError, UnreadableDocumentError
 
 _CONTAINER = "META-INF/container.xml"
 # A packed file may hold a thousand times its size; what is read of one chapter and of all is limited.
@@ -44,7 +44,7 @@ def from_epub(content: bytes, html: Callable[[bytes | str], Converted]) -> Conve
     title = package.find("dc:title")
     said = "\n\n".join(filter(None, chapters))
     if not said:
-        raise UnreadableDocumentError("It holds no text.")
+        raise NoTextError("It holds no text.")
     return Converted(title=title.get_text(" ", strip=True) if isinstance(title, bs4.Tag) else "", markdown=said)
 
 

@@ -7,6 +7,8 @@ KnowledgeError
 ├── DocumentError                 one document cannot be used; the run goes on without it
 │   ├── UnsupportedFormatError
 │   ├── UnreadableDocumentError
+│   │   ├── LockedDocumentError    it is encrypted
+│   │   └── NoTextError            it holds pictures only, or nothing
 │   └── ParseLimitError           the parser needed too much memory, processor or time
 ├── EmbedderError                 the embedding model is missing or does not load
 ├── EmbedderMismatchError         the index was built with another embedder
@@ -41,6 +43,14 @@ class UnsupportedFormatError(DocumentError):
 
 class UnreadableDocumentError(DocumentError):
     """The converter could not read the document."""
+
+
+class LockedDocumentError(UnreadableDocumentError):
+    """The document is encrypted."""
+
+
+class NoTextError(UnreadableDocumentError):
+    """The document holds no text."""
 
 
 class ParseLimitError(DocumentError):

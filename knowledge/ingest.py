@@ -245,6 +245,8 @@ class _Run:
                 # What is known of it stays, also where it was moved, but only for those who may read it now.
                 batch.audiences.append(AudienceChange(uri=fetched.uri, audience=fetched.audience))
             return
+        if fetched.titled:
+            parsed = replace(parsed, title=fetched.title)
         chunks = self._chunker.split(parsed)
         batch.chunks += len(chunks)
         batch.ready.append(

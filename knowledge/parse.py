@@ -21,12 +21,25 @@ from typing import IO, Any
 import knowledge
 from knowledge.code import Code, Part
 from knowledge.document import FetchedDocument
-from knowledge.errors import DocumentError, ParseLimitError, UnreadableDocumentError, UnsupportedFormatError
+from knowledge.errors import (
+    DocumentError,
+    LockedDocumentError,
+    NoTextError,
+    ParseLimitError,
+    UnreadableDocumentError,
+    UnsupportedFormatError,
+)
 from knowledge.parse_child import LENGTH
 
 # A document that long is a data dump: embedding it would take hours and drown everything else.
 MAX_CHARACTERS = 5_000_000
 _MAX_REPLY_BYTES = 64 * 1024 * 1024
+_PROBLEMS: dict[str, type[DocumentError]] = {
+    "unsupported": UnsupportedFormatError,
+    "locked": LockedDocumentError,
+    "no text": NoTextError,
+}
+"""What the child calls them; all else is an unreadable document."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +111,8 @@ class Parser:
         problem = reply.get("problem")
         if problem == "memory":
             raise ParseLimitError(self._over("memory", f"{self._limits.memory_mb} MB", "parse_memory_mb"))
-        if problem == "unsupported":
-            raise UnsupportedFormatError(reply["reason"])
         if problem:
-            raise UnreadableDocumentError(reply["reason"])
+            raise _PROBLEMS.get(problem, UnreadableDocumentError)(reply["reason"])
         if len(reply["markdown"]) > MAX_CHARACTERS:
             raise ParseLimitError(
                 f"Its text has {len(reply['markdown']):,} characters, more than {MAX_CHARACTERS:,}. Split it."

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from knowledge.convert import convert
-from knowledge.errors import DocumentError, UnsupportedFormatError
+from knowledge.errors import DocumentError, LockedDocumentError, NoTextError, UnsupportedFormatError
 
 LENGTH = struct.Struct(">I")
 _MEGABYTE = 1024 * 1024
@@ -54,6 +54,10 @@ def _answer(content: bytes, media_type: str) -> dict[str, Any]:
         return {"problem": "unreadable", "reason": "It is nested too deeply."}
     except UnsupportedFormatError as error:
         return {"problem": "unsupported", "reason": str(error)}
+    except LockedDocumentError as error:
+        return {"problem": "locked", "reason": str(error)}
+    except NoTextError as error:
+        return {"problem": "no text", "reason": str(error)}
     except DocumentError as error:
         return {"problem": "unreadable", "reason": str(error)}
     except Exception as error:  # noqa: BLE001  a damaged file can raise anything from a converter

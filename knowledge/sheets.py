@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 
 from knowledge.converted import Converted, as_prose, decode
-from knowledge.errors import UnreadableDocumentError
+from knowledge.errors import NoTextError
 
 _SAMPLE_CHARACTERS = 20_000
 _DELIMITERS = ",;\t|"
@@ -45,7 +45,7 @@ def from_xlsx(content: bytes) -> Converted:
         if told:
             parts.append(f"## {' '.join(sheet.title.split())}\n\n{told}")
     if not parts:
-        raise UnreadableDocumentError("No visible sheet of it holds a value.")
+        raise NoTextError("No visible sheet of it holds a value.")
     return Converted(title=str(book.properties.title or ""), markdown="\n\n".join(parts))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from knowledge.converted import Converted, as_prose
-from knowledge.errors import UnreadableDocumentError
+from knowledge.errors import NoTextError
 
 
 def from_pptx(content: bytes) -> Converted:
@@ -26,7 +26,7 @@ def from_pptx(content: bytes) -> Converted:
         if title or said:
             parts.append(f"## Slide {number}{f': {title}' if title else ''}\n\n{said}".strip())
     if not parts:
-        raise UnreadableDocumentError("Its slides hold no text, only pictures.")
+        raise NoTextError("Its slides hold no text, only pictures.")
     return Converted(title=str(show.core_properties.title or ""), markdown="\n\n".join(parts))
 
 

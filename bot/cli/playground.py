@@ -50,6 +50,7 @@ def _play(
 ) -> None:
     from bot.cli.serving import connected, finish_removals, scheduling, slack_options, wait_until_stopped
     from bot.learn.loop import learn_in_process
+    from bot.notes import FOLDER as SAVED_FOLDER
     from bot.own_guide import choose_sources
     from bot.playground.process import start_playground
     from bot.slack.manifest import build_manifest
@@ -62,7 +63,7 @@ def _play(
         settings.file.playground.host,
         port,
         state,
-        documents=[Path(one.location) for one in known],
+        documents=[*(Path(one.location) for one in known), settings.home / SAVED_FOLDER],
         # As installed for real: a scope or an event that the manifest lacks is missing here, too.
         manifest=build_manifest(),
     ) as process:

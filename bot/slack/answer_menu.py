@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal, get_args
 
 from bot import words
+from bot.attachments import keepable
 from bot.slack.limits import shorten
-from bot.turn import Visibility
+from bot.turn import AttachedFile, Visibility
 
 Block = dict[str, Any]
 MenuPurpose = Literal["regenerate", "shorter", "detail", "why", "escalate"]
@@ -15,6 +16,7 @@ MenuPurpose = Literal["regenerate", "shorter", "detail", "why", "escalate"]
 MENU_ACTION: Final = "answer_menu"
 SHARE_ACTION: Final = "answer_share"
 KEEP_ACTION: Final = "answer_keep"
+KEEP_FILES_ACTION: Final = "keep_files"
 CHOICE_ACTION: Final = "answer_choice"
 """In front of the number of what was chosen."""
 # Slack's limit for the words on a button.
@@ -24,10 +26,12 @@ _MOST_CHOICES = 9
 PURPOSES: Final[tuple[MenuPurpose, ...]] = get_args(MenuPurpose)
 
 
-def menu_blocks(answer_id: int, visibility: Visibility, choices: Sequence[str] = ()) -> list[Block]:
+def menu_blocks(
+    answer_id: int, visibility: Visibility, choices: Sequence[str] = (), *, keeps_files: bool = False
+) -> list[Block]:
     """Build the tail of an answer; what only its asker sees can be shared or kept as well.
 
-    `choices` are what a question back asks to choose from.
+    `choices` are what a question back asks to choose from; `keeps_files` offers to keep what came with the question.
     """
     elements: list[Block] = [
         _choice(number, label, answer_id) for number, label in enumerate(choices[:_MOST_CHOICES], start=1)
@@ -37,11 +41,23 @@ def menu_blocks(answer_id: int, visibility: Visibility, choices: Sequence[str] =
             _button(words.MENU_SHARE, SHARE_ACTION, answer_id),
             _button(words.MENU_KEEP, KEEP_ACTION, answer_id),
         ]
+    elements += [_button(words.KEEP_FILES, KEEP_FILES_ACTION, answer_id)] if keeps_files else []
     options = [
         {"text": _plain(words.MENU_PURPOSES[purpose]), "value": menu_value(purpose, answer_id)} for purpose in PURPOSES
     ]
     elements.append({"type": "overflow", "action_id": MENU_ACTION, "options": options})
     return [{"type": "actions", "block_id": f"answer_menu_{answer_id}", "elements": elements}]
+
+
+def files_block(answer_id: int) -> Block:
+    """Build the tail of a sentence to somebody who shared files."""
+    button = _button(words.KEEP_FILES, KEEP_FILES_ACTION, answer_id)
+    return {"type": "actions", "block_id": f"keep_files_{answer_id}", "elements": [button]}
+
+
+def may_keep_files(channel: str, files: Sequence[AttachedFile]) -> bool:
+    """Whether it is offered to keep the files of a question: they were shared with the bot alone, and can be read."""
+    return channel.startswith("D") and bool(keepable(files))
 
 
 def menu_value(purpose: MenuPurpose, answer_id: int) -> str:

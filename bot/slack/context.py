@@ -8,28 +8,27 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import sqlalchemy as sa
 
 from bot import tables, words
-from bot.attachments import AttachmentLimits, Cutter, Origin, passage_of, read_attachment
+from bot.attachments import ATTACHMENT, AttachmentLimits, Cutter, Origin, passage_of
 from bot.errors import SlackRefusedError, SlackSilentError
-from bot.slack.download import DownloadError, download
+from bot.slack.download import NotNowError
 from bot.slack.features import TeamParts
-from bot.slack.inert import inert
 from bot.slack.limits import shorten
 from bot.slack.presses import whisper
-from bot.slack.reply import lines
+from bot.slack.render import render_sentence
+from bot.slack.shared_files import SharedFiles, UnreadFileError
 from bot.slack.thread import Said, permalink, permalink_beside, read_recent, read_thread
-from bot.turn import AttachedFile, Incoming
+from bot.slack.view_parts import one_line
+from bot.turn import Incoming
 from knowledge.audience import Audience, channel_audience, person_audience
 from knowledge.database import reading
 from knowledge.document import Passage
-from knowledge.errors import DocumentError
-from knowledge.parse import ParsedDocument
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +55,11 @@ class ContextGatherer:
     limits: AttachmentLimits = field(default_factory=AttachmentLimits)
     cutter: Cutter | None = None
     """None where the bot has no embedder; then attachments are not read."""
+
+    @property
+    def files(self) -> SharedFiles:
+        """What reads attachments."""
+        return SharedFiles(parts=self.parts, limits=self.limits)
 
     def __call__(self, incoming: Incoming, audience: Audience) -> tuple[Passage, ...]:
         """Everything on the table, what is nearest to the question first where there is much."""
@@ -92,45 +96,31 @@ class ContextGatherer:
         if not files or self.parts.equipment.parser is None or self.cutter is None:
             return ()
         found: list[Passage] = []
-        unread: list[AttachedFile] = []
+        unread: dict[str, str] = {}
+        asked = {file.id for file in incoming.files}
         room = self.limits.bytes_of_all
         for file in files[: self.limits.files]:
             try:
-                document, size = self._read(file, min(room, self.limits.bytes_of_one))
-            except (DownloadError, DocumentError, SlackSilentError, SlackRefusedError) as error:
+                content, document = self.files.read(file, room)
+            except (UnreadFileError, NotNowError, SlackSilentError, SlackRefusedError) as error:
                 logger.warning("attachment %s was not read: %s", file.id, error)
-                unread.append(file)
+                if file.id in asked:
+                    why = str(error) if isinstance(error, UnreadFileError) else words.FILE_MISSING
+                    unread[one_line(file.name, _LONGEST_NAME)] = why
                 continue
-            room -= size
-            origin = Origin(kind="attachment", title=file.name, uri=file.url, audience=_own_audience(incoming))
+            room -= len(content)
+            origin = Origin(kind=ATTACHMENT, title=file.name, uri=file.url, audience=_own_audience(incoming))
             found += self.cutter.cut(replace(document, title=file.name), origin)
         self._tell_unread(incoming, unread, len(files))
         return tuple(found)
 
-    def _read(self, file: AttachedFile, most_bytes: int) -> tuple[ParsedDocument, int]:
-        if file.size > most_bytes:
-            raise DownloadError(f"The file has {file.size:,} bytes, more than {most_bytes:,}.")
-        client, parser = self.parts.client, self.parts.equipment.parser
-        assert parser is not None
-        token = str(client.token)
-        url = file.url or self._address(file)
-        content = download(url, token=token, api_url=client.base_url, most_bytes=most_bytes)
-        return read_attachment(parser, file.name, file.mimetype, content), len(content)
-
-    def _address(self, file: AttachedFile) -> str:
-        """Of a file in a channel with another organisation, an event tells no more than its id."""
-        told = self.parts.delivery.call("files.info", wait_seconds=1.0, file=file.id).get("file") or {}
-        return str(told.get("url_private") or "")
-
-    def _tell_unread(self, incoming: Incoming, unread: Sequence[AttachedFile], count: int) -> None:
-        asked = {file.id for file in incoming.files}
-        names = [inert(shorten(file.name, _LONGEST_NAME)) for file in unread if file.id in asked]
-        told = [words.unread_files(names)] if names else []
+    def _tell_unread(self, incoming: Incoming, unread: Mapping[str, str], count: int) -> None:
+        told = [words.unread_files(unread)] if unread else []
         if count > self.limits.files and incoming.files:
             told.append(words.too_many_files(self.limits.files))
         if told:
             thread_ts = "" if incoming.visibility == "ephemeral" else incoming.thread_ts or incoming.ts
-            whisper(self.parts.delivery, incoming.channel, thread_ts, incoming.user, lines(*told))
+            whisper(self.parts.delivery, incoming.channel, thread_ts, incoming.user, render_sentence("\n".join(told)))
 
     # What people said
 

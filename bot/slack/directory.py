@@ -23,6 +23,7 @@ _CALL_SECONDS = 2
 # Who is a bot does not change; that the bot was invited to a channel must be noticed soon.
 _KEPT_SECONDS = {"users.info": 3600.0, "conversations.info": 60.0}
 _MOST_KEPT = 5_000
+_MOST_CHANNELS = 999
 
 
 class Directory:
@@ -64,6 +65,28 @@ class Directory:
         """Tell whether the bot is in a channel; no where Slack does not say."""
         told = self._ask("conversations.info", "channel", channel)
         return bool(told.get("is_member") or told.get("is_im") or told.get("is_mpim"))
+
+    def shared_channels(self, user: str) -> tuple[tuple[str, str], ...]:
+        """Id and name of the channels that somebody and the bot are both in, by name; none where Slack does not say."""
+        try:
+            own, theirs = self._channels(), self._channels(user=user)
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("the channels of %s are not known: %s", user, error)
+            return ()
+        both = {channel: name for channel, name in theirs.items() if channel in own}
+        return tuple(sorted(both.items(), key=lambda one: one[1]))
+
+    def _channels(self, **whose: str) -> dict[str, str]:
+        # One page: somebody waits for a form, and a choice of more is none.
+        reply = self._delivery.call(
+            "users.conversations",
+            wait_seconds=0.0,
+            types="public_channel,private_channel",
+            exclude_archived=True,
+            limit=_MOST_CHANNELS,
+            **whose,
+        )
+        return {str(one["id"]): str(one.get("name") or one["id"]) for one in reply.get("channels") or ()}
 
     def _ask(self, method: str, what: str, identifier: str) -> dict[str, Any]:
         now = self._monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
@@ -14,6 +15,10 @@ _SLACK = "slack.com"
 
 class DownloadError(BotError):
     """A file cannot be read from Slack; the message says why, for the log."""
+
+
+class NotNowError(DownloadError):
+    """Slack did not give a file just now; a later try may work."""
 
 
 def is_slacks(url: str, api_url: str) -> bool:
@@ -38,7 +43,15 @@ def download(url: str, *, token: str, api_url: str, most_bytes: int) -> bytes:
     try:
         with _opener().open(request, timeout=_SECONDS) as reply:
             content: bytes = reply.read(most_bytes + 1)
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except urllib.error.HTTPError as error:
+        error.close()
+        # Whoever may not read a file is sent elsewhere to sign in.
+        passing = error.code == http.client.TOO_MANY_REQUESTS or error.code >= http.client.INTERNAL_SERVER_ERROR
+        kind = NotNowError if passing else DownloadError
+        raise kind(f"Slack did not give the file ({error}).") from error
+    except (OSError, http.client.HTTPException) as error:
+        raise NotNowError(f"Slack did not give the file ({error}).") from error
+    except ValueError as error:
         raise DownloadError(f"Slack did not give the file ({error}).") from error
     if len(content) > most_bytes:
         raise DownloadError(f"The file has more than {most_bytes:,} bytes.")

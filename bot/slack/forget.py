@@ -12,7 +12,7 @@ from slack_bolt import App
 
 from bot import words
 from bot.errors import SlackRefusedError, SlackSilentError
-from bot.forgetting import ForgottenQuestion, forget_question, remove_note_documents, remove_rows
+from bot.forgetting import ForgottenQuestion, forget_file, forget_question, remove_note_documents, remove_rows
 from bot.learn.gaps import renew_reports
 from bot.slack.features import TeamParts, Works
 from bot.slack.feedback_form import receipt_message
@@ -36,7 +36,15 @@ class DeletedQuestions:
 
     def works(self) -> Works:
         """Deletions wait in the inbox."""
-        return {"deletion": lambda lease: self.forget(lease.payload)}
+        return {"deletion": lambda lease: self.work(lease.payload)}
+
+    def work(self, payload: Mapping[str, Any]) -> None:
+        """Take along what came of a deleted message, or of a deleted file."""
+        if file := str(payload.get("file") or ""):
+            count = forget_file(self.parts.engine, file, self.parts.home)
+            logger.info("file %s was deleted in Slack; it was saved in %d notes", file, count)
+            return
+        self.forget(payload)
 
     def forget(self, payload: Mapping[str, Any]) -> None:
         """Remove all that came of one deleted message. Raises StillThereError where Slack has to be asked again."""

@@ -31,7 +31,7 @@ from bot.slack.presses import container_of, whisper_at
 from bot.slack.profiles import is_open, read_place
 from bot.slack.render import Block, RenderedMessage, fallback, note_block, render_sentence
 from bot.slack.reply import ReplyTo
-from bot.slack.shortcuts import save_form
+from bot.slack.save_form import save_form
 from bot.slack.view_parts import actions, bullets, button, harmless, header, modal, one_line, paragraph, text
 from knowledge.audience import Audience
 

@@ -5,6 +5,7 @@ Pure: what is known comes in, a view within Slack's limits goes out. Who may see
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,12 +21,12 @@ from bot.learn.advise import LEAST_FAILURES, Advice
 from bot.learn.alerts import Alert
 from bot.learn.board import Board
 from bot.learn.topics import Topic
-from bot.notes import SavedNote
+from bot.notes import SavedFile, SavedNote
 from bot.overview import QueueState, Unanswered, WeekVotes
 from bot.slack.gaps import WRITE_ACTION
 from bot.slack.home_sources import AdminSource, sources_part
 from bot.slack.inert import clean
-from bot.slack.limits import BLOCKS_OF_VIEW, shorten
+from bot.slack.limits import BLOCKS_OF_VIEW, TEXT_OBJECT, length, pieces, shorten
 from bot.slack.render import Block, note_block
 from bot.slack.view_parts import (
     DIVIDER,
@@ -34,6 +35,7 @@ from bot.slack.view_parts import (
     button,
     confirmation,
     header,
+    modal,
     one_line,
     paragraph,
     person,
@@ -45,6 +47,7 @@ from bot.slack.view_parts import (
 from bot.slack.view_parts import channel as channel_name
 from bot.slack.view_parts import field as form_field
 from bot.threshold import Threshold
+from knowledge.audience import EVERYONE
 
 PERSON_ACTION: Final = "home_person"
 PART_ACTION: Final = "home_part"
@@ -55,6 +58,7 @@ CHANNEL_ACTION: Final = "home_channel"
 CHANNEL_EDIT_ACTION: Final = "home_channel_edit"
 APPROVE_ACTION: Final = "home_note_approve"
 REJECT_ACTION: Final = "home_note_reject"
+READ_ACTION: Final = "home_note_read"
 CURATED_ACTION: Final = "home_curated_remove"
 PROMOTE_ACTION: Final = "home_version_promote"
 ROLL_BACK_ACTION: Final = "home_version_roll_back"
@@ -65,6 +69,11 @@ _LONGEST_TEXT = 600
 _LONGEST_TITLE_ASKED = 200
 Part = Literal["sources", "readers", "answers", "questions", "review", "channels"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
+_LONGEST_BEGINNING = 400
+"""Of a file that waits for its review."""
+_LONGEST_PAGE = 30_000
+_MOST_FILES = 5
+_BLANK_LINES, _MARKS = re.compile(r"\n\s*\n"), re.compile(r"^#{1,6} +", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,13 +327,11 @@ def _questions(content: AdminContent, now: datetime) -> list[Block]:
 def _notes(content: AdminContent) -> list[Block]:
     blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_NOTES_TITLE)]
     for note in content.notes[:MOST_NOTES]:
-        title = one_line(note.title, _LONGEST_LINE) or words.UNTITLED
-        said = shorten(clean(note.text).strip(), _LONGEST_TEXT)
-        origin = (text(f"\n{words.ADMIN_NOTE_BY} "), person(note.user), text(" · "), channel_name(note.channel))
-        blocks.append(paragraph(text(f"{title}\n", bold=True), text(said), *origin))
+        blocks.append(_note(note))
         value = note_value(note)
         approve = button(words.ADMIN_NOTE_APPROVE, APPROVE_ACTION, value, style="primary")
-        blocks.append(actions(approve, button(words.ADMIN_NOTE_REJECT, REJECT_ACTION, value)))
+        read = [button(words.ADMIN_NOTE_READ, READ_ACTION, value)] if any(map(_is_long, note.files)) else []
+        blocks.append(actions(approve, button(words.ADMIN_NOTE_REJECT, REJECT_ACTION, value), *read))
     rest = len(content.notes) - MOST_NOTES
     if rest > 0:
         blocks.append(note_block(words.HOME_MORE_SOURCES.format(count=rest)))
@@ -333,6 +340,51 @@ def _notes(content: AdminContent) -> list[Block]:
     if content.hidden_notes:
         blocks.append(note_block(words.admin_hidden(content.hidden_notes)))
     return blocks
+
+
+def _note(note: SavedNote) -> Block:
+    """What a note says, whose it is and for whom, and how its files begin."""
+    title = one_line(note.title, _LONGEST_LINE) or words.UNTITLED
+    said = shorten(clean(note.text).strip(), _LONGEST_TEXT)
+    readers = (text(f" · {words.ADMIN_NOTE_FOR} "), *_may_read(note.audience))
+    place = text(words.ADMIN_NOTE_DIRECT) if note.channel.startswith("D") else channel_name(note.channel)
+    origin = (text(f"{words.ADMIN_NOTE_BY} "), person(note.user), text(" · "), place, *readers)
+    runs = [text(f"{title}\n", bold=True), *([text(f"{said}\n")] if said else []), *origin]
+    elements: list[Block] = [{"type": "rich_text_section", "elements": runs}]
+    for file in note.files[:_MOST_FILES]:
+        named = text(f"{one_line(file.name, _LONGEST_LINE)} · {words.file_size(file.size)}", bold=True)
+        elements.append({"type": "rich_text_section", "elements": [named]})
+        beginning = text(shorten(_as_read(file.text), _LONGEST_BEGINNING))
+        elements.append({"type": "rich_text_quote", "elements": [beginning]})
+    return {"type": "rich_text", "elements": elements}
+
+
+def _may_read(audience: str) -> list[Block]:
+    kind, _, identifier = audience.partition(":")
+    if kind == "channel":
+        return [channel_name(identifier)]
+    return [text(words.ADMIN_NOTE_EVERYONE if audience == EVERYONE else words.ADMIN_NOTE_ONE)]
+
+
+def _is_long(file: SavedFile) -> bool:
+    return length(_as_read(file.text)) > _LONGEST_BEGINNING
+
+
+def _as_read(markdown: str) -> str:
+    """The text of a file without the marks of headings and the lines between paragraphs: there is little room."""
+    return _MARKS.sub("", _BLANK_LINES.sub("\n", markdown)).strip()
+
+
+def note_view(note: SavedNote) -> Block:
+    """A page with more of the files of a note."""
+    blocks: list[Block] = []
+    room = _LONGEST_PAGE
+    for file in note.files[:_MOST_FILES]:
+        blocks.append(header(one_line(file.name, _LONGEST_LINE)))
+        rest = shorten(_as_read(file.text), max(room, _LONGEST_BEGINNING))
+        room -= length(rest)
+        blocks += [paragraph(text(part)) for part in pieces(rest, TEXT_OBJECT)]
+    return modal(one_line(note.title, _LONGEST_LINE) or words.UNTITLED, blocks[:BLOCKS_OF_VIEW], close=words.FORM_CLOSE)
 
 
 def note_value(note: SavedNote) -> str:

@@ -134,6 +134,7 @@ class AdminPage:
         app.action(home_sources.DISCARD_ACTION)(self._for_admins(self._discard))
         app.action(page.APPROVE_ACTION)(self._for_admins(self._approve))
         app.action(page.REJECT_ACTION)(self._for_admins(self._reject))
+        app.action(page.READ_ACTION)(self._on_read)
         app.action(page.CURATED_ACTION)(self._for_admins(self._remove_curated))
         app.action(page.PROMOTE_ACTION)(self._for_admins(self._promote))
         app.action(page.ROLL_BACK_ACTION)(self._for_admins(self._roll_back))
@@ -172,6 +173,19 @@ class AdminPage:
         action = body["actions"][0]
         channel = str(action.get("selected_conversation") or action.get("value") or "")
         open_channel_form(self.parts, str(body["trigger_id"]), channel, str(body["user"]["id"]), from_home=True)
+
+    def _on_read(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        user, action = str(body["user"]["id"]), body["actions"][0]
+        note = self._note(user, action) if admins_of(self.parts).is_admin(user) else None
+        if note is None:
+            self.publish(user, notice=words.ADMIN_GONE)
+            return
+        trigger = str(body["trigger_id"])
+        try:
+            self.parts.delivery.call("views.open", wait_seconds=0.0, trigger_id=trigger, view=page.note_view(note))
+        except (SlackSilentError, SlackRefusedError) as error:
+            logger.warning("the files of note %d were not shown: %s", note.id, error)
 
     def _sync(self, user: str, action: Mapping[str, Any]) -> str:
         found = self._source(user, action)

@@ -75,6 +75,9 @@ class Intake:
             rename_channel(self.engine, str(event.get("old_channel_id")), str(event.get("new_channel_id")))
             return
         event_id = str(body["event_id"])
+        if event.get("type") == "file_deleted":
+            self._withdraw_file(event_id, str(event.get("file_id") or ""))
+            return
         external = is_external(body)
         match parse_event(body, self.bot_user_id):
             case Incoming() as incoming:
@@ -246,6 +249,15 @@ class Intake:
                 payload=asdict(deleted),
             )
         )
+
+    def _withdraw_file(self, event_id: str, file: str) -> None:
+        """Have a file that was deleted taken out of what was saved."""
+        kept = tables.saved_file
+        with reading(self.engine) as connection:
+            team = connection.scalar(sa.select(kept.c.team).where(kept.c.file == file).limit(1))
+        if team is None:
+            return
+        self.inbox.put(Received(event_id=event_id, kind="deletion", team=team, payload={"team": team, "file": file}))
 
     def _want_help(self, event_id: str, wanted: HelpWanted) -> None:
         self.inbox.put(

@@ -42,6 +42,16 @@ def shorten(text: str, limit: int) -> str:
     return f"{_prefix(text, limit - 1)}…"
 
 
+def pieces(text: str, limit: int) -> list[str]:
+    """Cut a text into pieces of up to `limit` units, after lines where that can be."""
+    found = []
+    while text:
+        end = len(text) if length(text) <= limit else _cut_at(text, limit)
+        found.append(text[:end])
+        text = text[end:]
+    return found
+
+
 def size(piece: Piece) -> int:
     """What a piece takes of a page."""
     match piece:

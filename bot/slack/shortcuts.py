@@ -1,4 +1,5 @@
-"""Shortcuts: answer this message, sum this thread up, save it as knowledge, and ask from anywhere.
+"""Shortcuts: answer this message, sum this thread up, save it as knowledge, and ask from anywhere; and the button that
+keeps files as knowledge which somebody shared with the bot.
 
 A shortcut is kept in the inbox before it is acknowledged; a form opens at once, as its trigger lives three seconds.
 """
@@ -7,24 +8,39 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slack_bolt import Ack, App
 
 from bot import words
+from bot.answered import load_answered
+from bot.attachments import keepable
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import Kind, Lease, Received
-from bot.note_suggestions import Note, suggest_note
+from bot.note_suggestions import MOST_WAITING_FILES, Note, suggest_note, waiting_files, withdraw_note
+from bot.slack.answer_menu import KEEP_FILES_ACTION
 from bot.slack.commands import ask_directly, put_question
 from bot.slack.features import TeamParts
 from bot.slack.inert import inert
 from bot.slack.intake import storable
-from bot.slack.limits import PLAIN_TEXT_INPUT, TEXT_OBJECT, shorten
+from bot.slack.limits import TEXT_OBJECT, shorten
 from bot.slack.markup import plain_text
 from bot.slack.parse import attached_files, is_persons_message
-from bot.slack.render import Block, RenderedMessage
+from bot.slack.presses import whisper_at
+from bot.slack.render import Block, RenderedMessage, render_sentence
 from bot.slack.reply import ReplyTo, lines, reply
+from bot.slack.save_form import (
+    SAVE_CALLBACK,
+    ReaderChoice,
+    parse_save_form,
+    save_form,
+    shown_name,
+    stem_of,
+    text_field,
+)
+from bot.slack.shared_files import FilesToKeep, SharedFiles, UnreadFileError
 from bot.slack.standing import refusal_for
 from bot.slack.thread import permalink, read_thread, with_names
 from bot.summary import Remark, Summary, summarise
@@ -36,10 +52,11 @@ logger = logging.getLogger(__name__)
 
 ANSWER_SHORTCUT, SUMMARY_SHORTCUT = "answer_this", "summarise_thread"
 SAVE_SHORTCUT, ASK_SHORTCUT = "save_as_knowledge", "ask_lorekeeper"
-SAVE_CALLBACK, ASK_CALLBACK = "save_as_knowledge_form", "ask_lorekeeper_form"
-_TITLE, _TEXT, _QUESTION = "title", "text", "question"
-_LONGEST_TITLE, _LONGEST_PREFILLED_TITLE = 150, 80
+ASK_CALLBACK = "ask_lorekeeper_form"
+_QUESTION = "question"
 _SUMMARY_TOKENS = 260
+# A row is tried for an hour: before that is over, whoever waits is told that their files do not come.
+_PATIENCE = timedelta(minutes=35)
 
 
 class Shortcuts:
@@ -47,6 +64,7 @@ class Shortcuts:
 
     def __init__(self, parts: TeamParts) -> None:
         self._parts = parts
+        self._files = SharedFiles(parts=parts)
 
     def listen(self, app: App) -> None:
         """Connect the shortcuts and their forms."""
@@ -54,15 +72,16 @@ class Shortcuts:
             app.shortcut(name)(self._on_message)
         app.shortcut(SAVE_SHORTCUT)(self._on_save)
         app.shortcut(ASK_SHORTCUT)(self._on_ask)
+        app.action(KEEP_FILES_ACTION)(self._on_keep_files)
         app.view(SAVE_CALLBACK)(self._on_saved)
         app.view(ASK_CALLBACK)(self._on_asked)
 
     def works(self) -> dict[Kind, Callable[[Lease], None]]:
         """What was asked for waits in the inbox."""
-        return {"shortcut": lambda lease: self.work(lease.payload)}
+        return {"shortcut": lambda lease: self.work(lease.payload, waited=datetime.now(UTC) - lease.received_at)}
 
-    def work(self, payload: Mapping[str, Any]) -> None:
-        """Do what one row asks for, and say what came of it."""
+    def work(self, payload: Mapping[str, Any], *, waited: timedelta = timedelta(0)) -> None:
+        """Do what one row asks for, and say what came of it; `waited` is how long it has been there."""
         to = ReplyTo(**payload["to"])
         match payload["shortcut"]:
             case "answer_this":
@@ -70,7 +89,7 @@ class Shortcuts:
             case "summarise_thread":
                 self._say(to, self._summary(to, payload))
             case "save_as_knowledge":
-                self._save(to, payload)
+                self._save(to, payload, waited)
             case "ask_lorekeeper":
                 ask_directly(self._parts, to.user, str(payload["text"]))
 
@@ -94,11 +113,32 @@ class Shortcuts:
 
     def _on_save(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
-        message = body["message"]
+        message, channel = body["message"], str(body["channel"]["id"])
         text = with_names(self._parts, str(message.get("text") or ""), at_once=True)
-        place = {"channel": str(body["channel"]["id"]), "ts": str(message["ts"])}
+        files = keepable(attached_files(message))
+        self._open_save_form(body, channel, str(message["ts"]), text, files)
+
+    def _on_keep_files(self, ack: Ack, body: dict[str, Any]) -> None:
+        ack()
+        value = str(body["actions"][0].get("value") or "")
+        answered = load_answered(self._parts.engine, int(value)) if value.isdecimal() else None
+        files = keepable(answered.files) if answered is not None else ()
+        if answered is None or not files or answered.user != str(body["user"]["id"]):
+            whisper_at(self._parts.delivery, body, render_sentence(words.KEEP_GONE))
+            return
+        self._open_save_form(body, answered.channel, answered.question_ts, "", files)
+
+    def _open_save_form(
+        self, body: Mapping[str, Any], channel: str, ts: str, text: str, files: Sequence[AttachedFile]
+    ) -> None:
+        place = {"channel": channel, "ts": ts, "files": [[file.id, shown_name(file.name)] for file in files]}
         meta = json.dumps(place | _reply_to(body).as_payload())
-        self._open(body, save_form(text, meta))
+        readers = self._reader_choice(channel, _reply_to(body).user)
+        self._open(body, save_form(text, meta, files=files, readers=readers))
+
+    def _reader_choice(self, channel: str, user: str) -> ReaderChoice:
+        own = "" if self._kind(channel) == "im" else self._audience(channel, user)
+        return ReaderChoice(here=own, channels=self._parts.directory.shared_channels(user))
 
     def _on_ask(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
@@ -108,13 +148,16 @@ class Shortcuts:
         view = body["view"]
         meta = json.loads(view["private_metadata"])
         to = ReplyTo(user=str(body["user"]["id"]), response_url=meta["response_url"])
+        request = parse_save_form(view)
         payload = {
             "shortcut": SAVE_SHORTCUT,
             "to": to.as_payload(),
             "channel": meta["channel"],
             "ts": meta["ts"],
-            "title": storable(_value(view, _TITLE)),
-            "text": storable(_value(view, _TEXT)),
+            "files": meta.get("files", []),
+            "title": storable(request.title),
+            "text": storable(request.text),
+            "readers": request.readers,
         }
         self._keep(f"shortcut:{view['id']}", to.user, payload)
         ack()
@@ -176,25 +219,80 @@ class Shortcuts:
         """Why this person gets nothing here; who may not be answered may not have the thread read, either."""
         return refusal_for(self._parts, user, channel=channel, kind=self._kind(channel), ts=ts)
 
-    def _save(self, to: ReplyTo, payload: Mapping[str, Any]) -> None:
+    def _save(self, to: ReplyTo, payload: Mapping[str, Any], waited: timedelta) -> None:
         channel, ts = str(payload["channel"]), str(payload["ts"])
         if refusal := self._refusal(to.user, channel, ts):
             self._say(to, lines(refusal))
             return
+        own = self._audience(channel, to.user)
+        audience = str(payload.get("readers") or own)
+        if not self._may_choose(audience, own, to.user):
+            self._say(to, render_sentence(words.SAVE_NOT_THERE))
+            return
+        found = self._files_of(to.user, payload, waited)
+        # Readers who were not there cannot open the message: a link would lead them nowhere.
+        is_open = own in (audience, EVERYONE)
         note = Note(
             team=self._parts.team,
             channel=channel,
             ts=ts,
             user=to.user,
-            title=str(payload["title"]),
+            title=str(payload["title"]) or next((stem_of(file.name) for file in found.files), words.UNTITLED),
             text=str(payload["text"]),
-            permalink=permalink(self._parts, channel, ts),
-            audience=self._audience(channel, to.user),
+            permalink=permalink(self._parts, channel, ts) if is_open else "",
+            audience=audience,
         )
-        if suggest_note(self._parts.engine, note):
-            self._say(to, lines(words.SAVE_DONE.format(title=inert(note.title))))
-        else:
-            self._say(to, lines(words.SAVE_KNOWN))
+        # As rich text: a file's name may look like an address, and must neither be linked nor be broken up.
+        self._say(to, render_sentence(self._suggest(note, found)))
+
+    def _suggest(self, note: Note, found: FilesToKeep) -> str:
+        """Keep a note where there is anything to keep; returns what is said about it."""
+        told = words.files_not_kept(found.problems)
+        if not (note.text.strip() or found.files):
+            return told or words.SAVE_NOTHING
+        if not suggest_note(self._parts.engine, note, found.files):
+            return words.SAVE_KNOWN
+        if self._is_gone(note, found):
+            withdraw_note(self._parts.engine, note.channel, note.ts)
+            return words.SAVE_GONE
+        names = [shown_name(file.name) for file in found.files]
+        kept = words.files_kept(note.title, names) if names else words.SAVE_DONE.format(title=note.title)
+        return f"{kept}\n{told}".strip()
+
+    def _is_gone(self, note: Note, found: FilesToKeep) -> bool:
+        """Whether the message or a file was deleted while they were read: its event found nothing to withdraw then."""
+        try:
+            call = self._parts.delivery.call
+            call("chat.getPermalink", wait_seconds=2.0, channel=note.channel, message_ts=note.ts)
+            for file in found.files:
+                self._files.describe(file.id)
+        except UnreadFileError:
+            return True
+        except SlackRefusedError as error:
+            return error.code == "message_not_found"
+        except SlackSilentError as error:
+            logger.warning("whether %s in %s is still there is not known: %s", note.ts, note.channel, error)
+        return False
+
+    def _files_of(self, user: str, payload: Mapping[str, Any], waited: timedelta) -> FilesToKeep:
+        named = [(str(file_id), str(name)) for file_id, name in payload.get("files") or ()]
+        message = (str(payload["channel"]), str(payload["ts"]))
+        if waiting_files(self._parts.engine, user, besides=message) + len(named) > MOST_WAITING_FILES:
+            return FilesToKeep(files=(), problems={name: words.FILES_WAITING for _, name in named})
+        try:
+            return self._files.to_keep(named)
+        except SlackSilentError:
+            if waited < _PATIENCE:
+                raise
+            return FilesToKeep(files=(), problems={name: words.FILE_MISSING for _, name in named})
+
+    def _may_choose(self, audience: str, own: str, user: str) -> bool:
+        """Whether a person may have this audience read what they save: asked again, whatever the form offered."""
+        if audience in (own, EVERYONE):
+            return True
+        kind, _, channel = audience.partition(":")
+        is_there = kind == "channel" and channel in self._parts.memberships.channels_of(user)
+        return is_there and self._parts.directory.is_member(channel)
 
     def _audience(self, channel: str, user: str) -> str:
         """Who could read the message: the whole workspace only where Slack says that the channel is public."""
@@ -229,23 +327,6 @@ def summary_message(summary: Summary) -> RenderedMessage:
     return lines(words.SUMMARY_QUOTES_TITLE, *quotes)
 
 
-def save_form(text: str, meta: str, *, title: str = "") -> Block:
-    """The form for a note, filled with what the message says; its first line is the title where there is none."""
-    title = title or next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return {
-        "type": "modal",
-        "callback_id": SAVE_CALLBACK,
-        "private_metadata": meta,
-        "title": {"type": "plain_text", "text": words.SAVE_TITLE},
-        "submit": {"type": "plain_text", "text": words.SAVE_SEND},
-        "close": {"type": "plain_text", "text": words.SAVE_CANCEL},
-        "blocks": [
-            _input(_TITLE, words.SAVE_NOTE_TITLE, shorten(title, _LONGEST_PREFILLED_TITLE), most=_LONGEST_TITLE),
-            _input(_TEXT, words.SAVE_NOTE_TEXT, text, words.SAVE_NOTE_HINT, multiline=True),
-        ],
-    }
-
-
 def ask_form() -> Block:
     """The form for a question from anywhere."""
     return {
@@ -254,18 +335,8 @@ def ask_form() -> Block:
         "title": {"type": "plain_text", "text": words.ASK_TITLE},
         "submit": {"type": "plain_text", "text": words.ASK_SEND},
         "close": {"type": "plain_text", "text": words.SAVE_CANCEL},
-        "blocks": [_input(_QUESTION, words.ASK_QUESTION, "", words.ASK_HINT, multiline=True)],
+        "blocks": [text_field(_QUESTION, words.ASK_QUESTION, "", words.ASK_HINT, multiline=True)],
     }
-
-
-def _input(
-    name: str, label: str, value: str, hint: str = "", *, multiline: bool = False, most: int = PLAIN_TEXT_INPUT
-) -> Block:
-    element = {"type": "plain_text_input", "action_id": name, "multiline": multiline, "max_length": most}
-    if value:
-        element["initial_value"] = shorten(value, most)
-    block = {"type": "input", "block_id": name, "label": {"type": "plain_text", "text": label}, "element": element}
-    return block | ({"hint": {"type": "plain_text", "text": hint}} if hint else {})
 
 
 def _value(view: Mapping[str, Any], name: str) -> str:

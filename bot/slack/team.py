@@ -28,6 +28,7 @@ from bot.equipment import Equipment
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.inbox import LEASE_SECONDS, FinalState, Inbox, Kind, Lease, Waiting
 from bot.lanes import Lane, Lanes
+from bot.notes import note_links
 from bot.purge import Removal, ask_for_removal, removal_of
 from bot.runs import Runs
 from bot.sending import Sending
@@ -105,6 +106,7 @@ class TeamBot:
         stopping: threading.Event | None = None,
         removed: Callable[[Removal], None] = lambda _removal: None,
     ) -> None:
+        link = note_links(engine, options.home, link)
         self._engine = engine
         self._workers = options.workers
         self._removed = removed

@@ -21,7 +21,7 @@ from bot.conversation import load_saved, message_of
 from bot.errors import SlackRefusedError, SlackSilentError
 from bot.feedback import Vote, find_answer, record_reason, record_vote, withdraw_vote
 from bot.inbox import Kind, Lease
-from bot.slack.answer_menu import menu_blocks
+from bot.slack.answer_menu import may_keep_files, menu_blocks
 from bot.slack.deliver import Delivery, Place
 from bot.slack.feedback_form import (
     FORM_CALLBACK,
@@ -138,7 +138,8 @@ class Votes:
             # What only one person sees cannot be updated: the receipt stands beside it.
             whisper_at(self.delivery, body, receipt_message(receipt(vote)))
             return
-        tail = menu_blocks(answer_id, answered.visibility, choices_of(saved.answer))
+        keeps_files = may_keep_files(answered.channel, answered.files)
+        tail = menu_blocks(answer_id, answered.visibility, choices_of(saved.answer), keeps_files=keeps_files)
         message = render_answer(saved.answer, link=self.link, feedback_value=str(answer_id), vote=vote, tail=tail)
         try:
             self.delivery.update(answered.channel, answered.message_ts, message)

@@ -21,6 +21,7 @@ from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceUnavailableError
 from knowledge.front_matter import owner_of
 from knowledge.sources.code_files import code_type_of, is_made_by_a_program, language_of
+from knowledge.sources.file_facts import FACTS_FILE, FileFacts, read_facts
 from knowledge.sources.folder_rules import RULE_FILE, FolderRule, FolderRules, read_rule
 from knowledge.sources.source import Checkpoint, Expected, SourceStep
 
@@ -65,6 +66,8 @@ class _Scan:
     """Relative folder path, ending in a slash -> why."""
     rules: dict[str, FolderRule] = field(default_factory=dict)
     """Relative folder path, ending in a slash but for the topmost -> who may read what is below."""
+    facts: dict[str, FileFacts] = field(default_factory=dict)
+    """Relative path -> what is said of that file."""
 
 
 class FolderSource:
@@ -115,7 +118,7 @@ class FolderSource:
         for path, stamp in scan.files.items():
             after[path] = _UNKNOWN if stamp[0] > started_ns - _FRESH_NS else stamp
         for path in due:
-            step = self._fetch(path, allowed.audience(path))
+            step = self._fetch(path, allowed.audience(path), scan.facts.get(path, FileFacts()))
             if step is None:
                 after[path] = _UNKNOWN
             else:
@@ -152,6 +155,9 @@ class FolderSource:
                 for entry in entries:
                     if entry.name == RULE_FILE:
                         scan.rules[folder] = read_rule(self._id, self._root / folder / RULE_FILE)
+                    if entry.name == FACTS_FILE:
+                        told = read_facts(self._root / folder / FACTS_FILE)
+                        scan.facts.update({folder + name: facts for name, facts in told.items()})
                     if is_passed_over(entry.name):
                         continue
                     path = folder + entry.name
@@ -167,7 +173,7 @@ class FolderSource:
                 ) from error
             scan.unreadable[folder] = f"The folder cannot be read ({error.strerror})."
 
-    def _fetch(self, path: str, audience: str) -> SourceStep | None:
+    def _fetch(self, path: str, audience: str, facts: FileFacts) -> SourceStep | None:
         """Read one file; None when it went away since the scan."""
         uri = self._uri(path)
         place = self._root / path if path else self._root
@@ -192,12 +198,13 @@ class FolderSource:
             return DeletedDocument(uri=uri)
         return FetchedDocument(
             uri=uri,
-            title=title_of(path or place.name, media_type),
+            title=facts.title or title_of(path or place.name, media_type),
+            titled=bool(facts.title),
             content=content,
             media_type=media_type,
             audience=audience,
             modified_at=datetime.fromtimestamp(found.st_mtime, UTC),
-            owner=owner_of(content, media_type),
+            owner=facts.owner or owner_of(content, media_type),
         )
 
     def _uri(self, path: str) -> str:

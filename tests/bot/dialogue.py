@@ -116,6 +116,11 @@ class Workspace:
         said = [call["request"]["status"] for call in calls if call["request"]["thread_ts"] == thread_ts]
         return bool(said) and said[-1] == ""
 
+    def direct_messages(self, user: str) -> str:
+        """The channel of somebody's direct messages with the bot."""
+        opened: dict[str, Any] = self._client.conversations_open(users=user)["channel"]
+        return str(opened["id"])
+
     def whispers(self, user: str) -> list[str]:
         """What was said to one person alone."""
         calls = self.ledger("call", "chat.postEphemeral")

@@ -174,7 +174,9 @@ def test_a_message_is_suggested_as_knowledge_with_its_readers(
     ts = workspace.say(ADA, LEADS, "Badges are issued by Maria.\nAt the front desk.")
     use(workspace, ADA, "save_as_knowledge", LEADS, ts)
     view = opened_view(workspace)
-    prefilled = {block["block_id"]: block["element"]["initial_value"] for block in view["blocks"]}
+    elements = {block["block_id"]: block["element"] for block in view["blocks"]}
+    assert elements.pop("readers")["initial_option"]["value"] == f"channel:{LEADS}"
+    prefilled = {name: element["initial_value"] for name, element in elements.items()}
     assert prefilled == {
         "title": "Badges are issued by Maria.",
         "text": "Badges are issued by Maria.\nAt the front desk.",

@@ -14,6 +14,7 @@ from slack_sdk import WebClient
 from bot import tables
 from bot.database import open_database
 from bot.inbox import Inbox
+from bot.note_suggestions import Note, NoteFile, suggest_note
 from bot.runs import Runs
 from bot.slack.deliver import Delivery
 from bot.slack.intake import Intake, storable
@@ -96,3 +97,12 @@ def test_half_a_character_does_no_harm(intake: Intake, engine: sa.Engine) -> Non
     intake.accept(event("Ev1", text=f"<@{BOT_USER}> a \ud83d smile \ud83d\ude00"))
     assert kept(engine)[0].payload["text"] == "a \ufffd smile 😀"
     assert storable("plain") == "plain"
+
+
+def test_a_deleted_file_is_noted_once_and_only_where_it_was_saved(intake: Intake, engine: sa.Engine) -> None:
+    note = Note(team="T1", channel="D1", ts="1.0", user="U1", title="t", text="", permalink="", audience="everyone")
+    suggest_note(engine, note, [NoteFile(id="F1", name="a.md", stored="a.md", content=b"a", text="a")])
+    for event_id, file in (("Ev1", "F2"), ("Ev2", "F1"), ("Ev2", "F1")):
+        intake.accept({"event_id": event_id, "team_id": "T1", "event": {"type": "file_deleted", "file_id": file}})
+    (row,) = kept(engine)
+    assert (row.kind, row.team, row.payload) == ("deletion", "T1", {"team": "T1", "file": "F1"})

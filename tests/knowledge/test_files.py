@@ -12,6 +12,7 @@ from knowledge.audience import channel_audience
 from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
 from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.sources import Checkpoint, Expected, FolderSource, Source, SourcePlace, SourceStep, open_source
+from knowledge.sources.file_facts import FACTS_FILE, FileFacts, write_facts
 from tests.contracts.source import SourceContract
 
 
@@ -151,3 +152,24 @@ def test_names_that_are_not_unicode_work(tmp_path: Path) -> None:
 def test_an_unknown_kind_of_source_is_refused() -> None:
     with pytest.raises(SourceError, match=r"there are: .*files"):
         open_source("ftp", SourcePlace(id="s", location="/"))
+
+
+def test_a_hidden_file_says_what_others_are_called_and_whose_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "note-1"
+    folder.mkdir()
+    for name in ("scan.txt", "other.txt"):
+        (folder / name).write_text("words")
+    write_facts(folder, {"scan.txt": FileFacts(title="Travel policy", owner="Ada Park")})
+    found = {one.uri.rpartition("/")[2]: one for one in fetched(FolderSource("s", tmp_path).changes(None))}
+    assert {name: (one.title, one.titled, one.owner) for name, one in found.items()} == {
+        "scan.txt": ("Travel policy", True, "Ada Park"),
+        "other.txt": ("other", False, ""),
+    }
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"scan.txt": []}', b'{"scan.txt": {"title": 7}}', b"\xff"])
+def test_a_hidden_file_that_makes_no_sense_says_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "scan.txt").write_text("words")
+    (tmp_path / FACTS_FILE).write_bytes(content)
+    (found,) = fetched(FolderSource("s", tmp_path).changes(None))
+    assert (found.title, found.titled) == ("scan", False)

@@ -12,7 +12,14 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
 from knowledge.document import FetchedDocument
-from knowledge.errors import DocumentError, ParseLimitError, UnreadableDocumentError, UnsupportedFormatError
+from knowledge.errors import (
+    DocumentError,
+    LockedDocumentError,
+    NoTextError,
+    ParseLimitError,
+    UnreadableDocumentError,
+    UnsupportedFormatError,
+)
 from knowledge.parse import ParsedDocument, ParseLimits, Parser
 from knowledge.sources.files import MEDIA_TYPES
 
@@ -155,6 +162,7 @@ def test_docx_keeps_headings_lists_and_tables(parser: Parser) -> None:
         (pdf(""), ".pdf", "only images"),
         (b"%PDF-1.4 nothing more", ".pdf", "seems damaged"),
         (b"PK\x03\x04 not a zip", ".docx", "seems damaged"),
+        (bytes.fromhex("d0cf11e0a1b11ae1") + b"EncryptedPackage", ".docx", "It is encrypted"),
         (bytes(range(256)) * 40, ".txt", "not text"),
         (b"<b>" * 2_000, ".html", "nested too deeply"),
     ],
@@ -163,6 +171,21 @@ def test_unreadable_documents_are_refused_with_a_reason(parser: Parser, content:
     with pytest.raises(UnreadableDocumentError, match=reason):
         parser.parse(document(content, kind))
     assert parser.parse(document("still here", ".md")).markdown == "still here"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "error"),
+    [
+        (pdf("secret", password="let me in"), ".pdf", LockedDocumentError),
+        (bytes.fromhex("d0cf11e0a1b11ae1"), ".xlsx", LockedDocumentError),
+        (pdf(""), ".pdf", NoTextError),
+    ],
+)
+def test_locked_documents_and_those_without_text_are_told_apart(
+    parser: Parser, content: bytes, kind: str, error: type[DocumentError]
+) -> None:
+    with pytest.raises(error):
+        parser.parse(document(content, kind))
 
 
 def test_a_kind_without_converter_is_refused(parser: Parser) -> None:
