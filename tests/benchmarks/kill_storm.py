@@ -300,12 +300,12 @@ def differences(home: Path, folder: Folder, engine: sa.Engine) -> Iterator[str]:
                 library_.wait_for_words(60)
             for text in sorted(texts[-1] or "" for texts in folder.said.values())[::7]:
                 question = Question(text=text[:200])
-                found = [
-                    [passage.text for passage in one_.retrieve(question, Audience.everyone(), 3).passages]
-                    for one_ in (storm_library, library)
-                ]
-                if found[0][:1] != found[1][:1]:
-                    yield f"another passage is found first for {text[:60]!r}"
+                stormed, clean = (
+                    one_.retrieve(question, Audience.everyone(), 3).passages for one_ in (storm_library, library)
+                )
+                if [one_.text for one_ in stormed[:1]] != [one_.text for one_ in clean[:1]]:
+                    ranks = [f"{one_.score:.4f} {one_.header} {one_.text[:120]!r}" for one_ in (*stormed, *clean)]
+                    yield f"another passage is found first for {text[:60]!r}: {ranks}"
 
 
 def main() -> None:
