@@ -31,7 +31,7 @@ def sync(invocation: Invocation, names: tuple[str, ...], rebuild: bool, as_json:
     from bot.sync import ingest_parts, publish_generation
     from knowledge.library import stored_embedders
 
-    settings = invocation.settings()
+    settings = invocation.settings_for_reading()
     with invocation.database() as engine:
         chosen = _chosen(engine, names)
         before = stored_embedders(engine)
@@ -77,6 +77,7 @@ def _chosen(engine: sa.Engine, names: tuple[str, ...]) -> tuple[StoredSource, ..
 
 
 def _read(stored: StoredSource, parts: IngestParts, rebuild: bool, report: Report) -> _Outcome:
+    from bot.errors import BotError
     from bot.sync import describe, sync_source
     from knowledge.errors import SourceError
 
@@ -89,7 +90,7 @@ def _read(stored: StoredSource, parts: IngestParts, rebuild: bool, report: Repor
             progress=progress,
             fetching=lambda done, total: report(f"Fetching {stored.name}", done, total),
         )
-    except SourceError as error:  # this one only; the others are still read
+    except (SourceError, BotError) as error:  # this one only; the others are still read
         return _Outcome(source=stored, said=f"failed: {error}")
     return _Outcome(source=stored, said=describe(result), report=result)
 

@@ -74,7 +74,7 @@ class _Surface:
 
     async def document(self, request: Request) -> Response:
         uri = request.query_params.get("uri", "")
-        return await asyncio.to_thread(show_document, uri, self._playground.options.documents)
+        return await asyncio.to_thread(show_document, uri, self._playground.documents)
 
     async def method(self, request: Request) -> Response:
         return await web_api.call(request, self._playground)
