@@ -371,20 +371,24 @@ class Pages:
         if not self.place.is_remote:
             root = Path(self.place.url).expanduser().resolve()
             return f"{root.as_uri()}/{name}"
-        host, project = _host_and_project(self.place.url)
+        site, project = _site_and_project(self.place.url)
+        host = site.partition("://")[2]
         if host in _PAGES and self.branch:
             return f"https://{host}/{project}/{_PAGES[host]}/{quote(self.branch)}/{name}"
-        return f"https://{host}/{project}#{name}"
+        return f"{site}/{project}#{name}"
 
 
-def _host_and_project(url: str) -> tuple[str, str]:
+def _site_and_project(url: str) -> tuple[str, str]:
+    """Where the pages of a repository are: a server of one's own may have them at another port, and unencrypted."""
     short = _SSH_SHORT.match(url)
     if short is not None:
-        host, path = short["host"], short["path"]
+        site, path = f"https://{short['host']}", short["path"]
     else:
         parts = urlsplit(url)
-        host, path = parts.hostname or "", parts.path
-    return host, path.strip("/").removesuffix(".git")
+        is_web = parts.scheme in ("http", "https")
+        port = f":{parts.port}" if is_web and parts.port else ""
+        site, path = f"{parts.scheme if is_web else 'https'}://{parts.hostname or ''}{port}", parts.path
+    return site, path.strip("/").removesuffix(".git")
 
 
 def _renamed(repo: Repo, before: _Cursor, head: Commit, files: Mapping[str, str]) -> dict[str, str]:
