@@ -65,6 +65,7 @@ class Row:
     seconds: dict[str, float] = field(default_factory=dict)
     answers: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    waits: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,8 @@ class Tour:
 
     def __init__(self, url: str, run: Run, asker: PersonsPage, writer: PersonsPage) -> None:
         self.url, self.run, self._asker, self.writer = url, run, asker, writer
+        self.waits = 0
+        """So often a run could not begin because the schedule's was at work."""
 
     def sync(self, name: str, *options: str) -> JSON:
         """Read one source now, as soon as the schedule does not."""
@@ -93,9 +96,10 @@ class Tour:
         while True:
             try:
                 found: JSON = json.loads(self.run(["sync", name, "--json", *options]))["sources"][0]
-            except FailedError:
-                if time.monotonic() > end:
+            except FailedError as error:
+                if "read by another run" not in str(error) or time.monotonic() > end:
                     raise
+                self.waits += 1
                 time.sleep(1.0)
                 continue
             if found["failed"]:
@@ -133,7 +137,7 @@ def main() -> int:
 
 def visit(name: str, stop: Stop, tour: Tour, folder: Path, snap: Callable[[str, str], None]) -> Row:
     """One kind of source, from its first question to its last."""
-    row = Row(name=name)
+    row, waits = Row(name=name), tour.waits
     source = name.replace(" ", "-")
     place = folder / source
     place.mkdir()
@@ -167,6 +171,7 @@ def visit(name: str, stop: Stop, tour: Tour, folder: Path, snap: Callable[[str, 
                     row.problems += still_known(said, fact)
     except (FailedError, OSError, subprocess.TimeoutExpired) as error:
         row.problems.append(str(error))
+    row.waits = tour.waits - waits
     return row
 
 
@@ -223,6 +228,7 @@ def report(rows: Sequence[Row]) -> str:
     for row in rows:
         cells = [f"{row.seconds[step]:.1f}" if step in row.seconds else "-" for step in steps]
         outcome = "; ".join(row.problems).replace("|", "/").replace("\n", " ") or "passed"
+        outcome += f" (the schedule was reading {row.waits} times)" if row.waits else ""
         lines.append(f"| {row.name} | {' | '.join(cells)} | {outcome} |")
     lines += ["", "Seconds. What was answered:", ""]
     for row in rows:

@@ -66,3 +66,22 @@ def test_a_source_is_followed_from_its_first_question_to_its_last(tour: Tour, na
     assert row.problems == []
     assert [STOPS[name].fact.first in row.answers[0], STOPS[name].fact.second in row.answers[1]] == [True, True]
     assert len(row.answers) == 3
+
+
+def test_the_tour_notices_a_change_that_nobody_reads(tour: Tour, tmp_path: Path) -> None:
+    """A check that cannot fail shows nothing: the second and the third run do not take place."""
+    run, reads = tour.run, []
+
+    def run_once(words: Sequence[str]) -> str:
+        if words[0] == "sync":
+            reads.append(words)
+        return '{"sources": [{"failed": []}]}' if len(reads) > 1 else run(words)
+
+    tour.run = run_once
+    problems = visit("confluence", STOPS["confluence"], tour, tmp_path, no_pictures).problems
+    for told in (
+        "changed: 'Tom Adeyemi' is not in",
+        "changed: 'Maria Lopez' is still",
+        "deleted: 'Maria Lopez' is still",
+    ):
+        assert any(problem.startswith(told) for problem in problems), problems
