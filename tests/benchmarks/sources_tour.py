@@ -165,8 +165,9 @@ def visit(name: str, stop: Stop, tour: Tour, folder: Path, snap: Callable[[str, 
                 row.answers.append(said.text)
                 snap(fact.question, f"{source}-{step}")
                 if there:
-                    row.problems += wrong_in(said, there, gone, link_of(tour, origin, address), step)
-                    row.problems += [] if not origin.can_be_opened else cannot_be_opened(said, there, step)
+                    link = document_links(tour.url)(address)
+                    row.problems += wrong_in(said, there, gone, link, step)
+                    row.problems += cannot_be_opened(link, there, step) if origin.can_be_opened else []
                 else:
                     row.problems += still_known(said, fact)
     except (FailedError, OSError, subprocess.TimeoutExpired) as error:
@@ -185,11 +186,6 @@ def add(tour: Tour, name: str, origin: Origin, file: Path) -> None:
     tour.run(["sources", "add", origin.location, "--name", name, *origin.arguments, *credential])
 
 
-def link_of(tour: Tour, origin: Origin, address: str) -> str:
-    """Where a citation of an address leads."""
-    return document_links(tour.url)(address)
-
-
 def wrong_in(said: Said, there: str, gone: str, link: str, step: str) -> list[str]:
     """What is wrong with an answer that should say one thing, and not another, from one place."""
     problems = [] if there in said.text else [f"{step}: {there!r} is not in the answer {said.text!r}"]
@@ -199,12 +195,13 @@ def wrong_in(said: Said, there: str, gone: str, link: str, step: str) -> list[st
     return problems
 
 
-def cannot_be_opened(said: Said, there: str, step: str) -> list[str]:
-    """Whether the first source's link opens; files say what was cited."""
-    if not said.links:
-        return []
-    reply = httpx.get(said.links[0], follow_redirects=True)
-    return [] if reply.status_code == httpx.codes.OK else [f"{step}: {said.links[0]} answers {reply.status_code}"]
+def cannot_be_opened(link: str, there: str, step: str) -> list[str]:
+    """Whether a source's link opens; a file shows what was cited from it."""
+    reply = httpx.get(link, follow_redirects=True)
+    if reply.status_code != httpx.codes.OK:
+        return [f"{step}: {link} answers {reply.status_code}"]
+    shows = there in reply.text or "/document?" not in link
+    return [] if shows else [f"{step}: {there!r} is not at {link}"]
 
 
 def still_known(said: Said, fact: Fact) -> list[str]:
