@@ -37,8 +37,6 @@ from tests.benchmarks.sources_origins import GENERAL, HELP, STOPS, Fact, Origin,
 
 ASKS, WRITES, DIRECT = "U0ADAPARK", "U0BENORTIZ", "D0ADAPARK"
 START_SECONDS = 600.0
-BUSY_SECONDS = 120.0
-"""So long a run is tried again that another one, of the schedule's, stands in the way of."""
 SETTINGS = f"""\
 [knowledge]
 slack_channels = ["{HELP}", "{GENERAL}"]
@@ -65,7 +63,6 @@ class Row:
     seconds: dict[str, float] = field(default_factory=dict)
     answers: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    waits: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,24 +84,13 @@ class Tour:
 
     def __init__(self, url: str, run: Run, asker: PersonsPage, writer: PersonsPage) -> None:
         self.url, self.run, self._asker, self.writer = url, run, asker, writer
-        self.waits = 0
-        """So often a run could not begin because the schedule's was at work."""
 
     def sync(self, name: str, *options: str) -> JSON:
-        """Read one source now, as soon as the schedule does not."""
-        end = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                found: JSON = json.loads(self.run(["sync", name, "--json", *options]))["sources"][0]
-            except FailedError as error:
-                if "read by another run" not in str(error) or time.monotonic() > end:
-                    raise
-                self.waits += 1
-                time.sleep(1.0)
-                continue
-            if found["failed"]:
-                raise FailedError(f"could not be read: {found['failed']}")
-            return found
+        """Read one source now; raises FailedError where anything of it could not be read."""
+        found: JSON = json.loads(self.run(["sync", name, "--json", *options]))["sources"][0]
+        if found["failed"]:
+            raise FailedError(f"could not be read: {found['failed']}")
+        return found
 
     def ask(self, question: str) -> Said:
         """Ask in a direct message and wait for the answer; raises FailedError."""
@@ -137,7 +123,7 @@ def main() -> int:
 
 def visit(name: str, stop: Stop, tour: Tour, folder: Path, snap: Callable[[str, str], None]) -> Row:
     """One kind of source, from its first question to its last."""
-    row, waits = Row(name=name), tour.waits
+    row = Row(name=name)
     source = name.replace(" ", "-")
     place = folder / source
     place.mkdir()
@@ -172,7 +158,6 @@ def visit(name: str, stop: Stop, tour: Tour, folder: Path, snap: Callable[[str, 
                     row.problems += still_known(said, fact)
     except (FailedError, OSError, subprocess.TimeoutExpired) as error:
         row.problems.append(str(error))
-    row.waits = tour.waits - waits
     return row
 
 
@@ -225,7 +210,6 @@ def report(rows: Sequence[Row]) -> str:
     for row in rows:
         cells = [f"{row.seconds[step]:.1f}" if step in row.seconds else "-" for step in steps]
         outcome = "; ".join(row.problems).replace("|", "/").replace("\n", " ") or "passed"
-        outcome += f" (the schedule was reading {row.waits} times)" if row.waits else ""
         lines.append(f"| {row.name} | {' | '.join(cells)} | {outcome} |")
     lines += ["", "Seconds. What was answered:", ""]
     for row in rows:
