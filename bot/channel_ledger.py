@@ -64,6 +64,11 @@ class ChannelLedger:
             query = sa.select(_document.c.uri).where(_document.c.source_id == self._source_id)
             return tuple(connection.scalars(query.order_by(_document.c.id)))
 
+    def teams(self) -> frozenset[str]:
+        """The workspaces that its messages come from: one, as a rule."""
+        with reading(self._engine) as connection:
+            return frozenset(connection.scalars(sa.select(_message.c.team).where(self._mine).distinct())) - {""}
+
     def orphans(self) -> tuple[str, ...]:
         """Documents that no message is in (any more): a run was ended between two steps."""
         held = sa.select(_message.c.uri).where(self._mine)

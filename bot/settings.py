@@ -301,6 +301,19 @@ def load_settings(environment: Mapping[str, str], home: Path | None = None) -> S
     )
 
 
+def of_workspace(settings: Settings, *, bot_token: str, app_token: str, api_url: str) -> Settings:
+    """The settings with the one workspace that these tokens open, instead of the one that they name."""
+    return dataclasses.replace(
+        settings,
+        slack_bot_token=Secret(bot_token),
+        slack_app_token=Secret(app_token),
+        slack_api_url=api_url,
+        slack_signing_secret=Secret(""),
+        slack_client_id="",
+        slack_client_secret=Secret(""),
+    )
+
+
 def read_slack_file(path: Path) -> dict[str, str]:
     """Read the tokens that `lorekeeper setup` wrote, NAME=value on each line; a missing file has none."""
     try:

@@ -34,7 +34,7 @@ def gaps(invocation: Invocation, days: int, private: bool, as_json: bool) -> Non
     from bot.learn.gaps import GapFinder
     from knowledge.audience import Audience
 
-    with invocation.application() as application, progress_bar() as progress:
+    with invocation.application(invocation.settings_for_reading()) as application, progress_bar() as progress:
         answer, is_open = application.settings.file.answer, _open_places(application.settings)
 
         def may_quote(question: AskedQuestion) -> bool:

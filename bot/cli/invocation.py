@@ -80,10 +80,24 @@ class Invocation:
         prepare_home(settings.home)
         return settings
 
-    @contextmanager
-    def application(self, *, with_generator: bool = False) -> Iterator[Application]:
-        """Open the product, without the language model unless it is asked for."""
+    def settings_for_reading(self) -> Settings:
+        """The settings for a command that asks Slack something: the playground's, where one runs with this data
+        folder and there is no token of Slack's."""
+        from bot.playground.running import find_running
+        from bot.settings import of_workspace
+
         settings = self.settings()
+        if settings.slack_bot_token or settings.slack_client_id:
+            return settings
+        found = find_running(settings.home)
+        if found is None:
+            return settings
+        return of_workspace(settings, bot_token=found.bot_token, app_token=found.app_token, api_url=found.api_url)
+
+    @contextmanager
+    def application(self, settings: Settings | None = None, *, with_generator: bool = False) -> Iterator[Application]:
+        """Open the product, without the language model unless it is asked for."""
+        settings = settings or self.settings()
         with progress_bar() as progress:
             application = self.build(settings, with_generator=with_generator, progress=progress)
         with application:

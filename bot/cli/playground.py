@@ -53,8 +53,10 @@ def _play(
     from bot.notes import FOLDER as SAVED_FOLDER
     from bot.own_guide import choose_sources
     from bot.playground.process import start_playground
+    from bot.playground.running import announced
+    from bot.settings import of_workspace
     from bot.slack.manifest import build_manifest
-    from knowledge.secret import Secret
+    from knowledge.store import list_sources
 
     with invocation.database() as engine:
         known = choose_sources(engine, folders)
@@ -70,9 +72,18 @@ def _play(
         click.echo(f"Lorekeeper's playground: {process.url}")
         if open_page if open_page is not None else has_desktop(invocation.environment):
             webbrowser.open(process.url)
-        options = slack_options(settings, Secret(process.bot_token), Secret(process.app_token), process.api_url)
-        with invocation.application(with_generator=True) as application:
-            with connected(application, options, link=document_links(process.url)) as bot:
+        line = process.line
+        settings = of_workspace(settings, bot_token=line.bot_token, app_token=line.app_token, api_url=line.api_url)
+        options = slack_options(settings, settings.slack_bot_token, settings.slack_app_token, line.api_url)
+        with (
+            announced(line, settings.home),
+            invocation.application(settings, with_generator=True) as application,
+        ):
+
+            def show_folders() -> None:
+                process.show_documents([Path(one.location) for one in list_sources(application.engine)])
+
+            with connected(application, options, link=document_links(process.url, show_folders)) as bot:
                 _read_sources(application)
                 click.echo("Ready: ask it something. Ctrl-C ends it.")
                 with scheduling(application, partial(learn_in_process, settings.home)):
@@ -80,9 +91,19 @@ def _play(
             finish_removals(application.engine, settings)
 
 
-def document_links(url: str) -> Callable[[str], str]:
-    """Citations of files on this machine open in the playground; other links stay as they are."""
-    return lambda uri: f"{url}document?{urlencode({'uri': uri})}" if uri.startswith("file://") else uri
+def document_links(url: str, show_folders: Callable[[], None] = lambda: None) -> Callable[[str], str]:
+    """Citations of files on this machine open in the playground; other links stay as they are.
+
+    `show_folders` tells it which folders there are now: some may be sources since a minute.
+    """
+
+    def link(uri: str) -> str:
+        if not uri.startswith("file://"):
+            return uri
+        show_folders()
+        return f"{url}document?{urlencode({'uri': uri})}"
+
+    return link
 
 
 def has_desktop(environment: Mapping[str, str]) -> bool:
@@ -93,6 +114,7 @@ def has_desktop(environment: Mapping[str, str]) -> bool:
 
 
 def _read_sources(application: Application) -> None:
+    from bot.errors import BotError
     from bot.sync import describe, ingest_parts, sync_source
     from knowledge.errors import SourceError
     from knowledge.store import list_sources
@@ -103,7 +125,7 @@ def _read_sources(application: Application) -> None:
             try:
                 with progress_bar() as report:
                     result = sync_source(stored, parts, progress=task_of(report, f"Reading {stored.name}"))
-            except SourceError as error:  # what was read earlier can still be asked about
+            except (SourceError, BotError) as error:  # what was read earlier can still be asked about
                 click.echo(f"{stored.name}: {error}", err=True)
             else:
                 click.echo(f"{stored.name}: {describe(result)}")

@@ -190,8 +190,9 @@ def finish_removals(engine: sa.Engine, settings: Settings) -> list[Removal]:
             err=True,
         )
         kept = settings.home / SLACK_FILE
-        # The app's own token stays: it belongs to the app and not to the workspace.
-        if read_slack_file(kept).get("SLACK_BOT_TOKEN"):
+        # The app's own token stays: it belongs to the app and not to the workspace. So does that of another workspace,
+        # where this one is the playground.
+        if read_slack_file(kept).get("SLACK_BOT_TOKEN") == settings.slack_bot_token.reveal():
             write_slack_file(kept, {"SLACK_BOT_TOKEN": ""})
     return list(removals)
 

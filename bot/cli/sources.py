@@ -152,7 +152,8 @@ def _add_channel(
     channel = channel_of(location)
     place = f"{SCHEME}{channel}"
     with invocation.database() as engine:
-        opened = open_channel(SourcePlace(id=source_id(KIND, place), location=place), engine, invocation.settings())
+        settings = invocation.settings_for_reading()
+        opened = open_channel(SourcePlace(id=source_id(KIND, place), location=place), engine, settings)
         called = opened.check()
         added = add_source(
             engine,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from knowledge.ingest import IngestParts, SyncReport
     from knowledge.store import StoredSource
 
+_BUSY_SECONDS = 60.0
+"""So long another run of a source is waited for: the bot reads one that was just added within seconds."""
+
 
 @click.command()
 @click.argument("names", metavar="[SOURCE]...", nargs=-1)
@@ -31,7 +35,7 @@ def sync(invocation: Invocation, names: tuple[str, ...], rebuild: bool, as_json:
     from bot.sync import ingest_parts, publish_generation
     from knowledge.library import stored_embedders
 
-    settings = invocation.settings()
+    settings = invocation.settings_for_reading()
     with invocation.database() as engine:
         chosen = _chosen(engine, names)
         before = stored_embedders(engine)
@@ -77,21 +81,35 @@ def _chosen(engine: sa.Engine, names: tuple[str, ...]) -> tuple[StoredSource, ..
 
 
 def _read(stored: StoredSource, parts: IngestParts, rebuild: bool, report: Report) -> _Outcome:
-    from bot.sync import describe, sync_source
-    from knowledge.errors import SourceError
+    from bot.errors import BotError
+    from bot.sync import describe
+    from knowledge.errors import SourceBusyError, SourceError
 
-    progress = task_of(report, f"Reading {stored.name}")
-    try:
-        result = sync_source(
-            stored,
-            parts,
-            rebuild=rebuild,
-            progress=progress,
-            fetching=lambda done, total: report(f"Fetching {stored.name}", done, total),
-        )
-    except SourceError as error:  # this one only; the others are still read
-        return _Outcome(source=stored, said=f"failed: {error}")
-    return _Outcome(source=stored, said=describe(result), report=result)
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            result = _sync(stored, parts, rebuild, report)
+        except SourceBusyError as error:
+            if time.monotonic() >= end:
+                return _Outcome(source=stored, said=f"failed: {error}")
+            report(f"Waiting for another run of {stored.name}", 0, None)
+            time.sleep(0.2)
+        except (SourceError, BotError) as error:  # this one only; the others are still read
+            return _Outcome(source=stored, said=f"failed: {error}")
+        else:
+            return _Outcome(source=stored, said=describe(result), report=result)
+
+
+def _sync(stored: StoredSource, parts: IngestParts, rebuild: bool, report: Report) -> SyncReport:
+    from bot.sync import sync_source
+
+    return sync_source(
+        stored,
+        parts,
+        rebuild=rebuild,
+        progress=task_of(report, f"Reading {stored.name}"),
+        fetching=lambda done, total: report(f"Fetching {stored.name}", done, total),
+    )
 
 
 def _row(outcome: _Outcome) -> dict[str, object]:

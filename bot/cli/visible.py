@@ -33,7 +33,7 @@ def readers(invocation: Invocation, document: str, as_json: bool) -> None:
     from bot.errors import MisuseError
     from bot.visible import find_readers
 
-    settings = invocation.settings()
+    settings = invocation.settings_for_reading()
     with invocation.database() as engine:
         found = find_readers(engine, document, holds=_holds(settings))
     if not found:
@@ -60,7 +60,7 @@ def visible(invocation: Invocation, user: str | None, channel: str | None, title
     from bot.channels import load_channel
     from bot.visible import list_visible
 
-    settings = invocation.settings()
+    settings = invocation.settings_for_reading()
     slack = _whereabouts(settings)
     with invocation.database() as engine:
         audience, notes = _audience(engine, settings, slack, user, channel)

@@ -33,7 +33,7 @@ def main() -> int:
         return 1
     server = PlaygroundServer(playground, lambda: _announce(playground))
     if arguments.until_stdin_closes:
-        threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
+        threading.Thread(target=_follow_parent, args=(playground, server), daemon=True).start()
     # The server stops in order on Ctrl-C, and then raises it again.
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
@@ -97,10 +97,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _stop_with_parent(server: PlaygroundServer) -> None:
+def _follow_parent(playground: Playground, server: PlaygroundServer) -> None:
+    """Each line of the parent names the folders whose files may be shown from now on; its end is ours."""
     # Not through `sys.stdin`, whose lock a thread must not hold while the interpreter ends.
-    while os.read(0, 1024):
-        pass
+    unfinished = b""
+    while said := os.read(0, 65536):
+        *lines, unfinished = (unfinished + said).split(b"\n")
+        for line in lines:
+            playground.documents = tuple(map(Path, json.loads(line)))
     server.should_exit = True
 
 

@@ -44,7 +44,7 @@ class PlaygroundOptions:
     state: Path | None = None
     """The file that keeps the conversation over a restart; None keeps it in memory."""
     documents: tuple[Path, ...] = ()
-    """Folders whose files `/document` may show, and no others."""
+    """Folders whose files `/document` may show at first, and no others."""
     allowed_hosts: tuple[str, ...] = ()
     """Names besides localhost under which a browser may reach it."""
     ack_seconds: float = 3.0

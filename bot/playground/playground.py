@@ -58,6 +58,7 @@ class Playground:
 
     def __init__(self, options: PlaygroundOptions, tokens: Tokens) -> None:
         self.options = options
+        self.documents = options.documents
         self.tokens = tokens
         self.app = InstalledApp(options.manifest)
         self.workspace = load_workspace(options.state)

@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from bot.errors import BotError, PortInUseError, SettingsError
+from bot.playground.running import RunningPlayground
 
 STOP_SECONDS = 5.0
 _ERRORS: Mapping[str, type[BotError]] = {"PortInUseError": PortInUseError, "SettingsError": SettingsError}
@@ -31,6 +34,13 @@ class PlaygroundProcess:
     client_id: str
     client_secret: str = field(repr=False)
     process: subprocess.Popen[str] = field(repr=False)
+    speaking: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Held by whoever writes to the process: answers are shown by several threads."""
+
+    @property
+    def line(self) -> RunningPlayground:
+        """What an app needs to speak with it."""
+        return RunningPlayground(api_url=self.api_url, bot_token=self.bot_token, app_token=self.app_token)
 
     def __enter__(self) -> PlaygroundProcess:
         return self
@@ -39,6 +49,13 @@ class PlaygroundProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    def show_documents(self, folders: Sequence[Path]) -> None:
+        """Let the files of these folders be opened, and no others; one that ended meanwhile shows nothing anyway."""
+        if self.process.stdin is not None:
+            with self.speaking, suppress(OSError, ValueError):
+                self.process.stdin.write(json.dumps([str(folder.absolute()) for folder in folders]) + "\n")
+                self.process.stdin.flush()
 
     def stop(self) -> None:
         """End it; the state is written first. May be called twice."""

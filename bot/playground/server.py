@@ -77,7 +77,7 @@ class _Surface:
         return await asyncio.to_thread(
             show_document,
             asked.get("uri", ""),
-            self._playground.options.documents,
+            self._playground.documents,
             asked.get("quote", ""),
             whole="whole" in asked,
         )

@@ -33,7 +33,7 @@ from bot.slack.channel_text import (
 from bot.slack.download import DownloadError
 from knowledge.audience import channel_audience
 from knowledge.document import DeletedDocument, FailedDocument, FetchedDocument
-from knowledge.errors import SourceError
+from knowledge.errors import SourceError, SourceUnavailableError
 from knowledge.sources.files import MAX_BYTES, MEDIA_TYPES
 from knowledge.sources.source import Checkpoint, SourceStep
 
@@ -104,10 +104,20 @@ class ChannelSource:
         try:
             if self._options.refusal:
                 raise ChannelClosedError(self._options.refusal)
+            self._stay_in_workspace()
             self._name = self._reader.name()
             yield from self._read(until=started + self._options.most_seconds)
         except ChannelClosedError as closed:
             yield from self._clear(closed)
+
+    def _stay_in_workspace(self) -> None:
+        """Another workspace, as the playground is one, knows nothing of the channel: that closes it for nobody."""
+        teams, team = self._ledger.teams(), self._reader.identity.team
+        if teams and team not in teams:
+            raise SourceUnavailableError(
+                f"The channel {self._reader.channel} is one of the workspace {', '.join(sorted(teams))}, and the "
+                f"bot's token opens {team}. What is known from it stays; `lorekeeper sources remove` takes it away."
+            )
 
     def _clear(self, closed: ChannelClosedError) -> Steps:
         """Nothing of a channel stays that is not to be read; when nothing is left, say why nothing comes."""

@@ -11,6 +11,7 @@ import pytest
 
 from bot.errors import SettingsError
 from bot.playground.process import start_playground
+from bot.playground.running import announced
 from bot.playground.seed import seed
 from bot.playground.workspace import Workspace as State
 from bot.settings import read_settings_file
@@ -83,6 +84,32 @@ def test_a_channel_is_added_read_in_pages_and_removed(terminal: Terminal) -> Non
     assert "okapi" not in terminal.type("search", "okapi").out
     assert "reply50" in terminal.type("search", "reply50", "--in", HELP, "--json").out
     assert "200 documents" in terminal.type("sources", "remove", f"slack:{HELP}").out
+
+
+def test_where_the_playground_runs_commands_read_its_channels_without_a_token(
+    terminal: Terminal, workspace: Workspace
+) -> None:
+    """Those that begin something with Slack's own workspace still miss a token."""
+    terminal.environment = {}
+    switch_on(terminal, SWITCHED_ON + "slack_history_requests_per_minute = 100\n")
+    with announced(workspace.playground.line, terminal.home):
+        assert "Added '#help'" in terminal.type("sources", "add", f"slack:{HELP}").out
+        assert terminal.type("sync", "--json").json["sources"][0]["added"] == 200
+        title = "day50 minute30 okapi (#help)"
+        assert "ben" in terminal.type("sources", "readers", title, "--json").json["documents"][0]["people"][1].lower()
+        assert "No Slack token" not in terminal.type("sources", "visible", "--as", ADA).err
+        assert "SLACK_BOT_TOKEN is not set" in terminal.type("run").err
+        assert "there is a token" not in terminal.type("setup", "--no-input", "--no-open", "--wait", "0").out
+        slack = next(one for one in terminal.type("doctor", "--json").json["checks"] if one["name"] == "slack")
+        assert "no tokens set" in slack["detail"]
+    assert "cannot be read without the bot's token" in terminal.type("sync").out
+
+
+def test_a_token_of_slacks_goes_before_the_playgrounds(terminal: Terminal, workspace: Workspace) -> None:
+    terminal.environment = {**terminal.environment, "SLACK_BOT_TOKEN": "xoxb-mine"}
+    switch_on(terminal)
+    with announced(workspace.playground.line, terminal.home):
+        assert "invalid_auth" in terminal.type("sources", "add", f"slack:{HELP}").err
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from bot.slack.deliver import Delivery
 from bot.slack.gateway import connect_client
 from bot.slack.membership import Memberships
 from knowledge.audience import Audience, channel_audience
-from knowledge.database import reading
+from knowledge.database import reading, writing
 from knowledge.document import DeletedDocument, FetchedDocument
 from knowledge.errors import SourceUnavailableError
 from knowledge.parse import Parser
@@ -134,6 +134,18 @@ def test_posts_of_bots_our_own_answers_and_notices_are_left_out(world: ChannelWo
     world.sync()
     assert "Maria does." in world.everything
     assert "bot's" not in world.everything
+
+
+def test_another_workspace_that_does_not_know_the_channel_deletes_nothing(world: ChannelWorld) -> None:
+    """A data folder is used in the playground, and then with Slack."""
+    world.say(ADA, "The van comes at nine.")
+    world.sync()
+    with writing(world.engine) as connection:
+        connection.execute(sa.update(tables.channel_message).values(team="T0ELSEWHERE"))
+    world.workspace.act("faults", error={"conversations.info": "channel_not_found"})
+    with pytest.raises(SourceUnavailableError, match=r"is one of the workspace T0ELSEWHERE.*opens T0PLAYGROUND"):
+        world.sync()
+    assert len(world.documents()) == 1
 
 
 def test_an_unchanged_channel_is_no_work(world: ChannelWorld) -> None:

@@ -8,13 +8,16 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from bot.database import open_database
 from bot.feedback import record_reason, record_vote
+from knowledge.ingest_rows import only_run
+from knowledge.store import list_sources
 from tests.bot.slack_double import slack_double
 from tests.bot.terminal import Terminal
 from tests.knowledge.fake_embedder import FakeEmbedder
@@ -64,6 +67,17 @@ class TestSources:
         assert row["last_run"]["added"] == 2
         assert row["next_run"]
         assert "handbook" in informed.type("sources", "list").out
+
+    def test_a_source_that_the_bot_is_reading_is_read_after_it(self, informed: Terminal) -> None:
+        """The schedule takes up what was just added, at about the time that people type `lorekeeper sync`."""
+        engine = open_database(f"sqlite:///{informed.home / 'lorekeeper.db'}")
+        with ExitStack() as held:
+            held.enter_context(only_run(engine, list_sources(engine)[0].id))
+            threading.Timer(0.3, held.close).start()
+            shown = informed.type("sync")
+        engine.dispose()
+        assert "Waiting for another run of handbook" in shown.err
+        assert (shown.code, "handbook: 2 unchanged" in shown.out) == (0, True)
 
     def test_what_cannot_be_read_is_listed_with_its_reason(self, informed: Terminal, handbook: Path) -> None:
         (handbook / "broken.pdf").write_bytes(b"%PDF-1.7 not really")

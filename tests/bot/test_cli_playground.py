@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sqlite3
+import stat
 import threading
 import time
 import urllib.request
@@ -20,6 +21,10 @@ import pytest
 from bot.cli.playground import document_links, has_desktop
 from bot.database import open_database
 from bot.own_guide import choose_sources, guide_places
+from bot.playground.running import FILE, RunningPlayground, find_running
+from bot.playground.seed import seed
+from bot.playground.workspace import Workspace
+from knowledge.store import add_source
 from tests.bot.terminal import Terminal
 
 PATIENCE_SECONDS = 120.0
@@ -78,7 +83,7 @@ class Visitor(threading.Thread):
 
     def _asked(self) -> bool:
         # Connected, and the handbook is read: an answer before that would rightly say that it knows nothing.
-        if not any(entry["name"] == "hello" for entry in self._ledger()) or not self._is_informed():
+        if not any(entry["name"] == "hello" for entry in self._ledger()) or not is_informed(self._database):
             return False
         said = {"user": "U0ADAPARK", "channel": "C0GENERAL", "text": f"<@U0LOREKEEPER> {self._question}"}
         return bool(ask_server(f"{self._url}playground/api/say", said)["ok"])
@@ -93,10 +98,6 @@ class Visitor(threading.Thread):
             elif name == "assistant.threads.setStatus" and self.answer and request.get("status") == "":
                 is_over = True
         return is_over
-
-    def _is_informed(self) -> bool:
-        with closing(sqlite3.connect(self._database)) as connection:
-            return bool(connection.execute("SELECT count(*) FROM chunk").fetchone()[0])
 
     def _ledger(self) -> list[dict[str, Any]]:
         return list(ask_server(f"{self._url}playground/api/ledger")["entries"])
@@ -123,6 +124,68 @@ def test_it_comes_up_answers_and_goes_down_in_order(tmp_path: Path, capsys: pyte
     with closing(socket.socket()) as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
     assert "Who issues badges?" in terminal.type("history").out
+
+
+@pytest.mark.slow
+def test_its_channels_are_read_with_its_own_token_and_commands_beside_it_find_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal(
+        home=tmp_path / "home",
+        capsys=capsys,
+        # A workspace's token for a channel of the playground's opens nothing.
+        environment={"SLACK_BOT_TOKEN": "xoxb-of-another", "SLACK_CLIENT_ID": "1.2"},
+    )
+    terminal.home.mkdir()
+    (terminal.home / "lorekeeper.toml").write_text(
+        '[knowledge]\nslack_channels = ["C0HELP"]\nslack_terms_acknowledged = "2025-10-10"\n', encoding="utf-8"
+    )
+    state = Workspace()
+    seed(state)
+    said = {"type": "message", "team": "T0PLAYGROUND", "user": "U0ADAPARK", "ts": "1760000000.000000"}
+    state.add_message(state.channels["C0HELP"], {**said, "text": "The kettle stands in room 4.17."})
+    (terminal.home / "playground.json").write_text(json.dumps(state.to_json()), encoding="utf-8")
+    engine = open_database(f"sqlite:///{terminal.home / 'lorekeeper.db'}")
+    add_source(engine, kind="slack", location="slack:C0HELP", audience="channel:C0HELP", name="#help")
+    engine.dispose()
+    looker = Looker(terminal.home)
+    looker.start()
+    shown = terminal.type("playground", "--port", str(free_port()), "--no-open")
+    looker.join(5)
+    assert "#help: 1 added" in shown.out, shown.err
+    assert looker.found is not None
+    assert looker.mode == 0o600
+    assert not (terminal.home / FILE).exists()
+
+
+class Looker(threading.Thread):
+    """Looks for the playground as another process does, and ends it once it has read something."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(daemon=True)
+        self._home = home
+        self.found: RunningPlayground | None = None
+        self.mode = 0
+
+    def run(self) -> None:
+        try:
+            wait_for(self._looked)
+            wait_for(lambda: is_informed(self._home / "lorekeeper.db"))
+            time.sleep(0.5)  # it says what it has read
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _looked(self) -> bool:
+        self.found = find_running(self._home)
+        if self.found is not None:
+            self.mode = stat.S_IMODE((self._home / FILE).stat().st_mode)
+        return self.found is not None
+
+
+def is_informed(database: Path) -> bool:
+    """Whether a document has been read."""
+    with closing(sqlite3.connect(database)) as connection:
+        return bool(connection.execute("SELECT count(*) FROM chunk").fetchone()[0])
 
 
 def test_a_port_in_use_is_named_with_the_setting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,9 +227,12 @@ def test_the_guide_and_in_a_checkout_the_readme_are_there() -> None:
 
 
 def test_citations_of_local_files_open_in_the_playground() -> None:
-    link = document_links("http://127.0.0.1:3939/")
+    asked: list[int] = []
+    link = document_links("http://127.0.0.1:3939/", lambda: asked.append(1))
     assert link("file:///docs/a%20b.md") == "http://127.0.0.1:3939/document?uri=file%3A%2F%2F%2Fdocs%2Fa%2520b.md"
+    assert asked == [1]  # which folders there are now
     assert link("https://example.org/") == "https://example.org/"
+    assert asked == [1]
 
 
 def test_no_browser_is_opened_where_nobody_sits() -> None:

@@ -16,6 +16,7 @@ from bot.errors import MisuseError, SettingsError
 from bot.settings import Settings, load_settings
 from knowledge.secret import Secret
 from knowledge.store import add_source
+from tests.bot.terminal import Terminal
 
 TOKEN = "ghp_" + "a1" * 18
 
@@ -55,6 +56,20 @@ def test_one_that_a_source_needs_stays(engine: sa.Engine, settings: Settings, tm
     assert list_credentials(engine)[0].sources == ("papers",)
     with pytest.raises(MisuseError, match="'papers'"):
         remove_credential(engine, "key")
+
+
+def test_a_source_whose_credential_is_missing_holds_up_no_other(
+    engine: sa.Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "page.md").write_text("Badges are blue.", encoding="utf-8")
+    add_source(engine, kind="notion", location="https://www.notion.so/", name="wiki", credential="lost")
+    add_source(engine, kind="files", location=str(folder))
+    shown = Terminal(home=tmp_path, capsys=capsys).type("sync")
+    assert shown.code == 1
+    assert "wiki: failed: there is no credential 'lost'" in shown.out
+    assert "docs: 1 added" in shown.out
 
 
 def test_a_removed_one_is_gone(engine: sa.Engine, settings: Settings) -> None:

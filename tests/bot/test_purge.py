@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot import tables
+from bot.cli.serving import finish_removals
 from bot.database import open_database
 from bot.purge import (
     Removal,
@@ -24,7 +25,7 @@ from bot.purge import (
     purge,
     removal_of,
 )
-from bot.settings import load_settings
+from bot.settings import SLACK_FILE, load_settings, of_workspace, read_slack_file, write_slack_file
 from bot.sync import ingest_parts, sync_source
 from knowledge.database import reading, writing
 from knowledge.store import add_source
@@ -87,6 +88,17 @@ def engine(tmp_path: Path) -> sa.Engine:
 
 def removal(event_id: str = "Ev1", team: str = "T1") -> Removal:
     return Removal(event_id=event_id, team=team, reason="app_uninstalled", at=WHEN)
+
+
+def test_only_the_token_of_the_workspace_that_left_is_forgotten(engine: sa.Engine, tmp_path: Path) -> None:
+    """The playground's is not the one that the file keeps for Slack."""
+    kept = tmp_path / SLACK_FILE
+    write_slack_file(kept, {"SLACK_BOT_TOKEN": "xoxb-slack"})
+    for token, left in (("xoxb-playground", "xoxb-slack"), ("xoxb-slack", None)):
+        ask_for_removal(engine, removal(event_id=token))
+        settings = of_workspace(load_settings({}, tmp_path), bot_token=token, app_token="", api_url="http://localhost/")
+        assert len(finish_removals(engine, settings)) == 1
+        assert read_slack_file(kept).get("SLACK_BOT_TOKEN") == left
 
 
 def test_every_table_tells_whose_its_rows_are() -> None:

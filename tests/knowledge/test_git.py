@@ -65,11 +65,7 @@ class TestRemoteRepository(SourceContract):
 
     def put(self, name: str, text: str) -> str:
         self.work.commit({name: text})
-        return f"{self.url.replace('http:', 'https:').removesuffix('.git')}#{name}".replace(f":{self.port}", "")
-
-    @property
-    def port(self) -> str:
-        return self.url.split(":")[2].partition("/")[0]
+        return f"{self.url.removesuffix('.git')}#{name}"
 
     def take_away(self, name: str) -> None:
         self.work.commit({name: None})
@@ -221,6 +217,8 @@ def test_what_is_missing_is_said(work: Work, tmp_path: Path) -> None:
         ("git@github.com:team/handbook.git#dev", "https://github.com/team/handbook/blob/dev/a%20b.md"),
         ("ssh://git@gitlab.com/team/sub/book.git", "https://gitlab.com/team/sub/book/-/blob/main/a%20b.md"),
         ("https://git.example.com/handbook.git", "https://git.example.com/handbook#a%20b.md"),
+        ("http://ada@git.example.com:3000/team/handbook.git", "http://git.example.com:3000/team/handbook#a%20b.md"),
+        ("ssh://git@git.example.com:2222/team/handbook.git", "https://git.example.com/team/handbook#a%20b.md"),
     ],
 )
 def test_a_file_has_the_address_of_its_page(location: str, uri: str) -> None:

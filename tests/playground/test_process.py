@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from slack_sdk import WebClient
 
 from bot.errors import PortInUseError, SettingsError
 from bot.playground.process import PlaygroundProcess, start_playground
+from tests.playground.site import wait_for
 
 GENERAL = "C0GENERAL"
 
@@ -42,6 +44,25 @@ def test_given_tokens_are_kept(tmp_path: Path) -> None:
         assert (playground.bot_token, playground.app_token) == ("xoxb-mine", "xapp-mine")
         assert client(playground).auth_test()["ok"]
         assert "xoxb" not in repr(playground)
+
+
+def test_folders_are_shown_from_when_they_are_named(tmp_path: Path) -> None:
+    """A folder may become a source while the playground runs, and another be none any more."""
+    files = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        files.append(tmp_path / name / "page.md")
+        files[-1].write_text(f"This is {name}.", encoding="utf-8")
+    with start_playground(port=0, documents=[tmp_path / "one"]) as playground, httpx.Client() as http:
+
+        def statuses() -> list[int]:
+            pages = (f"{playground.url}document?{urlencode({'uri': file.as_uri()})}" for file in files)
+            return [http.get(page).status_code for page in pages]
+
+        assert statuses() == [200, 404]
+        playground.show_documents([tmp_path / "two"])
+        wait_for(lambda: statuses() == [404, 200] or None)
+    playground.show_documents([tmp_path])
 
 
 def test_a_port_in_use_is_named_with_the_setting() -> None:

@@ -71,17 +71,21 @@ class Pages:
         name = quote(path.encode("utf-8", "surrogateescape"))
         if not self.place.is_remote:
             return f"{self.place.root.resolve().as_uri()}/{name}"
-        host, project = _host_and_project(self.place.url)
+        site, project = _site_and_project(self.place.url)
+        host = site.partition("://")[2]
         if host in self.hosts and self.branch:
             return f"https://{host}/{project}/{self.hosts[host]}/{quote(self.branch)}/{name}"
-        return f"https://{host}/{project}#{name}"
+        return f"{site}/{project}#{name}"
 
 
-def _host_and_project(url: str) -> tuple[str, str]:
+def _site_and_project(url: str) -> tuple[str, str]:
+    """Where the pages of a repository are: a server of one's own may have them at another port, and unencrypted."""
     short = _SSH_SHORT.match(url)
     if short is not None:
-        host, path = short["host"], short["path"]
+        site, path = f"https://{short['host']}", short["path"]
     else:
         parts = urlsplit(url)
-        host, path = parts.hostname or "", parts.path
-    return host, path.strip("/").removesuffix(".git")
+        is_web = parts.scheme in ("http", "https")
+        port = f":{parts.port}" if is_web and parts.port else ""
+        site, path = f"{parts.scheme if is_web else 'https'}://{parts.hostname or ''}{port}", parts.path
+    return site, path.strip("/").removesuffix(".git")
