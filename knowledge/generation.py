@@ -104,8 +104,10 @@ class Generations:
                 raise IndexFileError(f"{file} does not match its manifest. It is rebuilt from the database.")
         except (OSError, ValueError) as error:
             raise IndexFileError(f"{file} or its manifest cannot be read ({error}).") from error
-        _check_in_child(file, manifest)
-        return HnswIndex.load(file, manifest.dim, manifest.count)
+        ef = _check_in_child(file, manifest)
+        index = HnswIndex.load(file, manifest.dim, manifest.count)
+        index.widen(ef)
+        return index
 
     def tidy(self, known: frozenset[str], expired: Iterable[str]) -> None:
         """Remove expired generations and the leavings of an interrupted publication."""
@@ -131,7 +133,7 @@ class Generations:
                 count=len(index.ids),
                 built_to_chunk=built_to_chunk,
             )
-            _check_in_child(unfinished, manifest)
+            index.widen(_check_in_child(unfinished, manifest))
             self._write_manifest(manifest)
             unfinished.replace(file)
         finally:
@@ -155,7 +157,8 @@ def _manifest_file(file: Path) -> Path:
     return file.with_name(f"{file.name}{_MANIFEST}")
 
 
-def _check_in_child(file: Path, manifest: Manifest) -> None:
+def _check_in_child(file: Path, manifest: Manifest) -> int:
+    """Have it searched where a damaged file does no harm; returns how many candidates its searches are to keep."""
     command = [
         sys.executable,
         "-m",
@@ -174,6 +177,7 @@ def _check_in_child(file: Path, manifest: Manifest) -> None:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = lines[-1] if lines else f"the check ended with {done.returncode}"
         raise IndexFileError(f"{file} failed its check: {reason}. It is rebuilt from the database.")
+    return int(done.stdout)
 
 
 def _sha256(file: Path) -> str:

@@ -188,6 +188,8 @@ def measure(chunks: int, options: Options, folder: Path) -> Figures:
         rows = loaded.snapshot.distinct()
         graph = HnswIndex.build(loaded.snapshot.ids, loaded.snapshot.vectors, rows=rows)
     graph_seconds = time.perf_counter() - started
+    if graph is not None:
+        graph.fit()
     searches = SnapshotSearch(loaded.snapshot, graph), ScannedSearch(loaded.exact)
     measured = []
     for share in collection.shares:

@@ -42,7 +42,24 @@ def test_a_build_ends_when_it_is_told_to() -> None:
 
 
 def test_a_fresh_graph_finds_what_exact_search_finds() -> None:
-    assert small_graph().probe() >= 0.98
+    assert small_graph().fit() >= 0.99
+
+
+def test_searches_get_as_wide_as_the_vectors_need() -> None:
+    random = np.random.default_rng(1).standard_normal((4_000, 96), np.float32)
+    vectors = random / np.linalg.norm(random, axis=1, keepdims=True)
+    graph = HnswIndex.build(np.arange(4_000, dtype=np.int64), vectors)
+    narrow = graph.fit((10,))
+    assert narrow < 0.95
+    assert graph.fit((10, 4_000, 8_000)) > 0.99
+    assert graph.ef == 4_000
+
+
+def test_what_the_check_chose_holds_for_who_built_and_who_loads(tmp_path: Path) -> None:
+    graph = small_graph()
+    graph.widen(3)
+    manifest = Generations(tmp_path).publish(graph, FakeEmbedder(dim=DIM), 599)
+    assert graph.ef == Generations(tmp_path).load(manifest).ef == small_graph().ef > 3
 
 
 def test_a_published_generation_loads_and_finds_the_same(tmp_path: Path) -> None:

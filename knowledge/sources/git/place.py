@@ -72,9 +72,9 @@ class Pages:
         if not self.place.is_remote:
             return f"{self.place.root.resolve().as_uri()}/{name}"
         site, project = _site_and_project(self.place.url)
-        host = site.partition("://")[2]
+        host = urlsplit(site).hostname or ""
         if host in self.hosts and self.branch:
-            return f"https://{host}/{project}/{self.hosts[host]}/{quote(self.branch)}/{name}"
+            return f"{site}/{project}/{self.hosts[host]}/{quote(self.branch)}/{name}"
         return f"{site}/{project}#{name}"
 
 
