@@ -18,7 +18,8 @@ _NO_SLUG = re.compile(r"[^\w\- ]")
 _APPS = re.compile(r"(?:^|\.)(?:slack\.com|atlassian\.net|notion\.so|notion\.site|google\.com)$")
 _BEGINNING = re.compile(r"[\s>|#*+-]+|\d+[.)]\s+")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-_MARKS = re.compile(r"[*_`~]+")
+# An underscore within a name is none.
+_MARKS = re.compile(r"[*`~]+|(?<!\w)_+|_+(?!\w)")
 _END = re.compile(r"[|\n]")
 _MOST_WORDS = 8
 _LEAST_CHARACTERS = 8

@@ -50,6 +50,7 @@ def test_an_address_leads_to_the_page_or_the_heading(uri: str, header: str, expe
             "- **Two-factor** login, [see here](https://e.example/x), is needed.",
             "Two%2Dfactor%20login%2C%20see%20here%2C%20is%20needed",
         ),
+        ("_Set_ `answer.cache_days` to 9", "Set%20answer.cache_days%20to%209"),
         ("1. Open the door & wait", "Open%20the%20door%20%26%20wait"),
         ("| Berlin office | 12 |", "Berlin%20office"),
         ("Opens at noon\non Mondays", "Opens%20at%20noon"),
