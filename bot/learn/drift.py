@@ -12,11 +12,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from functools import cache
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 Numbers = npt.NDArray[np.float64]
 Kind = Literal["share", "values"]
@@ -59,8 +59,8 @@ def compare(kind: Kind, before: Sample, after: Sample) -> Difference:
         effect = abs(2 * math.asin(math.sqrt(other)) - 2 * math.asin(math.sqrt(one)))
     else:
         one, other = float(np.median(before.values)), float(np.median(after.values))
-        effect = float(stats.ks_2samp(before.values, after.values, method="asymp").statistic)
-        p = float(stats.kstwobign.sf(math.sqrt(worth_before * worth_after / (worth_before + worth_after)) * effect))
+        effect = float(_stats().ks_2samp(before.values, after.values, method="asymp").statistic)
+        p = float(_stats().kstwobign.sf(math.sqrt(worth_before * worth_after / (worth_before + worth_after)) * effect))
     return Difference(
         before=one, after=other, count_before=len(before), count_after=len(after), p=min(1.0, p), effect=effect
     )
@@ -68,14 +68,14 @@ def compare(kind: Kind, before: Sample, after: Sample) -> Difference:
 
 def adjusted(ps: Sequence[float]) -> tuple[float, ...]:
     """The p values of one look, each corrected for the others (Benjamini and Hochberg)."""
-    return tuple(float(p) for p in stats.false_discovery_control(ps)) if ps else ()
+    return tuple(float(p) for p in _stats().false_discovery_control(ps)) if ps else ()
 
 
 def turning_day(before: Sample, after: Sample) -> date:
     """The first day of the change: where cutting the days in two parts them best."""
     values = np.concatenate([before.values, after.values])
     days = np.asarray([day.toordinal() for day in (*before.days, *after.days)])
-    ranks = stats.rankdata(values)
+    ranks = _stats().rankdata(values)
     best, found = -1.0, int(min(day.toordinal() for day in after.days))
     for day in np.unique(days)[1:]:
         early, late = ranks[days < day], ranks[days >= day]
@@ -87,7 +87,7 @@ def turning_day(before: Sample, after: Sample) -> date:
 
 def _fisher(one: float, count: float, other: float, other_count: float) -> float:
     table = [[round(share * n), round(n) - round(share * n)] for share, n in ((one, count), (other, other_count))]
-    return float(stats.fisher_exact(table).pvalue)
+    return float(_stats().fisher_exact(table).pvalue)
 
 
 def _worth(before: Sample, after: Sample) -> tuple[float, float]:
@@ -105,7 +105,7 @@ def _worth(before: Sample, after: Sample) -> tuple[float, float]:
 
 def _alike_by_person(sample: Sample) -> float:
     """How alike the answers of one person are, 0 to 1: the intraclass correlation of the ranks."""
-    values, numbers = stats.rankdata(sample.values), _numbered(sample.people)
+    values, numbers = _stats().rankdata(sample.values), _numbered(sample.people)
     count, sizes = len(values), np.bincount(numbers).astype(np.float64)
     parts = len(sizes)
     if parts < 2 or parts == count:
@@ -124,7 +124,7 @@ def _alike_by_day(sample: Sample) -> float:
     """
     days = np.asarray([day.toordinal() for day in sample.days])
     _, numbers = np.unique(days, return_inverse=True)
-    values, sizes = stats.rankdata(sample.values), np.bincount(numbers).astype(np.float64)
+    values, sizes = _stats().rankdata(sample.values), np.bincount(numbers).astype(np.float64)
     parts = len(sizes)
     if parts < 2 or parts == len(values):
         return 0.0
@@ -147,3 +147,11 @@ def _group_size(groups: Sequence[object]) -> float:
 def _numbered(groups: Sequence[object]) -> npt.NDArray[np.int64]:
     numbers: dict[object, int] = {}
     return np.asarray([numbers.setdefault(group, len(numbers)) for group in groups], np.int64)
+
+
+@cache
+def _stats() -> Any:
+    """scipy.stats, loaded where it is needed: the bot starts with the watch, and nobody should wait for it."""
+    from scipy import stats
+
+    return stats
