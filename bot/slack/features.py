@@ -22,6 +22,7 @@ from bot.slack.deliver import Delivery
 from bot.slack.directory import Directory
 from bot.slack.gate import GateRules
 from bot.slack.membership import Memberships
+from bot.slack.shown import ShownPages
 from bot.worker import Answering
 from knowledge.readers import PERMISSIONS_HOLD
 
@@ -58,6 +59,8 @@ class TeamParts:
     gate: GateRules = field(default_factory=GateRules)
     """What the settings say about who is answered where."""
     equipment: Equipment = field(default_factory=Equipment)
+    shown: ShownPages = field(default_factory=ShownPages)
+    """What people's home pages show."""
     home: Path | None = None
     """The team's data folder; None where there is none (tests)."""
 

@@ -44,6 +44,7 @@ from bot.slack.home import ADMIN_ACTION, HomePage, HomeSource, load_home, publis
 from bot.slack.home_admin import Opened
 from bot.slack.people_names import name_of
 from bot.slack.profiles import is_open
+from bot.slack.shown import Shown
 from bot.slack.upload import upload
 from bot.slack.view_parts import one_line
 from bot.threshold import Threshold
@@ -156,15 +157,15 @@ class AdminPage:
 
         def listener(ack: Ack, body: dict[str, Any]) -> None:
             ack()
-            user, action = str(body["user"]["id"]), body["actions"][0]
+            user, action, at = str(body["user"]["id"]), body["actions"][0], self.now()
             if not admins_of(self.parts).is_admin(user):
                 logger.warning("%s is no admin and pressed %s", user, action.get("action_id"))
                 # Whoever is none any more still has this side before them.
-                HomePage(parts=self.parts).publish(user, notice=words.ADMINS_ONLY)
+                HomePage(parts=self.parts).publish(user, notice=words.ADMINS_ONLY, at=at)
                 return
             opened = Opened.parse(str((body.get("view") or {}).get("private_metadata") or ""))
             done, pressed = do(user, action), str(action.get("value") or "")
-            self.publish(user, notice=done, notice_at=pressed, opened=turn(opened, action))
+            self.publish(user, notice=done, notice_at=pressed, opened=turn(opened, action), at=at)
 
         return listener
 
@@ -317,16 +318,21 @@ class AdminPage:
         notice: str = "",
         notice_at: str = "",
         opened: Opened = Opened(),  # noqa: B008  frozen
+        at: datetime | None = None,
     ) -> None:
-        """Show one admin the page as it is now, with what came of a press, at the source that was pressed."""
+        """Show one admin the page as it is now, with what came of a press, at the source that was pressed.
+
+        `at` is when they wished for it, where that was before this call.
+        """
+        shown = Shown(at=at or self.now(), side=opened.as_metadata)
         content = replace(self.load(user, notice, opened), notice_at=notice_at)
         try:
-            publish_home(self.parts, user, page.admin_view(content, now=self.now()))
+            publish_home(self.parts, user, page.admin_view(content, now=self.now()), shown)
         except SlackRefusedError as error:
             if not content.picture:
                 raise
             logger.warning("the page is shown without its picture: %s", error)
-            publish_home(self.parts, user, page.admin_view(replace(content, picture=""), now=self.now()))
+            publish_home(self.parts, user, page.admin_view(replace(content, picture=""), now=self.now()), shown)
 
     def publish_channels(self, user: str) -> None:
         """Show one admin the part about channels as it is now."""
