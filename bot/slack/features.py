@@ -86,6 +86,7 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
     from bot.slack.home import HomePage
     from bot.slack.home_admin_page import admin_page
     from bot.slack.home_readers import HomeReaders
+    from bot.slack.readings import Readings
     from bot.slack.shortcuts import Shortcuts
     from bot.slack.votes import Votes
 
@@ -102,4 +103,5 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
         Shortcuts(parts),
         Alerts(parts=parts),
         Gaps(parts=parts),
+        Readings(parts=parts, renew=admins_side.renew),
     )

@@ -44,6 +44,7 @@ from bot.slack.home import ADMIN_ACTION, HomePage, HomeSource, load_home, publis
 from bot.slack.home_admin import Opened
 from bot.slack.people_names import name_of
 from bot.slack.profiles import is_open
+from bot.slack.readings import ask_reading
 from bot.slack.shown import Shown
 from bot.slack.upload import upload
 from bot.slack.view_parts import one_line
@@ -192,6 +193,7 @@ class AdminPage:
         found = self._source(user, action)
         if found is None:
             return words.ADMIN_GONE
+        ask_reading(self.parts, user, [found.id])
         begins = run_soon(self.parts.engine, f"sync:{found.id}")
         AUDIT.info("%s has the source %s read now", user, found.id)
         return words.reading_soon(found.name) if begins else words.reading_now(found.name)
@@ -245,6 +247,7 @@ class AdminPage:
         if source is None:
             return words.ADMIN_GONE
         AUDIT.info("%s approved note %d", user, note.id)
+        ask_reading(self.parts, user, [source.id])
         self._read_now(source.name, source.id)
         return words.ADMIN_NOTE_APPROVED
 
@@ -337,6 +340,16 @@ class AdminPage:
     def publish_channels(self, user: str) -> None:
         """Show one admin the part about channels as it is now."""
         self.publish(user, opened=Opened(part="channels"))
+
+    def renew(self, user: str) -> None:
+        """Bring the page that a person sees up to date, whichever side that is; no newer wish is undone by that."""
+        shown = self.parts.shown.of(user)
+        if shown is None:
+            return
+        if shown.side and admins_of(self.parts).is_admin(user):
+            self.publish(user, opened=Opened.parse(shown.side), at=shown.at)
+        else:
+            HomePage(parts=self.parts).publish(user, at=shown.at)
 
     def load(self, user: str, notice: str = "", opened: Opened = Opened()) -> page.AdminContent:  # noqa: B008  frozen
         """Read what this admin may see of the opened part."""
