@@ -28,6 +28,7 @@ from knowledge.ingest import IngestParts
 from knowledge.store import StoredSource, add_source, remove_source
 from tests.bot.dialogue import ADA, BEN, HELP, ScriptedAnswering, Workspace, link, options, wait_until
 from tests.bot.pages import Pages
+from tests.bot.slack_oracle import read_message
 from tests.knowledge.fake_embedder import FakeEmbedder
 
 Start = Callable[..., SlackBot]
@@ -210,13 +211,17 @@ def test_lore_sync_tells_of_all_sources_in_one_message(
     start: Start, workspace: Workspace, engine: sa.Engine, handbook: StoredSource, tmp_path: Path
 ) -> None:
     secret = add_source(engine, kind="files", location=str(tmp_path / "gone"), name="Ben's", audience=f"person:{BEN}")
+    evil = add_source(
+        engine, kind="files", location=str(tmp_path / "evil"), name="<!channel> https://evil.example @here"
+    )
     asked: list[str | None] = []
 
     def sync(name: str | None) -> str:
         asked.append(name)
         read(engine, handbook)
-        with pytest.raises(KnowledgeError):
-            read(engine, secret)
+        for source in (secret, evil):
+            with pytest.raises(KnowledgeError):
+                read(engine, source)
         return ""
 
     start(equipment=Equipment(sync=sync))
@@ -226,6 +231,9 @@ def test_lore_sync_tells_of_all_sources_in_one_message(
     assert said.startswith("Handbook was read: 3 added, ")
     assert words.readings_hidden(1, ended=True) in said
     assert "Ben" not in said
+    (post,) = (call["request"] for call in workspace.ledger("call", "chat.postMessage"))
+    shown = read_message({"text": post["text"], "blocks": post["blocks"]})
+    assert (shown.links, shown.mentions, shown.hidden) == ([], [], [])
     assert asked == [None]
 
 
