@@ -32,10 +32,11 @@ Kind = Literal[
     "lifecycle",
     "alert",
     "gaps",
+    "reading",
 ]
 """What a row asks for: an answer, an answer again, forgetting, a vote, a visit, and what people do with commands,
-shortcuts, buttons; `lifecycle` is the app's own (uninstalled, tokens revoked); `alert` and `gaps` are ours: words to
-admins about answers that changed, and about what was asked in vain."""
+shortcuts, buttons; `lifecycle` is the app's own (uninstalled, tokens revoked); `alert`, `gaps` and `reading` are
+ours: words to admins about answers that changed, about what was asked in vain, and about a source they wanted read."""
 FinalState = Literal["done", "dropped", "failed"]
 
 LEASE_SECONDS = 15.0
@@ -53,6 +54,14 @@ class LeaseLostError(Exception):
 
 class WithdrawnError(Exception):
     """The question was deleted or stopped while it was worked on."""
+
+
+class LaterError(Exception):
+    """There is more to do on this row, a little later; that is no failed try."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"to be looked at again in {seconds:.1f} s")
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +132,14 @@ class Inbox:
 
     def put(self, received: Received) -> bool:
         """Store an event; False when it, or its message, is known already. On return it is on the disk."""
+        with writing(self._engine) as connection:
+            is_new = self.put_within(connection, received)
+        if is_new:
+            self.wake()
+        return is_new
+
+    def put_within(self, connection: sa.Connection, received: Received) -> bool:
+        """The same inside the caller's writing transaction, who calls `wake` after it."""
         statement = (
             insert(inbox)
             .values(
@@ -138,11 +155,7 @@ class Inbox:
             )
             .on_conflict_do_nothing()
         )
-        with writing(self._engine) as connection:
-            is_new = connection.execute(statement).rowcount > 0
-        if is_new:
-            self.wake()
-        return is_new
+        return connection.execute(statement).rowcount > 0
 
     def claim(self, kinds: Sequence[Kind]) -> Lease | None:
         """Take the next row of these kinds: the person served least lately first, then the oldest.

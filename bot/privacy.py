@@ -71,6 +71,7 @@ def forget(engine: sa.Engine, user: str) -> Forgotten:
         corrections = _count_corrections(connection, user)
         votes = _delete(connection, tables.feedback, user)
         signals = _delete(connection, tables.signal, user)
+        _delete(connection, tables.reading_wish, user)
         _forget_cached(connection, user)
         turns = _delete(connection, tables.turn, user)
         revisions, answers = _forget_answers(connection, user)

@@ -23,6 +23,7 @@ from bot.channel_ledger import forget_channel
 from bot.credentials import open_credential
 from bot.errors import BotError
 from bot.jobs import Job, JobState, job_state
+from bot.reading_wishes import following, outcome_of, watched
 from bot.settings import Settings
 from bot.timetable import Timetable
 from knowledge.database import writing
@@ -84,17 +85,26 @@ def sync_source(
     fetching: Callable[[int, int], None] | None = None,
     stop: Stop | None = None,
 ) -> SyncReport:
-    """Bring one source up to date; raises KnowledgeError as INGEST does, and BotError where its credential is gone."""
-    place = SourcePlace(
-        id=stored.id,
-        location=stored.location,
-        audience=stored.audience,
-        keep=parts.keep,
-        secret=parts.unlock(stored.credential) if stored.credential else NO_SECRET,
-        code=stored.code,
-        fetching=fetching,
-    )
-    return ingest(open_source(stored.kind, place, parts.kinds), parts, rebuild=rebuild, progress=progress, stop=stop)
+    """Bring one source up to date; raises KnowledgeError as INGEST does, and BotError where its credential is gone.
+
+    Whoever asked for it is told how it goes.
+    """
+    with watched(parts.engine, stored.id) as watch:
+        place = SourcePlace(
+            id=stored.id,
+            location=stored.location,
+            audience=stored.audience,
+            keep=parts.keep,
+            secret=parts.unlock(stored.credential) if stored.credential else NO_SECRET,
+            code=stored.code,
+            fetching=fetching,
+        )
+        source = open_source(stored.kind, place, parts.kinds)
+        watch.begun()
+        told = following(watch, progress)
+        report = ingest(source, parts, rebuild=rebuild, progress=told, stop=stop)
+        watch.ended(outcome_of(report))
+    return report
 
 
 def publish_generation(engine: sa.Engine, embedder: Embedder, settings: Settings) -> None:
@@ -156,7 +166,10 @@ def sync_jobs(application: Application, stop: threading.Event) -> tuple[Job, ...
         def work() -> str:
             publish = application.library.publish_if_due
             settings, embedder = application.settings, application.library.embedder
-            with ingest_parts(application.engine, embedder, settings, publish) as parts:
+            with (
+                watched(application.engine, stored.id),
+                ingest_parts(application.engine, embedder, settings, publish) as parts,
+            ):
                 try:
                     return describe(sync_source(stored, parts, stop=TimeLimit(stop, stored.most_minutes)))
                 except SourceBusyError:

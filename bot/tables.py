@@ -517,6 +517,31 @@ job_run = sa.Table(
     sa.Column("error", sa.Text),
 )
 
+# Who wants a source read, and is told how it goes: one row for each source of what they asked for at once (`request`).
+# `outcome`: in numbers, see bot.reading_wishes; `channel` and `message_ts`: where they are told.
+reading_wish = sa.Table(
+    "reading_wish",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("user", sa.Text, nullable=False, index=True),
+    sa.Column("source_id", sa.Text, nullable=False),
+    sa.Column("asked_at", UtcTime, nullable=False),
+    sa.Column("began_at", UtcTime),
+    sa.Column("noted_at", UtcTime, nullable=False),
+    sa.Column("done", sa.Integer, nullable=False, default=0),
+    sa.Column("total", sa.Integer),
+    sa.Column("outcome", sa.JSON(none_as_null=True)),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("channel", sa.Text, nullable=False, default=""),
+    sa.Column("message_ts", sa.Text, nullable=False, default=""),
+    sa.Column("told_at", UtcTime),
+    sa.UniqueConstraint("request", "source_id"),
+    sa.Index("reading_wish_open", "source_id", "team", "user", unique=True, sqlite_where=sa.text("ended_at IS NULL")),
+    sqlite_autoincrement=True,
+)
+
 
 # A turn that goes or changes takes along what its whole conversation is found by: the turn after it is found by its
 # words as well. So does a person who switches their memory off.

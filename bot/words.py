@@ -536,10 +536,9 @@ COMMAND_SYNC_ADMINS = (
 COMMAND_SYNC_UNKNOWN = "I have no source named “{name}”. `/lore sources` lists them."
 COMMAND_SYNC_NONE = "There are no sources to read yet."
 COMMAND_SYNC_UNABLE = "Sources cannot be read from here. An operator can do it with: lorekeeper sync"
-COMMAND_SYNC_BEGUN = "Reading {what} now. I'll tell you when it's done."
+COMMAND_SYNC_BEGUN = "Reading {what} now. I'll tell you in our direct messages how it went."
+COMMAND_SYNC_AGAIN = "You asked for that already: I'll tell you in our direct messages how it went."
 COMMAND_SYNC_ALL = "all sources"
-COMMAND_SYNC_DONE = "Done reading:"
-COMMAND_SYNC_FAILED = "Reading {what} failed. The log has the reason."
 STATUS_WORKING = "I'm here and working."
 YOU_ASKED = "You asked: {question}"
 FORGET_TITLE = "Forget me"
@@ -858,7 +857,7 @@ ADMIN_NOTE_ONE = "one person"
 ADMIN_NOTE_READ = "Read on"
 ADMIN_NOTE_APPROVE = "Approve"
 ADMIN_NOTE_REJECT = "Reject"
-ADMIN_NOTE_APPROVED = "✅ Approved: I read it now, and it counts from then on."
+ADMIN_NOTE_APPROVED = "✅ Approved: I read it now, tell you when that is done, and it counts from then on."
 ADMIN_NOTE_REJECTED = "✅ Rejected."
 ADMIN_NO_FOLDER = "⚠️ I could not write it down. Whoever runs me finds the reason in my log."
 ADMIN_CURATED_TITLE = "Standing answers"
@@ -886,12 +885,62 @@ def ago(when: datetime, now: datetime) -> str:
 
 def reading_soon(name: str) -> str:
     """Say that a source is read at once."""
-    return f"✅ {name} is read within the next seconds. Open this page again to see how it went."
+    return f"✅ {name} is read within the next seconds. {READING_TOLD}"
 
 
 def reading_now(name: str) -> str:
     """Say that a source is being read already."""
-    return f"{name} is being read just now. Open this page again to see how it went."
+    return f"{name} is being read just now. {READING_TOLD}"
+
+
+def reading_progress(name: str, done: int, total: int | None) -> str:
+    """Say how far the reading of a source is."""
+    if not done:
+        return f"Reading {name}…"
+    return f"Reading {name}… {done:,} so far" if total is None else f"Reading {name}… {done:,} of {max(done, total):,}"
+
+
+def reading_done(name: str, counts: Mapping[str, int], failed: int, seconds: float, *, stopped: bool) -> str:
+    """Say what the reading of a source came to."""
+    said = [f"{count:,} {what}" for what, count in counts.items() if count]
+    said += [f"{failed:,} could not be read (lorekeeper sources list tells why)"] if failed else []
+    said = said or ["nothing has changed"]
+    ended = " It was stopped early: the next reading goes on." if stopped else ""
+    return f"{name} was read: {', '.join(said)}, {seconds:.1f} s.{ended}"
+
+
+def reading_failed(name: str, problem: str) -> str:
+    """Say why a source could not be read; `problem` is one of `READING_PROBLEMS`."""
+    return f"{name} could not be read: {READING_PROBLEMS.get(problem, READING_PROBLEMS['fault'])} {READING_REASON}"
+
+
+def readings_more(count: int) -> str:
+    """Say how many sources are not listed."""
+    return f"and {_sources(count)} more"
+
+
+def readings_waiting(count: int) -> str:
+    """Say how many sources come after that."""
+    return f"{_sources(count)} more to read"
+
+
+def readings_hidden(count: int, *, ended: bool) -> str:
+    """Say how many sources are read that this person may not be told of."""
+    state = "is done" if ended else "goes on"
+    return f"Reading {_sources(count)} that you may not read yourself {state}."
+
+
+READING_TOLD = "I tell you in our direct messages how it went."
+READING_GONE = "A source that you wanted read is not there any more."
+READING_PROBLEMS = {
+    "away": "its place could not be reached.",
+    "source": "its place did not let me, or not as it is set up.",
+    "setup": "something that it needs is missing or does not fit.",
+    "storage": "what was read could not be stored.",
+    "fault": "something went wrong on my side.",
+    "late": "it did not come to an end within a day.",
+}
+READING_REASON = "Whoever runs me finds the reason with: lorekeeper sources list"
 
 
 def paused(name: str) -> str:

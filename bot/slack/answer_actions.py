@@ -33,7 +33,7 @@ from bot.slack.answer_menu import (
 from bot.slack.features import TeamParts, Works
 from bot.slack.feedback_form import receipt_message
 from bot.slack.presses import PressWork, container_of, put_press, whisper_at
-from bot.slack.why_form import why_gone, why_loading, why_view
+from bot.slack.why_form import named_usergroups, why_gone, why_loading, why_view
 from bot.turn import Purpose, Revision
 from bot.why import load_why
 from knowledge.audience import Audience
@@ -189,7 +189,12 @@ class AnswerActions:
         if why is None:
             return why_gone()
         return why_view(
-            why, link=self.parts.link, threshold=self.threshold(), now=datetime.now(UTC), may_approve=may_approve
+            why,
+            link=self.parts.link,
+            threshold=self.threshold(),
+            now=datetime.now(UTC),
+            may_approve=may_approve,
+            usergroups={one: self.parts.memberships.count_members(one) for one in named_usergroups(why)},
         )
 
 

@@ -27,6 +27,7 @@ from bot.slack.inert import inert
 from bot.slack.intake import storable
 from bot.slack.limits import TEXT_OBJECT, shorten
 from bot.slack.manifest import COMMAND
+from bot.slack.readings import ask_reading
 from bot.slack.render import Block, RenderedMessage
 from bot.slack.reply import ReplyTo, lines, post_directly, reply
 from bot.slack.standing import refusal_for
@@ -91,7 +92,7 @@ class Commands:
 
     def works(self) -> dict[Kind, Callable[[Lease], None]]:
         """What was asked for waits in the inbox."""
-        return {"command": lambda lease: self.work(lease.payload)}
+        return {"command": self.work}
 
     # Bolt reads the names of a listener's parameters.
 
@@ -126,8 +127,9 @@ class Commands:
         self.parts.inbox.put(row)
         ack(response_action="update", view=_forget_view(words.FORGET_UNDER_WAY))
 
-    def work(self, payload: Mapping[str, Any]) -> None:
+    def work(self, lease: Lease) -> None:
         """Do what one row asks for, and say what came of it."""
+        payload = lease.payload
         to, argument = ReplyTo(**payload["to"]), str(payload["argument"])
         told_by_gate = payload["command"] in ("sources", "status", "sync")
         if told_by_gate and (refusal := refusal_for(self.parts, to.user)):
@@ -141,7 +143,7 @@ class Commands:
             case "status":
                 self._say(to, self._status(to.user))
             case "sync":
-                self._sync(to, argument)
+                self._sync(to, argument, f"command-{lease.id}")
             case "forget":
                 done = forget(self.parts.engine, to.user)
                 self._say(to, lines(words.forgotten(done.turns, done.votes, done.notes)))
@@ -212,22 +214,24 @@ class Commands:
         told = (words.STATUS_WORKING, words.model_line(inert(self.parts.version())), words.status_queue(count))
         return lines(*told, ", ".join(known))
 
-    def _sync(self, to: ReplyTo, name: str) -> None:
+    def _sync(self, to: ReplyTo, name: str, request: str) -> None:
         if not admins_of(self.parts).is_admin(to.user):
             self._say(to, lines(words.COMMAND_SYNC_ADMINS))
             return
-        sync, names = self.parts.equipment.sync, [stored.name for stored in list_sources(self.parts.engine)]
-        wanted = next((known for known in names if known.casefold() == name.casefold()), None)
+        sync, known = self.parts.equipment.sync, list_sources(self.parts.engine)
+        wanted = next((stored for stored in known if stored.name.casefold() == name.casefold()), None)
         if sync is None:
             self._say(to, lines(words.COMMAND_SYNC_UNABLE))
         elif name and wanted is None:
             self._say(to, lines(words.COMMAND_SYNC_UNKNOWN.format(name=inert(shorten(name, TEXT_OBJECT // 4)))))
-        elif not names:
+        elif not known:
             self._say(to, lines(words.COMMAND_SYNC_NONE))
+        elif not ask_reading(self.parts, to.user, [one.id for one in (known if wanted is None else [wanted])], request):
+            self._say(to, lines(words.COMMAND_SYNC_AGAIN))
         else:
-            what = _name(wanted) if wanted else words.COMMAND_SYNC_ALL
+            what = _name(wanted.name) if wanted else words.COMMAND_SYNC_ALL
             self._say(to, lines(words.COMMAND_SYNC_BEGUN.format(what=what)))
-            self._say(to, _run_sync(sync, wanted, what))
+            _read(sync, wanted.name if wanted else None)
 
     def _audience(self, user: str) -> Audience:
         return reach_of(self.parts.memberships, self.parts.team, user)
@@ -284,13 +288,12 @@ def help_message() -> RenderedMessage:
     return lines(words.COMMAND_HELP_TITLE, *(f"• {line}" for line in words.COMMAND_HELP))
 
 
-def _run_sync(sync: Callable[[str | None], str], wanted: str | None, what: str) -> RenderedMessage:
+def _read(sync: Callable[[str | None], str], wanted: str | None) -> None:
+    """Read at once; `bot.slack.readings` tells of it, and has the schedule do what is not done."""
     try:
-        done = sync(wanted)
+        sync(wanted)
     except (BotError, KnowledgeError, ModelError) as error:
         logger.warning("a sync that was asked for in Slack failed: %s", error)
-        return lines(words.COMMAND_SYNC_FAILED.format(what=what))
-    return lines(words.COMMAND_SYNC_DONE, *(inert(line) for line in done.splitlines()))
 
 
 def _name(name: str) -> str:

@@ -22,6 +22,7 @@ from bot.slack.deliver import Delivery
 from bot.slack.directory import Directory
 from bot.slack.gate import GateRules
 from bot.slack.membership import Memberships
+from bot.slack.shown import ShownPages
 from bot.worker import Answering
 from knowledge.readers import PERMISSIONS_HOLD
 
@@ -58,6 +59,8 @@ class TeamParts:
     gate: GateRules = field(default_factory=GateRules)
     """What the settings say about who is answered where."""
     equipment: Equipment = field(default_factory=Equipment)
+    shown: ShownPages = field(default_factory=ShownPages)
+    """What people's home pages show."""
     home: Path | None = None
     """The team's data folder; None where there is none (tests)."""
 
@@ -83,6 +86,7 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
     from bot.slack.home import HomePage
     from bot.slack.home_admin_page import admin_page
     from bot.slack.home_readers import HomeReaders
+    from bot.slack.readings import Readings
     from bot.slack.shortcuts import Shortcuts
     from bot.slack.votes import Votes
 
@@ -99,4 +103,5 @@ def build_features(parts: TeamParts) -> tuple[Feature, ...]:
         Shortcuts(parts),
         Alerts(parts=parts),
         Gaps(parts=parts),
+        Readings(parts=parts, renew=admins_side.renew),
     )

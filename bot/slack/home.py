@@ -29,6 +29,7 @@ from bot.slack.gate import reach_of, why_no_member
 from bot.slack.limits import BLOCKS_OF_VIEW
 from bot.slack.parse import HomeOpened
 from bot.slack.render import Block, note_block
+from bot.slack.shown import Shown
 from bot.slack.upload import upload
 from bot.slack.view_parts import DIVIDER, bullets, button, header, one_line, paragraph, section, text
 from knowledge import tables
@@ -62,18 +63,18 @@ class HomePage:
 
     def works(self) -> dict[Kind, Callable[[Lease], None]]:
         """Visits wait in the inbox."""
-        return {"home": lambda lease: self.publish(HomeOpened(**lease.payload).user)}
+        return {"home": lambda lease: self.publish(HomeOpened(**lease.payload).user, at=lease.received_at)}
 
     # Bolt reads the names of a listener's parameters.
 
     def _on_change(self, ack: Ack, body: dict[str, Any]) -> None:
-        user = _user(body)
+        user, at = _user(body), datetime.now(UTC)
         before = load_preferences(self.parts.engine, self.parts.team, user)
         after = home_person.changed(before, body["actions"][0])
         if after is not None:
             save_preferences(self.parts.engine, self.parts.team, user, after)
         ack()
-        self.publish(user, notice=words.SETTINGS_NOT_SAVED if after is None else words.SETTINGS_SAVED)
+        self.publish(user, notice=words.SETTINGS_NOT_SAVED if after is None else words.SETTINGS_SAVED, at=at)
 
     def _on_see(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
@@ -93,26 +94,29 @@ class HomePage:
 
     def _on_export(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
-        user = _user(body)
-        self.publish(user, notice=self.export(user))
+        user, at = _user(body), datetime.now(UTC)
+        self.publish(user, notice=self.export(user), at=at)
 
     def _on_delete(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
         open_view(self.parts, str(body["trigger_id"]), home_person.delete_form())
 
     def _on_delete_confirmed(self, ack: Ack, body: dict[str, Any]) -> None:
-        user = _user(body)
+        user, at = _user(body), datetime.now(UTC)
         removed = privacy.forget(self.parts.engine, user)
         ack(response_action="update", view=home_person.deleted_view(asdict(removed)))
-        self.publish(user)
+        self.publish(user, at=at)
 
     def _on_turn_back(self, ack: Ack, body: dict[str, Any]) -> None:
         ack()
         self.publish(_user(body))
 
-    def publish(self, user: str, *, notice: str = "") -> None:
-        """Show one person the page as it is now, with the confirmation of what they just did."""
-        parts = self.parts
+    def publish(self, user: str, *, notice: str = "", at: datetime | None = None) -> None:
+        """Show one person the page as it is now, with the confirmation of what they just did.
+
+        `at` is when they wished for it, where that was before this call.
+        """
+        parts, at = self.parts, at or datetime.now(UTC)
         closed = why_no_member(parts.memberships.profiles, parts.team, user)
         # The names of sources are for members alone.
         audience = reach_of(parts.memberships, parts.team, user)
@@ -124,7 +128,7 @@ class HomePage:
             notice=notice,
             for_admin=admins_of(parts).is_admin(user),
         )
-        publish_home(parts, user, home_view(content, now=datetime.now(UTC)))
+        publish_home(parts, user, home_view(content, now=datetime.now(UTC)), Shown(at=at, side=""))
 
     def export(self, user: str) -> str:
         """Send a person everything that is kept about them; returns what to tell them."""
@@ -141,9 +145,14 @@ class HomePage:
         return words.DATA_EXPORTED
 
 
-def publish_home(parts: TeamParts, user: str, view: Block) -> None:
-    """Put a view on a person's home page; raises where Slack refuses or stays silent."""
-    parts.delivery.repeat("views.publish", patience_seconds=10.0, user_id=user, view=view)
+def publish_home(parts: TeamParts, user: str, view: Block, shown: Shown) -> None:
+    """Put a view on a person's home page, unless they wished for another since; raises where Slack does not take it."""
+
+    def publish() -> None:
+        parts.delivery.repeat("views.publish", patience_seconds=10.0, user_id=user, view=view)
+
+    if not parts.shown.show(user, shown, publish):
+        logger.info("%s turned to another page meanwhile", user)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,8 @@ from bot.slack.home import ADMIN_ACTION, HomePage, HomeSource, load_home, publis
 from bot.slack.home_admin import Opened
 from bot.slack.people_names import name_of
 from bot.slack.profiles import is_open
+from bot.slack.readings import ask_reading
+from bot.slack.shown import Shown
 from bot.slack.upload import upload
 from bot.slack.view_parts import one_line
 from bot.threshold import Threshold
@@ -156,15 +158,15 @@ class AdminPage:
 
         def listener(ack: Ack, body: dict[str, Any]) -> None:
             ack()
-            user, action = str(body["user"]["id"]), body["actions"][0]
+            user, action, at = str(body["user"]["id"]), body["actions"][0], self.now()
             if not admins_of(self.parts).is_admin(user):
                 logger.warning("%s is no admin and pressed %s", user, action.get("action_id"))
                 # Whoever is none any more still has this side before them.
-                HomePage(parts=self.parts).publish(user, notice=words.ADMINS_ONLY)
+                HomePage(parts=self.parts).publish(user, notice=words.ADMINS_ONLY, at=at)
                 return
             opened = Opened.parse(str((body.get("view") or {}).get("private_metadata") or ""))
             done, pressed = do(user, action), str(action.get("value") or "")
-            self.publish(user, notice=done, notice_at=pressed, opened=turn(opened, action))
+            self.publish(user, notice=done, notice_at=pressed, opened=turn(opened, action), at=at)
 
         return listener
 
@@ -191,6 +193,7 @@ class AdminPage:
         found = self._source(user, action)
         if found is None:
             return words.ADMIN_GONE
+        ask_reading(self.parts, user, [found.id])
         begins = run_soon(self.parts.engine, f"sync:{found.id}")
         AUDIT.info("%s has the source %s read now", user, found.id)
         return words.reading_soon(found.name) if begins else words.reading_now(found.name)
@@ -244,6 +247,7 @@ class AdminPage:
         if source is None:
             return words.ADMIN_GONE
         AUDIT.info("%s approved note %d", user, note.id)
+        ask_reading(self.parts, user, [source.id])
         self._read_now(source.name, source.id)
         return words.ADMIN_NOTE_APPROVED
 
@@ -317,20 +321,35 @@ class AdminPage:
         notice: str = "",
         notice_at: str = "",
         opened: Opened = Opened(),  # noqa: B008  frozen
+        at: datetime | None = None,
     ) -> None:
-        """Show one admin the page as it is now, with what came of a press, at the source that was pressed."""
+        """Show one admin the page as it is now, with what came of a press, at the source that was pressed.
+
+        `at` is when they wished for it, where that was before this call.
+        """
+        shown = Shown(at=at or self.now(), side=opened.as_metadata)
         content = replace(self.load(user, notice, opened), notice_at=notice_at)
         try:
-            publish_home(self.parts, user, page.admin_view(content, now=self.now()))
+            publish_home(self.parts, user, page.admin_view(content, now=self.now()), shown)
         except SlackRefusedError as error:
             if not content.picture:
                 raise
             logger.warning("the page is shown without its picture: %s", error)
-            publish_home(self.parts, user, page.admin_view(replace(content, picture=""), now=self.now()))
+            publish_home(self.parts, user, page.admin_view(replace(content, picture=""), now=self.now()), shown)
 
     def publish_channels(self, user: str) -> None:
         """Show one admin the part about channels as it is now."""
         self.publish(user, opened=Opened(part="channels"))
+
+    def renew(self, user: str) -> None:
+        """Bring the page that a person sees up to date, whichever side that is; no newer wish is undone by that."""
+        shown = self.parts.shown.of(user)
+        if shown is None:
+            return
+        if shown.side and admins_of(self.parts).is_admin(user):
+            self.publish(user, opened=Opened.parse(shown.side), at=shown.at)
+        else:
+            HomePage(parts=self.parts).publish(user, at=shown.at)
 
     def load(self, user: str, notice: str = "", opened: Opened = Opened()) -> page.AdminContent:  # noqa: B008  frozen
         """Read what this admin may see of the opened part."""

@@ -89,6 +89,10 @@ class Memberships:
         used = sorted(self._usergroups())
         return frozenset(usergroup_audience(one) for one in used if user in self._members_of(one))
 
+    def count_members(self, usergroup: str) -> int:
+        """How many people are in a user group; 0 where Slack does not tell."""
+        return len(self._members_of(usergroup))
+
     def groups_of(self, user: str) -> frozenset[str]:
         """The group audiences that this person belongs to; asked anew each time, as permissions may have changed."""
         person = self.profiles.person(user)

@@ -26,7 +26,7 @@ from bot.composing import MOST_ATTEMPTS, Answering, Composing, doing
 from bot.conversation import seconds_of_answers
 from bot.equipment import Equipment
 from bot.errors import SlackRefusedError, SlackSilentError
-from bot.inbox import LEASE_SECONDS, FinalState, Inbox, Kind, Lease, Waiting
+from bot.inbox import LEASE_SECONDS, FinalState, Inbox, Kind, LaterError, Lease, Waiting
 from bot.lanes import Lane, Lanes
 from bot.notes import note_links
 from bot.purge import Removal, ask_for_removal, removal_of
@@ -248,17 +248,22 @@ class TeamBot:
         questions = Lane(name="answer", kinds=("question", "revision"), threads=workers, work=self._worker.work)
         # A sync or a summary takes minutes: votes and visits do not wait behind it.
         slow = tuple(kind for kind in works if kind in _WAITS_FOR_SLACK)
-        light = tuple(kind for kind in works if kind not in slow)
+        light = tuple(kind for kind in works if kind not in slow and kind != "reading")
         return [
             questions,
             Lane(name="light", kinds=light, threads=1, work=work_light),
             Lane(name="slow", kinds=slow, threads=2, work=work_light),
+            # It looks every few seconds how far a reading is, which may be one that the slow lane does.
+            Lane(name="telling", kinds=("reading",), threads=1, work=work_light),
         ]
 
     def _work_light(self, lease: Lease, work: Callable[[Lease], None]) -> None:
         """A vote or a visit of the home page: worth a few tries, not a queue."""
         try:
             work(lease)
+        except LaterError as later:
+            self._inbox.give_back(lease, delay_seconds=later.seconds)
+            return
         except SlackSilentError as error:
             age = datetime.now(UTC) - lease.received_at
             if age < _WAITS_FOR_SLACK.get(lease.kind, timedelta(0)):

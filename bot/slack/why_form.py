@@ -5,7 +5,7 @@ Pure. Titles of documents are shown as they are and can ping nobody.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ _LONGEST_QUESTION = 1_000
 _LONGEST_TITLE = 200
 # Two blocks for each passage; the rest of the view needs a dozen.
 _MOST_PASSAGES = (BLOCKS_OF_VIEW - 20) // 2
+_UNKNOWN: Mapping[str, int] = {}
 
 
 def why_loading() -> Block:
@@ -39,9 +40,18 @@ def why_gone() -> Block:
 
 
 def why_view(
-    why: Why, *, link: Callable[[str], str], threshold: float | None, now: datetime, may_approve: bool = False
+    why: Why,
+    *,
+    link: Callable[[str], str],
+    threshold: float | None,
+    now: datetime,
+    may_approve: bool = False,
+    usergroups: Mapping[str, int] = _UNKNOWN,
 ) -> Block:
-    """Build the form; `threshold` is the estimate from which on there is an answer, where that is known."""
+    """Build the form; `threshold` is the estimate from which on there is an answer, where that is known.
+
+    `usergroups` says how many people are in each user group, where Slack tells.
+    """
     understood = why.understood or why.question
     # Nothing was estimated or weighed for a text that a person approved.
     told = words.WHY_APPROVED if why.approved_by else words.why_estimate(why.outcome, why.support, threshold)
@@ -53,7 +63,11 @@ def why_view(
         note_block(told),
         {"type": "divider"},
         _bold(words.why_passages(len(why.passages))),
-        *(block for passage in why.passages[:_MOST_PASSAGES] for block in _passage(why, passage, link, now)),
+        *(
+            block
+            for passage in why.passages[:_MOST_PASSAGES]
+            for block in _passage(why, passage, link, now, _seen_by(passage, usergroups))
+        ),
         *([note_block(words.why_hidden(why.hidden))] if why.hidden else []),
         {"type": "divider"},
         *(note_block(fact) for fact in _facts(why, now) if fact),
@@ -64,7 +78,15 @@ def why_view(
     return _modal(blocks)
 
 
-def _passage(why: Why, passage: WhyPassage, link: Callable[[str], str], now: datetime) -> list[Block]:
+def named_usergroups(why: Why) -> frozenset[str]:
+    """The user groups whose documents the answer stands on."""
+    cited = (passage.audience.partition(":") for passage in why.passages if passage.cited_as is not None)
+    return frozenset(who for kind, _, who in cited if kind == "usergroup")
+
+
+def _passage(
+    why: Why, passage: WhyPassage, link: Callable[[str], str], now: datetime, seen_by: list[Block]
+) -> list[Block]:
     title = " ".join(clean(passage.title).split())
     path = [part for part in (" ".join(part.split()) for part in clean(passage.header).split(">")) if part]
     name = shorten(" › ".join(path if path[:1] == [title] else [title, *path]), _LONGEST_TITLE) or words.UNTITLED
@@ -84,11 +106,11 @@ def _passage(why: Why, passage: WhyPassage, link: Callable[[str], str], now: dat
     bold = frozenset({"bold"})
     runs = (*((Run(mark, bold),) if mark else ()), Run(name, bold, url=url))
     block = to_block([Section(runs)])
-    block["elements"][0]["elements"] += _seen_by(passage)
+    block["elements"][0]["elements"] += seen_by
     return [block, note_block(" · ".join(filter(None, lines)))]
 
 
-def _seen_by(passage: WhyPassage) -> list[Block]:
+def _seen_by(passage: WhyPassage, usergroups: Mapping[str, int]) -> list[Block]:
     """Who else can see a document that the answer stands on; its reader is told of nobody by name."""
     kind, _, who = passage.audience.partition(":")
     match kind:
@@ -99,7 +121,10 @@ def _seen_by(passage: WhyPassage) -> list[Block]:
         case "channel":
             said = [text(words.SEEN_BY_MEMBERS), channel(who)]
         case "usergroup":
-            said = [text(words.SEEN_BY_MEMBERS), usergroup(who)]
+            people = usergroups.get(who, 0)
+            # Slack shows the group's name; not everywhere, and to nobody who cannot see it.
+            counted = [text(f" ({words.seen_by(people)})")] if people else []
+            said = [text(words.SEEN_BY_MEMBERS), usergroup(who), *counted]
         case "group":
             said = [text(words.seen_by(passage.people))]
         case _:

@@ -25,9 +25,13 @@ class Pages:
     def open_home(self) -> str:
         """Look at the home page; returns what it says once it is there."""
         before = len(self._published())
-        self._workspace.act("open_home", user=self._user, tab="home")
+        self.visit()
         wait_until(lambda: len(self._published()) > before)
         return self.home
+
+    def visit(self) -> None:
+        """Go to the home page, and do not wait for what it says."""
+        self._workspace.act("open_home", user=self._user, tab="home")
 
     @property
     def home(self) -> str:

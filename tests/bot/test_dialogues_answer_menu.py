@@ -15,7 +15,7 @@ from bot.answer import Answering
 from bot.playground.process import PlaygroundProcess
 from bot.slack.gateway import SlackBot
 from knowledge import tables as knowledge_tables
-from knowledge.audience import EVERYONE, channel_audience, group_audience, person_audience
+from knowledge.audience import EVERYONE, channel_audience, group_audience, person_audience, usergroup_audience
 from knowledge.database import writing
 from knowledge.document import Readers
 from knowledge.readers import save_readers
@@ -154,6 +154,18 @@ def test_why_says_who_else_can_see_what_the_answer_stands_on(
     # Of what the answer does not stand on it is not said.
     assert text_of(view["blocks"]).count(words.SEEN_BY) == 1
     assert (f"'channel_id': '{LEADS}'" in repr(view)) is (audience == channel_audience(LEADS))
+
+
+def test_why_names_a_user_group_and_says_how_many_people_that_is(
+    workspace: Workspace, start_bot: StartBot, engine: sa.Engine
+) -> None:
+    group = str(workspace.act("set_usergroup", user=ADA, members=[ADA, BEN])["usergroup"])
+    start_bot(answering(shelve(engine, ("Badges", BADGES, usergroup_audience(group))), SAID))
+    message = ask(workspace, ADA, ADAS_DM, "who issues badges?")
+    choose(workspace, ADA, ADAS_DM, message, "why")
+    view = opened_view(workspace, saying=words.SEEN_BY_MEMBERS)
+    assert f"'usergroup_id': '{group}'" in repr(view)
+    assert "(2 people, you among them)" in text_of(view["blocks"])
 
 
 def test_why_says_when_a_document_changed_or_went(workspace: Workspace, start_bot: StartBot, engine: sa.Engine) -> None:

@@ -26,7 +26,19 @@ from knowledge.document import Question
 from knowledge.ingest import IngestParts
 from knowledge.library import Library
 from knowledge.store import find_source
-from tests.bot.dialogue import ADA, BEN, BOT, HELP, LEADS, ScriptedAnswering, Workspace, link, options, wait_until
+from tests.bot.dialogue import (
+    ADA,
+    ADAS_DM,
+    BEN,
+    BOT,
+    HELP,
+    LEADS,
+    ScriptedAnswering,
+    Workspace,
+    link,
+    options,
+    wait_until,
+)
 from tests.bot.pages import Pages
 from tests.knowledge.fake_embedder import FakeEmbedder
 
@@ -161,3 +173,11 @@ def test_what_somebody_saved_is_known_once_an_admin_approved_it(
         saved = library.retrieve(Question(text="espresso"), Audience.of_channel(LEADS), 5).passages
         # Whoever saved it answers for it.
         assert {passage.owner for passage in saved} == {"Ada Park"}
+    # Whoever approved it hears when it counts, once for each of the two sources.
+    wait_until(lambda: len(direct_messages(workspace, ADAS_DM)) == 2)
+    assert all(": 1 added, " in said for said in direct_messages(workspace, ADAS_DM))
+
+
+def direct_messages(workspace: Workspace, channel: str) -> list[str]:
+    calls = workspace.ledger("call", "chat.postMessage")
+    return [call["request"]["text"] for call in calls if call["request"]["channel"] == channel]

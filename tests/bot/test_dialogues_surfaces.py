@@ -19,10 +19,12 @@ from bot.database import open_database
 from bot.equipment import Equipment
 from bot.inbox import Inbox, Received
 from bot.playground.process import PlaygroundProcess, start_playground
+from bot.reading_wishes import Outcome, Watch
 from bot.slack.directory import Directory
 from bot.slack.gateway import SlackBot
 from bot.slack.manifest import build_manifest
 from bot.slack.parse import ReactionChange
+from knowledge import tables as knowledge_tables
 from knowledge.database import reading
 from tests.bot.dialogue import (
     ADA,
@@ -313,7 +315,13 @@ def test_an_admin_has_a_source_read_and_hears_what_came_of_it(
 
     def sync(name: str | None) -> str:
         read.append(name)
-        return "Handbook: 3 added, 0.1 s"
+        with reading(engine) as connection:
+            (source_id,) = connection.scalars(sa.select(knowledge_tables.source.c.id))
+        Watch(engine, source_id).ended(Outcome(added=3, seconds=0.1))
+        return "3 added"
+
+    def told() -> list[str]:
+        return [request["text"] for request in posts(workspace) if request["channel"] == ADAS_DM]
 
     start_bot(ScriptedAnswering(), Equipment(sync=sync))
     lore(workspace, BEN, "sync")
@@ -322,9 +330,11 @@ def test_an_admin_has_a_source_read_and_hears_what_came_of_it(
     wait_for_reply(workspace, "no source named “nonsense”")
     assert read == []
     lore(workspace, ADA, "sync handbook")
-    wait_for_reply(workspace, "Handbook: 3 added")
+    wait_for_reply(workspace, words.COMMAND_SYNC_BEGUN.format(what="Handbook"))
+    wait_until(lambda: told() == ["Handbook was read: 3 added, 0.1 s."])
     lore(workspace, ADA, "sync")
     wait_until(lambda: read == ["Handbook", None])
+    wait_until(lambda: len(told()) == 2)
 
 
 def test_a_person_is_forgotten_after_a_second_word(

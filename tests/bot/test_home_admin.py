@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -364,6 +365,31 @@ def test_an_admin_turns_the_page_over_and_back(start: Start) -> None:
     assert "0 waiting, 0 being answered" in page
     assert words.ADMIN_NO_NOTES in ada.use_and_see("home_part_review")
     assert words.HOME_GREETING in ada.use_and_see("home_person")
+
+
+def test_who_turns_the_page_while_it_still_loads_sees_what_they_turned_to(start: Start, engine: sa.Engine) -> None:
+    """Their own side was wished for before: it must not come up over the admins' side."""
+    loading, loaded = threading.Event(), threading.Event()
+
+    def next_runs() -> Mapping[str, datetime]:
+        if threading.current_thread().name.startswith("light") and loading.is_set():
+            loaded.wait(20)
+        return {}
+
+    def visits() -> list[str]:
+        with reading(engine) as connection:
+            return list(connection.scalars(sa.select(tables.inbox.c.state).where(tables.inbox.c.kind == "home")))
+
+    ada = start(next_runs=next_runs)
+    ada.open_home()
+    loading.set()
+    ada.visit()
+    wait_until(lambda: visits()[-1:] == ["working"])
+    assert words.ADMIN_SYNC_TITLE in ada.use_and_see("home_admin")
+    loaded.set()
+    wait_until(lambda: visits() == ["done", "done"])
+    assert words.ADMIN_SYNC_TITLE in ada.home
+    assert words.HOME_GREETING in ada.open_home()
 
 
 def test_a_person_who_is_no_admin_any_more_reaches_nothing(start: Start, workspace: Workspace) -> None:
