@@ -69,7 +69,9 @@ def find_disagreement(
         against = [
             (other, values)
             for other, said in read[place + 1 :]
-            if (values := differing_values(statement, said)) and _are_of_one_place(item, other, passages)
+            if (values := differing_values(statement, said))
+            and _are_of_one_place(item, other, passages)
+            and not (_names_itself(values[0], item, passages) and _names_itself(values[1], other, passages))
         ]
         if against:
             said = [Said(evidence=item, value=against[0][1][0])]
@@ -123,6 +125,16 @@ def _are_of_one_place(one: Evidence, other: Evidence, passages: Sequence[Passage
         return False
     above = [_above(passages[item.passage]) - set(content_words(item.text)) for item in (one, other)]
     return not (above[0] - above[1] and above[1] - above[0])
+
+
+def _names_itself(value: Value, item: Evidence, passages: Sequence[Passage]) -> bool:
+    """Whether a name is what its own document is about: what "Kirkwood House" says of Kirkwood House.
+
+    Where both sentences do that, they say the same of different things.
+    """
+    passage = passages[item.passage]
+    above = {stem(word) for word in words(f"{passage.title} {passage.header}")}
+    return value.kind == "name" and {stem(word) for word in words(value.text)} - STOP_WORDS <= above
 
 
 def _above(passage: Passage) -> set[str]:

@@ -81,6 +81,17 @@ def test_what_is_about_something_else_does_not_disagree() -> None:
     assert found(*houses) is None
 
 
+def test_documents_that_name_what_they_are_about_do_not_disagree() -> None:
+    asked = "What languages are spoken there?"
+    kirkwood = passage("Greek and English are spoken at Kirkwood House.", number=1, title="KIRKWOOD HOUSE")
+    leverton = passage("Greek and English are spoken at Leverton House.", number=2, title="LEVERTON HOUSE")
+    assert found(kirkwood, leverton, asked=asked) is None
+    handbook = passage(kirkwood.text, number=1, title="Handbook")
+    wiki = passage(leverton.text, number=2, title="Old wiki")
+    assert set(values(found(handbook, wiki, asked=asked))) == {"Kirkwood House", "Leverton House"}
+    assert found(kirkwood, wiki, asked=asked) is not None
+
+
 def test_the_preferred_document_is_answered_and_the_other_is_named_with_its_date() -> None:
     said = answer([OLD, NEW], "Parental leave is 16 weeks.")
     assert said.text == "Parental leave is 16 weeks. [1]"
