@@ -5,7 +5,6 @@ Pure: what is known comes in, a view within Slack's limits goes out. Who may see
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,12 +20,12 @@ from bot.learn.advise import LEAST_FAILURES, Advice
 from bot.learn.alerts import Alert
 from bot.learn.board import Board
 from bot.learn.topics import Topic
-from bot.notes import SavedFile, SavedNote
+from bot.notes import SavedNote
 from bot.overview import QueueState, Unanswered, WeekVotes
 from bot.slack.gaps import WRITE_ACTION
+from bot.slack.home_review import review_part
 from bot.slack.home_sources import AdminSource, sources_part
-from bot.slack.inert import clean
-from bot.slack.limits import BLOCKS_OF_VIEW, TEXT_OBJECT, length, pieces, shorten
+from bot.slack.limits import BLOCKS_OF_VIEW
 from bot.slack.render import Block, note_block
 from bot.slack.view_parts import (
     DIVIDER,
@@ -35,7 +34,6 @@ from bot.slack.view_parts import (
     button,
     confirmation,
     header,
-    modal,
     one_line,
     paragraph,
     person,
@@ -47,7 +45,6 @@ from bot.slack.view_parts import (
 from bot.slack.view_parts import channel as channel_name
 from bot.slack.view_parts import field as form_field
 from bot.threshold import Threshold
-from knowledge.audience import EVERYONE
 
 PERSON_ACTION: Final = "home_person"
 PART_ACTION: Final = "home_part"
@@ -56,24 +53,15 @@ DOCUMENT_ACTION: Final = "home_who_sees"
 READER_ACTION: Final = "home_sees_what"
 CHANNEL_ACTION: Final = "home_channel"
 CHANNEL_EDIT_ACTION: Final = "home_channel_edit"
-APPROVE_ACTION: Final = "home_note_approve"
-REJECT_ACTION: Final = "home_note_reject"
-READ_ACTION: Final = "home_note_read"
-CURATED_ACTION: Final = "home_curated_remove"
 PROMOTE_ACTION: Final = "home_version_promote"
 ROLL_BACK_ACTION: Final = "home_version_roll_back"
-MOST_QUESTIONS, MOST_NOTES, MOST_CURATED, MOST_CHANNELS = 10, 10, 15, 20
+MOST_QUESTIONS, MOST_CHANNELS = 10, 20
 MOST_ALERTS, MOST_TOPICS = 3, 8
 _LONGEST_LINE = 200
 _LONGEST_TEXT = 600
 _LONGEST_TITLE_ASKED = 200
 Part = Literal["sources", "readers", "answers", "questions", "review", "channels"]
 PARTS: Final[tuple[Part, ...]] = get_args(Part)
-_LONGEST_BEGINNING = 400
-"""Of a file that waits for its review."""
-_LONGEST_PAGE = 30_000
-_MOST_FILES = 5
-_BLANK_LINES, _MARKS = re.compile(r"\n\s*\n"), re.compile(r"^#{1,6} +", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +194,7 @@ def _open_questions(content: AdminContent, now: datetime) -> list[Block]:
 
 
 def _review(content: AdminContent, _now: datetime) -> list[Block]:
-    return [*_notes(content), *_curated(content.curated)]
+    return review_part(content.notes, content.hidden_notes, content.curated)
 
 
 def _queue(queue: QueueState, now: datetime) -> list[Block]:
@@ -321,91 +309,6 @@ def _questions(content: AdminContent, now: datetime) -> list[Block]:
         blocks.append(note_block(words.ADMIN_NO_QUESTIONS))
     if content.hidden_questions:
         blocks.append(note_block(words.admin_hidden(content.hidden_questions)))
-    return blocks
-
-
-def _notes(content: AdminContent) -> list[Block]:
-    blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_NOTES_TITLE)]
-    for note in content.notes[:MOST_NOTES]:
-        blocks.append(_note(note))
-        value = note_value(note)
-        approve = button(words.ADMIN_NOTE_APPROVE, APPROVE_ACTION, value, style="primary")
-        read = [button(words.ADMIN_NOTE_READ, READ_ACTION, value)] if any(map(_is_long, note.files)) else []
-        blocks.append(actions(approve, button(words.ADMIN_NOTE_REJECT, REJECT_ACTION, value), *read))
-    rest = len(content.notes) - MOST_NOTES
-    if rest > 0:
-        blocks.append(note_block(words.HOME_MORE_SOURCES.format(count=rest)))
-    if not content.notes:
-        blocks.append(note_block(words.ADMIN_NO_NOTES))
-    if content.hidden_notes:
-        blocks.append(note_block(words.admin_hidden(content.hidden_notes)))
-    return blocks
-
-
-def _note(note: SavedNote) -> Block:
-    """What a note says, whose it is and for whom, and how its files begin."""
-    title = one_line(note.title, _LONGEST_LINE) or words.UNTITLED
-    said = shorten(clean(note.text).strip(), _LONGEST_TEXT)
-    readers = (text(f" · {words.ADMIN_NOTE_FOR} "), *_may_read(note.audience))
-    place = text(words.ADMIN_NOTE_DIRECT) if note.channel.startswith("D") else channel_name(note.channel)
-    origin = (text(f"{words.ADMIN_NOTE_BY} "), person(note.user), text(" · "), place, *readers)
-    runs = [text(f"{title}\n", bold=True), *([text(f"{said}\n")] if said else []), *origin]
-    elements: list[Block] = [{"type": "rich_text_section", "elements": runs}]
-    for file in note.files[:_MOST_FILES]:
-        named = text(f"{one_line(file.name, _LONGEST_LINE)} · {words.file_size(file.size)}", bold=True)
-        elements.append({"type": "rich_text_section", "elements": [named]})
-        beginning = text(shorten(_as_read(file.text), _LONGEST_BEGINNING))
-        elements.append({"type": "rich_text_quote", "elements": [beginning]})
-    return {"type": "rich_text", "elements": elements}
-
-
-def _may_read(audience: str) -> list[Block]:
-    kind, _, identifier = audience.partition(":")
-    if kind == "channel":
-        return [channel_name(identifier)]
-    return [text(words.ADMIN_NOTE_EVERYONE if audience == EVERYONE else words.ADMIN_NOTE_ONE)]
-
-
-def _is_long(file: SavedFile) -> bool:
-    return length(_as_read(file.text)) > _LONGEST_BEGINNING
-
-
-def _as_read(markdown: str) -> str:
-    """The text of a file without the marks of headings and the lines between paragraphs: there is little room."""
-    return _MARKS.sub("", _BLANK_LINES.sub("\n", markdown)).strip()
-
-
-def note_view(note: SavedNote) -> Block:
-    """A page with more of the files of a note."""
-    blocks: list[Block] = []
-    room = _LONGEST_PAGE
-    for file in note.files[:_MOST_FILES]:
-        blocks.append(header(one_line(file.name, _LONGEST_LINE)))
-        rest = shorten(_as_read(file.text), max(room, _LONGEST_BEGINNING))
-        room -= length(rest)
-        blocks += [paragraph(text(part)) for part in pieces(rest, TEXT_OBJECT)]
-    return modal(one_line(note.title, _LONGEST_LINE) or words.UNTITLED, blocks[:BLOCKS_OF_VIEW], close=words.FORM_CLOSE)
-
-
-def note_value(note: SavedNote) -> str:
-    """What names a note, as it was shown, in its buttons."""
-    return f"{note.id}:{note.version}"
-
-
-def _curated(entries: Sequence[Curated]) -> list[Block]:
-    blocks: list[Block] = [dict(DIVIDER), header(words.ADMIN_CURATED_TITLE)]
-    asked = confirmation(
-        words.ADMIN_CURATED_REMOVE, words.ADMIN_CURATED_QUESTION, words.ADMIN_CURATED_REMOVE, words.FORM_CANCEL
-    )
-    for entry in entries[:MOST_CURATED]:
-        said = one_line(entry.question, _LONGEST_LINE) or words.UNTITLED
-        remove = button(words.ADMIN_CURATED_REMOVE, CURATED_ACTION, str(entry.id), confirm=asked)
-        blocks.append(section(f"{said}\n{words.curated_facts(entry.uses, stale=entry.stale)}", remove))
-    rest = len(entries) - MOST_CURATED
-    if rest > 0:
-        blocks.append(note_block(words.HOME_MORE_SOURCES.format(count=rest)))
-    if not entries:
-        blocks.append(note_block(words.ADMIN_NO_CURATED))
     return blocks
 
 

@@ -18,7 +18,7 @@ from bot.notes import pending_notes
 from bot.playground.process import PlaygroundProcess, start_playground
 from bot.settings import FileSettings
 from bot.slack.gateway import SlackBot
-from bot.slack.home_admin import note_value
+from bot.slack.home_review import note_value
 from bot.slack.manifest import OPTIONAL_SCOPES, build_manifest
 from bot.sync import sync_source
 from knowledge.audience import Audience

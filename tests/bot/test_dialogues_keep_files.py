@@ -20,7 +20,7 @@ from bot.playground.process import PlaygroundProcess
 from bot.playground.workspace import BOT_USER_ID
 from bot.slack.answer_menu import KEEP_FILES_ACTION
 from bot.slack.gateway import SlackBot
-from bot.slack.home_admin import READ_ACTION
+from bot.slack.home_review import READ_ACTION
 from knowledge.audience import EVERYONE, channel_audience
 from knowledge.database import reading
 from knowledge.parse import Parser
@@ -376,7 +376,8 @@ def test_an_admin_sees_the_file_and_how_it_begins(workspace: Workspace, start_bo
     keep_plan(workspace, ts)
     pages = Pages(workspace, ADA)
     pages.open_home()
-    shown = pages.use_and_see("home_admin")
+    pages.use_and_see("home_admin")
+    shown = pages.use_and_see("home_part_review")
     for text in ("moving-plan.md · 3 kB", "Harbour Street", words.ADMIN_NOTE_EVERYONE, words.ADMIN_NOTE_DIRECT):
         assert text in shown
     assert "heliotrope" not in shown

@@ -45,7 +45,7 @@ def test_a_fresh_machine_is_in_order(tmp_path: Path) -> None:
     assert "0 sources" in check(report, "database").detail
     assert "SmolLM2-135M-Instruct" in check(report, "model").detail
     assert "the playground needs none" in check(report, "slack").detail
-    assert check(report, "threshold").detail == "Threshold 0.40, as it is set"
+    assert "0.40 or more (of 1), as it is set" in check(report, "threshold").detail
 
 
 def test_every_setting_is_listed(tmp_path: Path) -> None:

@@ -34,7 +34,8 @@ from bot.overview import QueueState, Unanswered, WeekVotes
 from bot.people import Preferences, save_preferences
 from bot.playground import blocks as playground_blocks
 from bot.slack.gateway import SlackBot
-from bot.slack.home_admin import PARTS, AdminContent, Opened, Part, admin_view, note_value
+from bot.slack.home_admin import PARTS, AdminContent, Opened, Part, admin_view
+from bot.slack.home_review import note_value
 from bot.slack.home_sources import AdminSource
 from bot.threshold import Threshold
 from bot.timetable import Timetable
