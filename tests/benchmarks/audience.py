@@ -246,8 +246,11 @@ def _explain(desk: Desk, tally: Tally, case: str, answer_id: int, place: Place, 
     why = load_why(desk.engine, answer_id, desk.reach(user))
     if why is None:
         return
-    # Of a document that is gone, what stands under the answer is named and no more.
-    gone = held - canaries_of(world.documents.values())
+    # Of a document that is gone, what stands under the answer is named and no more. One that has another address and
+    # other words by now cannot be known again, so that the one that was cited is gone.
+    addresses = {passage.uri for passage in why.passages}
+    known = [one for one in world.documents.values() if one.uri in addresses or one.canaries[-1] in held]
+    gone = held - canaries_of(known)
     allowed = world.allowed(user, world.direct(user), gated=False) | gone
     view = why_view(why, link=lambda uri: f"https://w.example/{uri}", threshold=None, now=why.created_at)
     tally.check("explanations", f"{asdict(why)}{json.dumps(view)}", allowed, case)
