@@ -230,8 +230,11 @@ def _documents_of(answer: LedgerAnswer) -> list[LedgerPassage]:
 
 
 def _check_documents(serving: Serving, served: Served) -> None:
-    """An audience may have become narrower since, and what people said in Slack is no document of the operator's."""
-    if any(served.read[place].audience != EVERYONE for place in served.numbers):
+    """An audience may have become narrower since, and what people said in Slack is no document of the operator's.
+
+    All that was found counts, not the prompt alone: a test row keeps it, so that retrieval need not be repeated.
+    """
+    if any(passage.audience != EVERYONE for passage in served.read):
         raise NotUsableError("not_public")
     if not serving.owned(served):
         raise NotUsableError("not_owned")

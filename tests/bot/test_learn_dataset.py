@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.answered import load_answered
 from bot.curated import CuratedAnswers
@@ -23,7 +24,8 @@ from bot.people import Preferences, save_preferences
 from bot.privacy import forget
 from bot.settings import TuningSettings
 from knowledge.audience import Audience
-from knowledge.database import reading
+from knowledge.database import reading, writing
+from knowledge.tables import document
 from models.registry import sha256_of
 from tests.bot.learn_world import (
     ADA,
@@ -187,6 +189,25 @@ def test_an_adapter_for_everyone_learns_nothing_from_a_private_document(world: W
     for path in (tmp_path / "d").glob("*.json*"):
         assert "narwhal" not in path.read_text()
     assert reasons(tmp_path / "d")["not_public"] >= 2
+
+
+def test_what_was_found_beside_the_prompt_is_public_too_or_the_answer_stays_out(world: World, tmp_path: Path) -> None:
+    """Test rows keep all that was found, so that retrieval need not be repeated."""
+    world.learn_documents("The narwhal calendar has twelve pages.", name="more")
+    record_vote(world.engine, world.ask(WHO), CHLOE, 1, "button")
+    world.consent(BEN)
+
+    def tested() -> Iterator[str]:
+        """What test rows hold, whichever part the answer falls into."""
+        for seed in range(20):
+            world.with_tuning(MESSAGES).build(tmp_path / "d", seed=seed)
+            yield (tmp_path / "d" / "test_rows.jsonl").read_text()
+
+    assert any(WHO in text and LEAVE in text for text in tested())
+    with writing(world.engine) as connection:
+        narrowed = sa.update(document).where(document.c.uri.endswith("docs/1.md")).values(audience="channel:C0LEADS")
+        assert connection.execute(narrowed).rowcount == 1
+    assert not any(LEAVE in text for text in tested())
 
 
 def test_what_an_open_channel_said_before_keeps_no_answer_out_and_does_not_come_in(
