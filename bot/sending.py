@@ -66,13 +66,7 @@ _FILE = 1_000
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
-def no_tail(
-    answer_id: int,  # noqa: ARG001  as every tail
-    visibility: Visibility,  # noqa: ARG001
-    choices: Sequence[str] = (),  # noqa: ARG001
-    *,
-    keeps_files: bool = False,  # noqa: ARG001
-) -> Sequence[Block]:
+def no_tail(*_about: object, **_more: object) -> Sequence[Block]:
     """Nothing below an answer."""
     return ()
 

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationE
 from pydantic.dataclasses import dataclass
 
 from bot.errors import MisuseError, SettingsError
+from bot.private_file import write_private
 from bot.timetable import Timetable
 from knowledge.secret import Secret
 
@@ -337,14 +338,7 @@ def write_slack_file(path: Path, values: Mapping[str, str]) -> None:
     """Add these to the tokens in the file, which its owner alone may read; an empty one takes a token out."""
     merged = read_slack_file(path) | dict(values)
     text = "".join(f"{name}={merged[name]}\n" for name in SLACK_FILE_NAMES if merged.get(name))
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    write_private(path, text)
 
 
 def default_home() -> str:

@@ -79,9 +79,14 @@ def _play(
             announced(line, settings.home),
             invocation.application(settings, with_generator=True) as application,
         ):
+            shown: list[Path] = []
 
             def show_folders() -> None:
-                process.show_documents([Path(one.location) for one in list_sources(application.engine)])
+                folders = [Path(one.location) for one in list_sources(application.engine)]
+                # Asked for each link of each update of an answer, and new about once a day.
+                if folders != shown:
+                    process.show_documents(folders)
+                    shown[:] = folders
 
             with connected(application, options, link=document_links(process.url, show_folders)) as bot:
                 _read_sources(application)

@@ -6,13 +6,14 @@ What is left of one that was killed opens nothing, and counts as nothing. Its to
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from bot.private_file import write_private
 
 FILE = "playground-running.json"
 # It is on this machine: one that is there answers at once.
@@ -33,7 +34,7 @@ def announced(playground: RunningPlayground, home: Path) -> Iterator[None]:
     """Let other processes of this data folder find the playground while the block runs."""
     path = home / FILE
     text = json.dumps(asdict(playground))
-    _write(path, text)
+    write_private(path, text)
     try:
         yield
     finally:
@@ -70,12 +71,3 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    unfinished.replace(path)
