@@ -48,6 +48,7 @@ class PlaygroundOptions:
     allowed_hosts: tuple[str, ...] = ()
     """Names besides localhost under which a browser may reach it."""
     ack_seconds: float = 3.0
+    """So long it waits for its app; Slack waits three seconds. With a longer wait, modals may be opened as late."""
     time_scale: float = 1.0
     """Divides every long wait (retries, the life of a stream, a status): 60 makes a minute a second."""
     faults: Mapping[str, Any] = field(default_factory=dict)

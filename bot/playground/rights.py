@@ -66,7 +66,9 @@ class Rights:
             raise ApiError("invalid_trigger_id")
         if trigger.used:
             raise ApiError("exchanged_trigger_id")
-        if self._playground.workspace.now() - trigger.created_at > TRIGGER_SECONDS:
+        # A workspace that waits longer for its app's word waits as long for its modals.
+        lasts = max(TRIGGER_SECONDS, self._playground.options.ack_seconds)
+        if self._playground.workspace.now() - trigger.created_at > lasts:
             raise ApiError("expired_trigger_id")
         trigger.used = True
         return trigger

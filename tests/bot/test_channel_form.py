@@ -138,7 +138,7 @@ def test_sources_with_evil_names_and_in_great_number_stay_inert() -> None:
 
 @pytest.fixture(scope="module")
 def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=3.0, time_scale=60.0) as process:
+    with start_playground(port=0, ack_seconds=10.0, time_scale=60.0) as process:
         yield process
 
 

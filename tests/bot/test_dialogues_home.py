@@ -56,13 +56,13 @@ def bare_manifest() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, time_scale=60.0, manifest=build_manifest()) as process:
+    with start_playground(port=0, ack_seconds=10.0, time_scale=60.0, manifest=build_manifest()) as process:
         yield process
 
 
 @pytest.fixture(scope="module")
 def bare_playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, time_scale=60.0, manifest=bare_manifest()) as process:
+    with start_playground(port=0, ack_seconds=10.0, time_scale=60.0, manifest=bare_manifest()) as process:
         yield process
 
 

@@ -48,7 +48,7 @@ PROMPTS = "assistant.threads.setSuggestedPrompts"
 
 @pytest.fixture(scope="module")
 def playground() -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, ack_seconds=1.0, time_scale=60.0, manifest=build_manifest()) as process:
+    with start_playground(port=0, ack_seconds=5.0, time_scale=60.0, manifest=build_manifest()) as process:
         yield process
 
 
@@ -172,7 +172,7 @@ def test_the_older_assistant_pane_is_greeted_prompted_and_named(engine: sa.Engin
     """M3: the container of workspaces that have no agents yet, with the manifest for it."""
     add(engine, "handbook", "Handbook", ["Parental leave"])
     manifest = build_manifest(surface="assistant")
-    with start_playground(port=0, ack_seconds=1.0, surface="assistant", manifest=manifest) as process:
+    with start_playground(port=0, ack_seconds=5.0, surface="assistant", manifest=manifest) as process:
         workspace, answering = Workspace(process), ScriptedAnswering()
         with SlackBot(engine, answering, options(process), link=link, version=lambda: "scripted-1") as bot:
             wait_until(lambda: bot.ready)

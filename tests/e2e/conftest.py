@@ -55,7 +55,8 @@ def manifest() -> dict[str, Any] | None:
 
 @pytest.fixture
 def playground(documents: Path, manifest: dict[str, Any] | None) -> Iterator[PlaygroundProcess]:
-    with start_playground(port=0, documents=[documents], manifest=manifest) as process:
+    # Here, too: what is tried is the page, not how soon a bot beside four others is given a processor.
+    with start_playground(port=0, documents=[documents], manifest=manifest, ack_seconds=30.0) as process:
         yield process
 
 

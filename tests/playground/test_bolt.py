@@ -185,7 +185,7 @@ def test_a_required_field_left_empty_never_reaches_the_app(site: Site, app: App)
         assert not [e for e in site.ledger("interaction") if e["name"] == "view_submission"]
 
 
-def test_a_trigger_opens_one_form_and_only_for_three_seconds(site: Site, app: App) -> None:
+def test_a_trigger_opens_one_form(site: Site, app: App) -> None:
     triggers: list[str] = []
 
     @app.action("vote")
