@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Any, Literal
 
 from bot.slack.feedback_form import OPEN_FORM_ACTION
 from bot.slack.home_person import SWITCHES_ACTION
+from tests.benchmarks.known import KnownQuestion, Topic
 from tests.benchmarks.people import (
     Campaign,
     Judgement,
@@ -42,7 +44,6 @@ from tests.benchmarks.people_page import (
     open_page,
     read_text,
 )
-from tests.benchmarks.topics import KnownQuestion, Topic
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +125,8 @@ def play(
 ) -> list[Deed]:
     """Let everybody have their time with the bot; returns all that was done, also before an interruption."""
     log = _Log(what.log)
-    waiting = [person for person in what.people if person.number not in log.done]
+    # Who answers for a topic comes when the others have asked.
+    waiting = sorted((one for one in what.people if one.number not in log.done), key=lambda one: bool(one.keeps))
     progress("People", len(what.people) - len(waiting), len(what.people))
 
     def spend(person: Person) -> None:
@@ -273,8 +275,8 @@ class _Visit:
         page.wait_for(lambda: True if not page.views else None, MOMENT_SECONDS)
 
     def _read_on(self, page: PersonsPage) -> Iterator[Deed]:
-        """Look at what colleagues were answered, the newest first, and vote on some of it."""
-        left = _MOST_COLLEAGUES
+        """Look at what colleagues were answered, the newest first, and vote on some of it; a keeper on all of it."""
+        left = sys.maxsize if self._person.keeps else _MOST_COLLEAGUES
         for topic in self._person.interests:
             channel = self._places.channels[topic]
             for thread in reversed(page.threads(channel)):

@@ -17,6 +17,7 @@ from tests.benchmarks.staged import REFUSED, Result
 
 _JUDGED = {
     "right": "right",
+    "incomplete": "a part of a long answer",
     "wrong": "wrong",
     "missing": "not found, though it is documented",
     "rightly_unknown": "rightly not found",

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bot import words
 from bot.evaluate.scores import contains_answer
 from bot.learn.targets import UNKNOWN
-from tests.benchmarks.topics import KnownQuestion
+from bot.sentences import content_words
+from tests.benchmarks.known import KnownQuestion
 
 Kind = Literal["honest", "careless", "hostile"]
-Judgement = Literal["right", "wrong", "missing", "rightly_unknown", "made_up", "asked_back"]
-"""Says it; says something else; has no answer though there is one; rightly has none; answers what is not documented;
-asks what was meant."""
+Judgement = Literal["right", "incomplete", "wrong", "missing", "rightly_unknown", "made_up", "asked_back"]
+"""Says it; says a part of a long answer; says something else; has no answer though there is one; rightly has none;
+answers what is not documented; asks what was meant."""
 Seed = int | str
 Manner = Literal["plain", "hasty", "polite"]
 
@@ -31,6 +32,8 @@ GOOD: frozenset[Judgement] = frozenset({"right", "rightly_unknown"})
 _UPSET = 1.5
 """A bad answer moves so many times as many people to vote as a good one."""
 _MOST_INTERESTS = 3
+# So much of a long answer's words make it complete to a reader, and so much at least a part of it.
+_COMPLETE, _PART = 0.75, 0.3
 _FIRST = "Ana Bo Cleo Dara Eli Fay Gil Hana Ivo Jun Kai Lea Milo Nia Ola Pia Quin Rui Sol Tia".split()
 _LAST = "Amsel Birk Cade Dorn Eske Falk Gruen Holt Imre Jost Kern Lund Marsh Nord Orth".split()
 
@@ -69,6 +72,12 @@ _TRAITS: dict[Kind, Traits] = {
     ),
 }
 
+# Each topic has a keeper among the honest, who wrote its documents: they ask nothing themselves, look through all of
+# their channel when the others have asked, and write the better answer to nearly everything that was not right.
+_KEEPER = Traits(
+    votes=0.6, honesty=0.99, corrects=0.9, thanks=0.0, patience=0.0, consents=1.0, direct=0.0, reads_on=1.0
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
@@ -91,6 +100,8 @@ class Person:
     writes_sentences: bool
     """Their better answers are the sentence of the document; others write the few words alone."""
     is_admin: bool
+    keeps: str = ""
+    """The topic that they answer for; most people answer for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,13 +132,20 @@ def make_people(
     chance.shuffle(kinds)
     honest = [number for number, kind in enumerate(kinds) if kind == "honest"]
     admins = set(chance.sample(honest, min(len(honest), round(ADMIN_SHARE * count))))
-    return tuple(_person(number, kind, topics, seed, number in admins) for number, kind in enumerate(kinds))
+    people = [_person(number, kind, topics, seed, number in admins) for number, kind in enumerate(kinds)]
+    # Where there are fewer people than that a topic has none: half of the honest ask, whoever answers for what.
+    keepers = chance.sample(honest, min(len(topics), len(honest) // 2))
+    for number, topic in zip(keepers, sorted(topics), strict=False):
+        people[number] = replace(people[number], keeps=topic, interests=(topic,), traits=_KEEPER)
+    return tuple(people)
 
 
 def choose_questions(
     person: Person, questions: Sequence[KnownQuestion], count: int, *, seed: Seed
 ) -> tuple[KnownQuestion, ...]:
-    """What a person asks, from their own topics, no question twice."""
+    """What a person asks, from their own topics, no question twice; who answers for a topic asks nothing."""
+    if person.keeps:
+        return ()
     known = [question for question in questions if question.topic in person.interests]
     return tuple(random.Random(f"{seed}:{person.number}:questions").sample(known, min(count, len(known))))
 
@@ -157,7 +175,11 @@ def judge(question: KnownQuestion, text: str) -> Judgement:
         return "rightly_unknown" if none else "made_up"
     if none:
         return "missing"
-    return "right" if contains_answer(text, question.gold) else "wrong"
+    if not question.long:
+        return "right" if contains_answer(text, question.gold) else "wrong"
+    wanted = set(content_words(question.gold[0]))
+    share = len(wanted & set(content_words(text))) / len(wanted)
+    return "right" if share >= _COMPLETE else "incomplete" if share >= _PART else "wrong"
 
 
 def react(person: Person, question: KnownQuestion, judgement: Judgement, campaign: Campaign, *, seed: Seed) -> Reaction:
@@ -230,7 +252,7 @@ def _vote(person: Person, good: bool, chance: random.Random) -> Literal[1, 0, -1
 
 
 def _reason(judgement: Judgement) -> str:
-    return "incomplete" if judgement == "missing" else "wrong"
+    return "incomplete" if judgement in ("missing", "incomplete") else "wrong"
 
 
 def _correction(person: Person, question: KnownQuestion) -> str:

@@ -1,9 +1,10 @@
-"""What simulated people ask about: articles of XQuAD and passages of CLAPNQ, as documents with questions and answers.
+"""What simulated people ask about: articles of XQuAD, passages of CLAPNQ and longer texts with excerpts, as documents.
 
 Only what the starter version never saw: a version that is to learn from people must have something to learn. Of each
 article one paragraph is missing from the documents: its questions have no answer there, though all around them is
-spoken of; some passages of CLAPNQ do not answer theirs either. Some topics are held back: nobody asks about them, so
-that what was learned can be measured on them.
+spoken of; some passages of CLAPNQ do not answer theirs either. Answers of XQuAD are a few words; of the other two they
+are sentences, and who asks wants to be told all of them. Some topics are held back: nobody asks about them, so that
+what was learned can be measured on them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Any
 
 from bot.evaluate.scores import contains_answer
 from bot.sentences import content_words, split_sentences
+from tests.benchmarks.excerpts import excerpt_topics
+from tests.benchmarks.known import KnownQuestion, Topic
 from tests.benchmarks.starter_data import part_of, plain, read_lines
 
 _HELD_PERCENT = 34
@@ -27,38 +29,6 @@ _UNANSWERABLE = 0.25
 _SHELF = 14
 # So much of a sentence stands in an answer that was written from it.
 _SAID = 0.8
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnownQuestion:
-    """A question whose answer the people know."""
-
-    id: str
-    topic: str
-    text: str
-    gold: tuple[str, ...]
-    """What the answer is, each way of saying it; empty where the documents do not say it."""
-    sentence: str = ""
-    """The sentence of the documents that says it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Topic:
-    """One article: what is documented of it, and what can be asked about it."""
-
-    name: str
-    paragraphs: tuple[str, ...]
-    questions: tuple[KnownQuestion, ...]
-
-    @property
-    def title(self) -> str:
-        """As people read it."""
-        return self.name.replace("_", " ")
-
-    @property
-    def channel(self) -> str:
-        """The name of the channel where people ask about it."""
-        return re.sub(r"[^\w-]+", "-", self.name.lower()).strip("-")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +41,11 @@ class Collection:
 
 def load_collection(data: Path, *, seed: int) -> Collection:
     """Split the topics of the data folder: the same files and seed give the same."""
-    topics = [*_articles(data / "xquad/en.jsonl", seed), *_shelves(data / "clapnq/answers.jsonl.xz")]
+    topics = [
+        *_articles(data / "xquad/en.jsonl", seed),
+        *_shelves(data / "clapnq/answers.jsonl.xz"),
+        *excerpt_topics(data / "chunking_eval"),
+    ]
     return Collection(
         asked=tuple(topic for topic in topics if not is_held(topic.name)),
         held=tuple(topic for topic in topics if is_held(topic.name)),
@@ -133,7 +107,18 @@ def _asked_of_passage(topic: str, row: dict[str, Any]) -> KnownQuestion | None:
     said = set(content_words(plain(row["answers"][0])))
     sentences = split_sentences(plain(row["passages"][0]["text"]))
     gold = tuple(one for one in sentences if _is_said(set(content_words(one)), said))
-    return KnownQuestion(id=row["id"], topic=topic, text=text, gold=gold, sentence=gold[0]) if gold else None
+    if not gold:
+        return None
+    whole = " ".join(gold)
+    return KnownQuestion(
+        id=row["id"],
+        topic=topic,
+        text=text,
+        gold=(whole,),
+        sentence=whole,
+        long=True,
+        evidence=(_passage(row),),
+    )
 
 
 def _is_said(sentence: set[str], answer: set[str]) -> bool:
@@ -152,7 +137,14 @@ def _questions(rows: Sequence[dict[str, Any]], missing: str, documented: Sequenc
         text, gold = " ".join(row["question"].split()), tuple(row["answers"])
         if row["context"] != missing:
             sentence = _sentence_with(row["context"], gold)
-            yield KnownQuestion(id=row["id"], topic=row["title"], text=text, gold=gold, sentence=sentence)
+            yield KnownQuestion(
+                id=row["id"],
+                topic=row["title"],
+                text=text,
+                gold=gold,
+                sentence=sentence,
+                evidence=(row["context"],),
+            )
         elif not any(contains_answer(paragraph, gold) for paragraph in documented):
             # Where the words stand elsewhere in the article nobody can say whether it answers.
             yield KnownQuestion(id=row["id"], topic=row["title"], text=text, gold=())
@@ -165,12 +157,13 @@ def _sentence_with(paragraph: str, gold: Sequence[str]) -> str:
 def _rows(topic: Topic, chance: random.Random) -> Iterator[dict[str, Any]]:
     """Each question with three paragraphs of its article; a quarter of them lacks the one with the answer."""
     for question in topic.questions:
-        right = [text for text in topic.paragraphs if question.sentence and question.sentence in text]
-        if question.gold and not right:
+        right = list(question.evidence)
+        if question.gold and not question.sentence:
             continue
         answerable = bool(question.gold) and chance.random() >= _UNANSWERABLE
-        others = [text for text in topic.paragraphs if not question.gold or not contains_answer(text, question.gold)]
-        passages = chance.sample(others, min(len(others), _PASSAGES - answerable)) + right[:1] * answerable
+        others = [text for text in topic.paragraphs if text not in right and not _holds(text, question)]
+        passages = right * answerable
+        passages += chance.sample(others, min(len(others), max(0, _PASSAGES - len(passages))))
         chance.shuffle(passages)
         yield {
             "id": question.id,
@@ -180,5 +173,10 @@ def _rows(topic: Topic, chance: random.Random) -> Iterator[dict[str, Any]]:
             "answerable": answerable,
             "passages": [{"title": topic.title, "text": text} for text in passages],
             "answers": list(question.gold) if answerable else [],
-            "gold": [passages.index(right[0])] if answerable else [],
+            "gold": [passages.index(text) for text in right] if answerable else [],
         }
+
+
+def _holds(text: str, question: KnownQuestion) -> bool:
+    """Whether a paragraph that was not marked says the answer, too."""
+    return bool(question.gold) and contains_answer(text, question.gold)

@@ -25,11 +25,13 @@ from knowledge.audience import Audience
 from knowledge.database import reading
 from knowledge.document import Question
 from tests.benchmarks.crowd import Deed, Play, move_in, play
-from tests.benchmarks.people import Campaign, Judgement, Kind, Person, Traits, judge, make_people
+from tests.benchmarks.excerpts import CORPORA
+from tests.benchmarks.known import KnownQuestion, Topic
+from tests.benchmarks.people import Campaign, Judgement, Kind, Person, Traits, choose_questions, judge, make_people
 from tests.benchmarks.people_page import read_text
 from tests.benchmarks.staged import run_stages
 from tests.benchmarks.starter_data import part_of
-from tests.benchmarks.topics import KnownQuestion, Topic, load_collection
+from tests.benchmarks.topics import load_collection
 from tests.bot.answer_dialogue import rows
 from tests.bot.dialogue import ScriptedAnswering, link, options, wait_until
 
@@ -39,6 +41,14 @@ RAFTS = KnownQuestion(
     id="rafts", topic="Otters", text="How many otters sleep in a raft?", gold=("forty",), sentence=OTTERS
 )
 NIGHTS = KnownQuestion(id="nights", topic="Nights", text="What do otters eat at night?", gold=())
+TOLD = KnownQuestion(
+    id="told",
+    topic="Otters",
+    text="How do otters sleep?",
+    gold=("Otters sleep in rafts. They hold paws. Kelp keeps them in place.",),
+    sentence="Otters sleep in rafts. They hold paws. Kelp keeps them in place.",
+    long=True,
+)
 WHO = KnownQuestion(id="who", topic="Badges", text="Who issues badges?", gold=("Maria Lopez",), sentence=BADGES)
 TOPICS = (
     Topic(name="Otters", paragraphs=(OTTERS,), questions=(RAFTS,)),
@@ -74,7 +84,7 @@ def live(folder: Path, people: tuple[Person, ...], *, seed: int = 7, engine: sa.
     folder.mkdir(exist_ok=True)
     own = engine or open_database(f"sqlite:///{folder / 'lorekeeper.db'}")
     with (
-        start_playground(port=0, time_scale=60.0, manifest=build_manifest()) as playground,
+        start_playground(port=0, ack_seconds=10.0, time_scale=60.0, manifest=build_manifest()) as playground,
         SlackBot(
             own, ScriptedAnswering(reply=reply), options(playground), link=link, version=lambda: "scripted-1"
         ) as bot,
@@ -139,6 +149,10 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         (NIGHTS, NOT_FOUND, "rightly_unknown"),
         (NIGHTS, "Otters eat crabs at night. [1]", "made_up"),
         (RAFTS, f"{CLARIFY} rivers? lakes?", "asked_back"),
+        (TOLD, "Kelp keeps them in place while they hold paws, and otters sleep in rafts. [1]", "right"),
+        (TOLD, "Otters sleep in rafts. [1]", "incomplete"),
+        (TOLD, "Otters are brown. [1]", "wrong"),
+        (TOLD, NOT_FOUND, "missing"),
     ],
 )
 def test_people_judge_the_words_of_a_message(question: KnownQuestion, text: str, judgement: Judgement) -> None:
@@ -177,6 +191,25 @@ def test_the_votes_and_better_answers_of_honest_people_arrive(day: Day) -> None:
     assert day.votes(0) == [(1, None, None)]
     assert day.did(1) == [("ask", "wrong", 0), ("vote", "wrong", -1), ("done", "", 0)]
     assert day.votes(1) == [(-1, "wrong", BADGES)]
+
+
+def test_who_answers_for_a_topic_comes_last_asks_nothing_and_corrects_what_was_not_right(tmp_path: Path) -> None:
+    keeper = replace(person("honest", "Badges", 0, reads_on=1), keeps="Badges")
+    deeds = live(tmp_path, (keeper, *(person("honest", "Badges", number, votes=0) for number in (1, 2, 3, 4, 5))))
+    theirs = [deed for deed in deeds if deed.person == 0]
+    assert deeds[-len(theirs) :] == theirs
+    seen = [(one.what, one.judgement, one.vote, one.correction) for one in theirs]
+    assert seen == [("colleague", "wrong", -1, BADGES)] * 5 + [("done", "", 0, "")]
+
+
+def test_every_topic_has_one_keeper_where_there_are_people_enough() -> None:
+    topics = [topic.name for topic in TOPICS]
+    people = make_people(200, topics, seed=7)
+    keepers = [one for one in people if one.keeps]
+    assert sorted(one.keeps for one in keepers) == sorted(topics)
+    assert all(one.interests == (one.keeps,) and one.kind == "honest" for one in keepers)
+    assert not any(choose_questions(one, [RAFTS, WHO, NIGHTS], 3, seed=7) for one in keepers)
+    assert len([one for one in make_people(4, topics, seed=7) if one.keeps]) == 2
 
 
 def test_who_consents_does_so_on_the_home_page(day: Day) -> None:
@@ -263,10 +296,13 @@ def test_people_ask_about_what_no_version_was_trained_on_and_nobody_about_what_i
     assert asked
     assert held
     assert not asked & held
-    articles = [name for name in asked | held if not name.startswith("Shelf_")]
+    others = ("Shelf_", *(f"{name}_" for name in CORPORA.values()))
+    articles = [name for name in asked | held if not name.startswith(others)]
     assert {part_of("xquad", name) for name in articles} == {"test"}
     for topic in (*found.asked, *found.held):
         for question in topic.questions:
-            assert not question.gold or any(question.sentence in text for text in topic.paragraphs)
+            assert bool(question.gold) == bool(question.evidence)
+            assert set(question.evidence) <= set(topic.paragraphs)
+            assert not question.long or judge(question, question.sentence) == "right"
             if topic.name.startswith("Shelf_"):
                 assert part_of("clapnq", question.id) == "test"
