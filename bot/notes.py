@@ -122,9 +122,8 @@ def remove_orphans(engine: sa.Engine, home: Path) -> int:
         # A database that was begun anew knows nothing of the files of the old one.
         newest = connection.scalar(sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'saved_note'")) or 0
         kept = {(row.note_id, row.stored) for row in connection.execute(sa.select(file.c.note_id, file.c.stored))}
-    named = ((path, _OF_NOTE.fullmatch(path.name)) for path in (home / FOLDER).glob("*/*"))
-    numbered = {path: int(found.group(1)) for path, found in named if found}
-    known = {path: number for path, number in numbered.items() if number <= newest}
+    named = ((path, note_of(path)) for path in (home / FOLDER).glob("*/*"))
+    known = {path: number for path, number in named if number is not None and number <= newest}
     orphans = [path for path, number in known.items() if number not in approved]
     for path, number in known.items():
         if number in approved and path.is_dir():
@@ -135,9 +134,19 @@ def remove_orphans(engine: sa.Engine, home: Path) -> int:
 
 def documents_of(home: Path, note_ids: Iterable[int]) -> list[Path]:
     """The files that approved notes had become."""
-    places = [path for note_id in note_ids for path in (home / FOLDER).glob(f"*/note-{note_id}*")]
-    ours = [path for path in places if _OF_NOTE.fullmatch(path.name)]
-    return [one for path in ours for one in (_files_in(path) if path.is_dir() else [path])]
+    places = _places_of(home, note_ids)
+    return [one for path in places for one in (_files_in(path) if path.is_dir() else [path])]
+
+
+def remove_files_of(home: Path, note_ids: Iterable[int]) -> None:
+    """Remove what approved notes had become; their documents are somebody else's to remove."""
+    _remove(_places_of(home, note_ids))
+
+
+def note_of(path: Path) -> int | None:
+    """The note that a file or folder in a folder of saved ones belongs to."""
+    found = _OF_NOTE.fullmatch(path.name)
+    return int(found.group(1)) if found else None
 
 
 def note_links(engine: sa.Engine, home: Path | None, link: Callable[[str], str]) -> Callable[[str], str]:
@@ -182,12 +191,12 @@ def _permalink(engine: sa.Engine, saved: Path, uri: str) -> str:
     """Where the message stands that a document was saved from; empty for all else."""
     below = f"{saved.as_uri()}/"
     inside = uri.removeprefix(below).split("/") if uri.startswith(below) else ()
-    found = _OF_NOTE.fullmatch(inside[1]) if len(inside) > 1 else None
-    if found is None:
+    number = note_of(Path(inside[1])) if len(inside) > 1 else None
+    if number is None:
         return ""
     note = tables.saved_note
     with reading(engine) as connection:
-        query = sa.select(note.c.permalink).where(note.c.id == int(found.group(1)))
+        query = sa.select(note.c.permalink).where(note.c.id == number)
         return connection.scalar(query) or ""
 
 
@@ -204,6 +213,11 @@ def _write_files(engine: sa.Engine, folder: Path, note: SavedNote, author: str) 
             found = connection.scalar(sa.select(content).where(tables.saved_file.c.id == file.id))
         if found is not None:
             _write(folder / file.stored, found)
+
+
+def _places_of(home: Path, note_ids: Iterable[int]) -> list[Path]:
+    places = [path for note_id in note_ids for path in (home / FOLDER).glob(f"*/note-{note_id}*")]
+    return [path for path in places if _OF_NOTE.fullmatch(path.name)]
 
 
 def _files_in(folder: Path) -> list[Path]:

@@ -23,10 +23,9 @@ from bot import tables
 from bot.earlier.recollect import tidy_words
 from bot.learn.few_shot import EXAMPLES_FILE
 from bot.learn.versions import files_without_version, forget_versions
-from bot.notes import FOLDER as SAVED_FOLDER
+from bot.purge_sources import files_without_note, remove_sources_of, sources_of
 from knowledge import tables as knowledge_tables
 from knowledge.database import reading, writing
-from knowledge.store import StoredSource, list_sources, remove_source
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +33,6 @@ Reason = Literal["app_uninstalled", "tokens_revoked"]
 KIND = "lifecycle"
 DATASETS_FOLDER, RUNS_FOLDER = "datasets", "runs"
 """In the data folder: copies of people's words to learn from, and what training left."""
-# Sources whose documents were read out of Slack; files and web pages are the operator's own, unless people saved them
-# from Slack into the folder for that.
-SLACK_SOURCE_KINDS = frozenset({"slack"})
 _FOUND_AT_MOST = 50
 
 
@@ -109,23 +105,19 @@ def open_removals(engine: sa.Engine) -> tuple[Removal, ...]:
 def purge_rows(engine: sa.Engine, team: str, home: Path) -> dict[str, int]:
     """Remove every row of a workspace and every document that came out of it; returns how many of what.
 
-    Receipts and open requests for removal stay. `home` is the data folder of this database.
+    What another workspace's people wrote or saved stays; datasets and runs, which hold the words of all, go. Receipts
+    and open requests for removal stay. `home` is the data folder of this database.
     """
     removed: dict[str, int] = {}
     # Before their rows: a purge that is interrupted finds them again.
     if tuned := forget_versions(engine, team, home):
         removed["tuned file"] = tuned
+    removed |= remove_sources_of(engine, team, home)
     with writing(engine) as connection:
         for table in reversed(tables.metadata.sorted_tables):
             if (condition := belongs_to(table, team)) is not None:
                 count = connection.execute(sa.delete(table).where(condition)).rowcount
                 removed |= {table.name: count} if count else {}
-    if sources := _slack_sources(engine, home):
-        removed["document"] = sum(remove_source(engine, source.id) for source in sources)
-        _forget_index(engine, home)
-    if (saved := home / SAVED_FOLDER).exists():
-        removed["file"] = sum(1 for path in saved.rglob("[!.]*") if path.is_file())
-        shutil.rmtree(saved)
     for name, folder in {"dataset": home / DATASETS_FOLDER, "run": home / RUNS_FOLDER}.items():
         if folder.exists():
             removed[name] = sum(1 for path in folder.glob("*") if path.is_dir())
@@ -195,7 +187,8 @@ def find_traces(engine: sa.Engine, team: str, home: Path) -> tuple[Trace, ...]:
         for table in named:
             if table is not tables.receipt:
                 found += _mentions(connection, table, team)
-    found.append(Trace(place="sources that came out of Slack", count=len(_slack_sources(engine, home))))
+    found.append(Trace(place="sources that came out of Slack", count=len(sources_of(engine, team, home))))
+    found.append(Trace(place="saved files that no row knows", count=files_without_note(engine, home)))
     found.append(Trace(place="files of tuned versions without a row", count=len(files_without_version(engine, home))))
     learned = [path for path in (home / DATASETS_FOLDER, home / RUNS_FOLDER, home / EXAMPLES_FILE) if path.exists()]
     found.append(Trace(place="datasets, runs and examples that were learned from", count=len(learned)))
@@ -214,23 +207,6 @@ def shrink(engine: sa.Engine) -> None:
         logger.info("the database file keeps its size for now: %s", error)
     finally:
         raw.close()
-
-
-def _slack_sources(engine: sa.Engine, home: Path) -> list[StoredSource]:
-    saved = (home / SAVED_FOLDER).resolve()
-    return [
-        source
-        for source in list_sources(engine)
-        if source.kind in SLACK_SOURCE_KINDS or Path(source.location).is_relative_to(saved)
-    ]
-
-
-def _forget_index(engine: sa.Engine, home: Path) -> None:
-    """Vectors of removed documents are in the index's file too; it is rebuilt at the next start."""
-    with writing(engine) as connection:
-        connection.execute(sa.delete(knowledge_tables.generation))
-    for path in (home / "index").glob("*"):
-        path.unlink(missing_ok=True)
 
 
 def _counted(connection: sa.Connection, place: str, table: sa.Table, condition: sa.ColumnElement[bool]) -> Trace:

@@ -199,6 +199,40 @@ def test_what_people_saved_goes_with_its_file_its_document_and_the_index(engine:
     engine.dispose()
 
 
+def test_what_another_workspace_wrote_and_saved_stays(engine: sa.Engine, tmp_path: Path) -> None:
+    saved = tmp_path / "saved" / "everyone"
+    saved.mkdir(parents=True)
+    settings = load_settings({}, tmp_path)
+    for number, team in ((1, "T1"), (2, "T2")):
+        fill(engine, team, number)
+        (saved / f"note-{number}.md").write_text(f"# Codes\n\nThe code of {team} is {number}.\n", encoding="utf-8")
+    stored = add_source(engine, kind="files", location=str(saved), name="Saved by the team")
+    with ingest_parts(engine, FakeEmbedder(), settings) as parts:
+        assert sync_source(stored, parts).added == 2
+    with writing(engine) as connection:
+        for number, team in ((1, "T1"), (2, "T2")):
+            connection.exec_driver_sql(
+                "INSERT INTO source(id, kind, name, location, audience, unsettled, added_at) "
+                f"VALUES ('s{number}', 'slack', 'general{number}', 'slack:C{number}', 'channel:C{number}', 0, "
+                "'2026-11-20 10:00:00')"
+            )
+            message = tables.channel_message
+            connection.execute(sa.update(message).where(message.c.team == team).values(source_id=f"s{number}"))
+    removed = purge(engine, removal(), tmp_path)
+    assert (removed["document"], removed["file"]) == (1, 1)
+    assert [path.name for path in saved.iterdir()] == ["note-2.md"]
+    with reading(engine) as connection:
+        assert connection.exec_driver_sql("SELECT location FROM source").scalars().all() == [str(saved), "slack:C2"]
+        (uri,) = connection.exec_driver_sql("SELECT uri FROM document").scalars().all()
+    assert uri.endswith("note-2.md")
+    assert find_traces(engine, "T1", tmp_path) == ()
+    (saved / "note-1.md").write_text("# Codes\n", encoding="utf-8")
+    assert [trace.place for trace in find_traces(engine, "T1", tmp_path)] == ["saved files that no row knows"]
+    assert purge(engine, removal("Ev2", team="T2"), tmp_path)["document"] == 1
+    assert not saved.exists()
+    engine.dispose()
+
+
 def test_where_nothing_was_left_there_is_no_receipt(engine: sa.Engine, tmp_path: Path) -> None:
     finish_removal(engine, removal(), {"turn": 0})
     with reading(engine) as connection:
