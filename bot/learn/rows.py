@@ -96,7 +96,7 @@ def rows_of_answer(answer: LedgerAnswer, serving: Serving, permissions: Permissi
             prompt = prompt or _prompt(answer, serving)
             if not isinstance(prompt, Served):
                 raise NotUsableError(prompt)
-            yield _row(answer, vote, kind, lane, prompt)
+            yield _row(answer, vote, kind, lane, _shown(serving, prompt, vote) if kind == "supervised" else prompt)
         except NotUsableError as error:
             yield Omitted(origin=origin, reason=error.reason)
 
@@ -118,7 +118,7 @@ def row_of_curated(curated: LedgerCurated, serving: Serving, permissions: Permis
         lane = lane_of(provenance, approved)
         if problem := question_problem(question.text) or answer_problem(curated.text):
             raise NotUsableError(problem)
-        served = serving.anew(question)
+        served = serving.showing(serving.anew(question), normalised(curated.text))
         _check_documents(serving, served)
         example = Example(
             kind="supervised",
@@ -222,6 +222,15 @@ def _prompt(answer: LedgerAnswer, serving: Serving) -> Served | LeftOut:
     except NotUsableError as error:
         return error.reason
     return served
+
+
+def _shown(serving: Serving, prompt: Served, vote: LedgerVote | None) -> Served:
+    """The prompt with what a better answer stands on in it; raises NotUsableError for documents that may not train."""
+    if vote is None:
+        return prompt
+    shown = serving.showing(prompt, normalised(vote.correction))
+    _check_documents(serving, shown)
+    return shown
 
 
 def _documents_of(answer: LedgerAnswer) -> list[LedgerPassage]:
