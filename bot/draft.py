@@ -19,7 +19,7 @@ from bot.clarify import clarification
 from bot.evidence import Evidence, in_reading_order
 from bot.prompt import Budget, Manner, Prompt, numbers_of, prompt_from_passages, prompt_from_sentences
 from bot.quote import quote_grammar
-from bot.sentences import asks_for_number, is_negated, names_number
+from bot.sentences import asks_at_length, asks_for_number, is_negated, names_number
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done
 from bot.words import ANSWER_STOPPED, NOT_FOUND, QUOTING, QUOTING_MORE, WITH_QUOTE
 from knowledge.document import Grounds, Passage, Question
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 _MOST_QUOTED = 500
 _NEARLY_AS_GOOD = 0.85
+# An answer to what asks for more than a few words is filled up to so many sentences, each with its mark.
+_COMPLETE, _MARK = 2, " ["
 _NEAREST = 3
 _SIGNS_OF_CODE = "={}[]<>|\\"
 # A small model says "the text does not say" of texts that do: it is believed only where retrieval has doubts, too.
@@ -170,7 +172,7 @@ def write(draft: Draft, writer: Writer, cancel: threading.Event | None) -> Itera
     if not draft.written and not stopped:
         # Nothing that the model wrote stands in the sources: let the sources speak themselves.
         yield _append(draft, _quote(draft, citer))
-    if not stopped and (more := _quote_beside(draft, citer, options.quotes_beside)):
+    if not stopped and (more := _quote_more(draft, citer, options)):
         yield _append(draft, more)
     tokens = _tokens(draft, prompt, generator)
     yield Done(answer=draft.finished(generator.version, citer.citations, tokens, stopped=stopped))
@@ -258,6 +260,18 @@ def _quote(draft: Draft, citer: Citer) -> str:
     if others and others[0].score >= _NEARLY_AS_GOOD * best.score:
         quoted += others[:1] if len(best.text) + len(others[0].text) <= _MOST_QUOTED else []
     return QUOTING + _in_quotes(quoted, citer)
+
+
+def _quote_more(draft: Draft, citer: Citer, options: AnswerOptions) -> str:
+    """What the sources say besides, where more is wanted than was said."""
+    if options.quotes_beside:
+        return _quote_beside(draft, citer, options.quotes_beside)
+    if options.completes and asks_at_length(draft.question.text) and draft.text().count(_MARK) < _COMPLETE:
+        said, best = draft.text(), draft.evidence[0]
+        as_good = (item for item in draft.evidence if item.score >= _NEARLY_AS_GOOD * best.score)
+        fresh = next((item for item in as_good if not citer.is_said(item, said)), None)
+        return "" if fresh is None else f" {QUOTING_MORE}{_in_quotes([fresh], citer)}"
+    return ""
 
 
 def _quote_beside(draft: Draft, citer: Citer, most: int) -> str:

@@ -27,6 +27,19 @@ _WORD = re.compile(r"\w+(?:['’.-]\w+)*", re.UNICODE)
 
 _LONGEST_LIST = 400
 _HOW_MUCH = re.compile(r"\bhow (?:many|much|long|old|often|far|high|big|large|late|soon)\b", re.IGNORECASE)
+_ASKING = re.compile(
+    r"\b(?:what|how|why|describe|explain|who|whom|whose|when|where|which|is|are|was|were|do|does|did|can|may)\b",
+    re.IGNORECASE,
+)
+_FEW_OF = "name|date|number|total|amount|price|cost|address|deadline|limit|size|title|version|code|phone|capital"
+_FEW_WHAT = "year|date|day|month|time|number|percentage|share|amount|age|city|country|company|name|size"
+_AT_LENGTH = re.compile(
+    rf"""(?: why | describe | explain
+    | how (?! \s(?:many|much|long|old|often|far|high|big|large|late|soon|tall|deep|fast)\b)
+    | what (?! \s(?:{_FEW_WHAT})\b | (?:\sis|\swas|'s)\s(?:the|our|my|your)\s(?:{_FEW_OF})\b)
+    )\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _NUMBER_WORDS = frozenset(
     """one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty hundred
     thousand million half quarter once twice daily weekly monthly yearly annually first second third fourth fifth sixth
@@ -89,6 +102,15 @@ def is_negated(text: str) -> bool:
 def asks_for_number(question: str) -> bool:
     """Tell whether a question wants to know how many or how much."""
     return bool(_HOW_MUCH.search(question))
+
+
+def asks_at_length(question: str) -> bool:
+    """Tell whether a question wants sentences, as "why", "how" and most of "what" do, and not a name, a day or a yes.
+
+    English only: what is asked in another language counts as asking for a few words.
+    """
+    asking = _ASKING.search(question)
+    return asking is not None and _AT_LENGTH.match(question, asking.start()) is not None
 
 
 def names_number(text: str) -> bool:

@@ -78,6 +78,30 @@ def test_a_detailed_answer_quotes_what_the_sources_say_besides() -> None:
     assert [item.title for item in detailed.citations] == ["Badges", "Visitors"]
 
 
+def test_who_asks_for_more_than_a_few_words_is_told_the_second_sentence_that_fits_as_well() -> None:
+    shelf = FixedLibrary(
+        [
+            passage("Badges are issued by Maria Lopez at the front desk.", number=1, title="Badges"),
+            passage("Badges are issued by the guards at night.", number=2, title="Night"),
+            passage("Lost and found opens at noon.", number=3, title="Lost"),
+        ]
+    )
+    reply = "Badges are issued by Maria Lopez."
+    wide, streamed = ask(answering(reply, library=shelf), Brief(), Question(text="How are badges issued?"))
+    assert wide.text == (
+        "Badges are issued by Maria Lopez. [1] The sources also say: “Badges are issued by the guards at night.” [2]"
+    )
+    assert streamed == wide.text
+    two = "Badges are issued by Maria Lopez. Badges are issued by the guards at night."
+    complete, _ = ask(answering(two, library=shelf), Brief(), Question(text="How are badges issued?"))
+    assert complete.text == "Badges are issued by Maria Lopez. [1] Badges are issued by the guards at night. [2]"
+    few, _ = ask(answering(reply, library=shelf), Brief())
+    short, _ = ask(
+        answering(reply, library=shelf), Brief(style=Style(length="short")), Question(text="How are badges issued?")
+    )
+    assert few.text == short.text == "Badges are issued by Maria Lopez. [1]"
+
+
 def test_a_detailed_answer_quotes_what_stands_next_to_its_evidence() -> None:
     answer, _ = ask(answering("Badges are issued by Maria Lopez."), Brief(style=Style(length="detailed")))
     assert answer.text.endswith("The sources also say: “Lost badges cost 15 euros.” [1]")
