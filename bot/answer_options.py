@@ -36,7 +36,7 @@ class AnswerOptions:
     quotes_beside: int = 0
     """So many further sentences of the sources are quoted where they fit nearly as well."""
     completes: bool = True
-    """A question that asks for more than a few words gets a second sentence where one fits as well as the best."""
+    """A tuned model's answer to what asks for more than a few words is filled up with sentences that fit as well."""
 
 
 def styled(options: AnswerOptions, style: Style, context_size: int) -> AnswerOptions:

@@ -31,8 +31,10 @@ logger = logging.getLogger(__name__)
 
 _MOST_QUOTED = 500
 _NEARLY_AS_GOOD = 0.85
-# An answer to what asks for more than a few words is filled up to so many sentences, each with its mark.
-_COMPLETE, _MARK = 2, " ["
+# An answer to what asks for more than a few words is filled up to so many sentences that fit so nearly as well as the
+# best one: one that was written as sentences, and one of a few words with the sentence that they stand in.
+_COMPLETE, _COMPLETE_FEW = (3, 0.7), (2, 0.85)
+_MARK, _SHOWN_QUOTE = " [", ": “"
 _NEAREST = 3
 _SIGNS_OF_CODE = "={}[]<>|\\"
 # A small model says "the text does not say" of texts that do: it is believed only where retrieval has doubts, too.
@@ -172,7 +174,7 @@ def write(draft: Draft, writer: Writer, cancel: threading.Event | None) -> Itera
     if not draft.written and not stopped:
         # Nothing that the model wrote stands in the sources: let the sources speak themselves.
         yield _append(draft, _quote(draft, citer))
-    if not stopped and (more := _quote_more(draft, citer, options)):
+    if not stopped and (more := _quote_more(draft, citer, writer)):
         yield _append(draft, more)
     tokens = _tokens(draft, prompt, generator)
     yield Done(answer=draft.finished(generator.version, citer.citations, tokens, stopped=stopped))
@@ -262,16 +264,24 @@ def _quote(draft: Draft, citer: Citer) -> str:
     return QUOTING + _in_quotes(quoted, citer)
 
 
-def _quote_more(draft: Draft, citer: Citer, options: AnswerOptions) -> str:
+def _quote_more(draft: Draft, citer: Citer, writer: Writer) -> str:
     """What the sources say besides, where more is wanted than was said."""
+    options = writer.options
     if options.quotes_beside:
         return _quote_beside(draft, citer, options.quotes_beside)
-    if options.completes and asks_at_length(draft.question.text) and draft.text().count(_MARK) < _COMPLETE:
-        said, best = draft.text(), draft.evidence[0]
-        as_good = (item for item in draft.evidence if item.score >= _NEARLY_AS_GOOD * best.score)
-        fresh = next((item for item in as_good if not citer.is_said(item, said)), None)
-        return "" if fresh is None else f" {QUOTING_MORE}{_in_quotes([fresh], citer)}"
-    return ""
+    # A tuned model says what stands there, and one sentence of it as a rule; another one has said what it had to say.
+    if not (options.completes and writer.generator.tuned and asks_at_length(draft.question.text)):
+        return ""
+    said, best = draft.text(), draft.evidence[0]
+    # Who was told a few words with their sentence knows what was asked for: little is missing then.
+    most, share = _COMPLETE_FEW if _SHOWN_QUOTE in said.removeprefix(QUOTING) else _COMPLETE
+    room = most - said.count(_MARK)
+    fresh: list[Evidence] = []
+    for item in draft.evidence:
+        if len(fresh) < room and item.score >= share * best.score and not citer.is_said(item, said):
+            fresh.append(item)
+            said += item.text
+    return f" {QUOTING_MORE}{_in_quotes(fresh, citer)}" if fresh else ""
 
 
 def _quote_beside(draft: Draft, citer: Citer, most: int) -> str:

@@ -31,6 +31,11 @@ _ASKING = re.compile(
     r"\b(?:what|how|why|describe|explain|who|whom|whose|when|where|which|is|are|was|were|do|does|did|can|may)\b",
     re.IGNORECASE,
 )
+_POLITELY = re.compile(
+    r".*?\b(?:can|could|would|do) you (?:please )?(?:tell|give|show|explain|describe|know)(?: me| us)?\b", re.IGNORECASE
+)
+# So many words without a word that asks are a topic; fewer are what somebody answers with.
+_TOPIC_WORDS = 4
 _FEW_OF = "name|date|number|total|amount|price|cost|address|deadline|limit|size|title|version|code|phone|capital"
 _FEW_WHAT = "year|date|day|month|time|number|percentage|share|amount|age|city|country|company|name|size"
 _AT_LENGTH = re.compile(
@@ -107,10 +112,14 @@ def asks_for_number(question: str) -> bool:
 def asks_at_length(question: str) -> bool:
     """Tell whether a question wants sentences, as "why", "how" and most of "what" do, and not a name, a day or a yes.
 
-    English only: what is asked in another language counts as asking for a few words.
+    A topic without a word that asks wants them, too. English only: of other languages it is a guess.
     """
-    asking = _ASKING.search(question)
-    return asking is not None and _AT_LENGTH.match(question, asking.start()) is not None
+    polite = _POLITELY.match(question)
+    start = polite.end() if polite else 0
+    asking = _ASKING.search(question, start)
+    if asking is None:
+        return polite is not None or len(question.split()) >= _TOPIC_WORDS
+    return _AT_LENGTH.match(question, asking.start()) is not None
 
 
 def names_number(text: str) -> bool:

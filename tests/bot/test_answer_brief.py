@@ -78,28 +78,36 @@ def test_a_detailed_answer_quotes_what_the_sources_say_besides() -> None:
     assert [item.title for item in detailed.citations] == ["Badges", "Visitors"]
 
 
-def test_who_asks_for_more_than_a_few_words_is_told_the_second_sentence_that_fits_as_well() -> None:
+def test_a_tuned_models_answer_to_what_asks_at_length_is_filled_up_with_what_fits_as_well() -> None:
+    night, weekend = "Badges are issued by the guards at night.", "Badges are issued by nobody on Sundays."
     shelf = FixedLibrary(
         [
             passage("Badges are issued by Maria Lopez at the front desk.", number=1, title="Badges"),
-            passage("Badges are issued by the guards at night.", number=2, title="Night"),
-            passage("Lost and found opens at noon.", number=3, title="Lost"),
+            passage(night, number=2, title="Night"),
+            passage(weekend, number=3, title="Weekend"),
+            passage("Lost and found opens at noon.", number=4, title="Lost"),
         ]
     )
-    reply = "Badges are issued by Maria Lopez."
-    wide, streamed = ask(answering(reply, library=shelf), Brief(), Question(text="How are badges issued?"))
-    assert wide.text == (
-        "Badges are issued by Maria Lopez. [1] The sources also say: “Badges are issued by the guards at night.” [2]"
-    )
-    assert streamed == wide.text
-    two = "Badges are issued by Maria Lopez. Badges are issued by the guards at night."
-    complete, _ = ask(answering(two, library=shelf), Brief(), Question(text="How are badges issued?"))
-    assert complete.text == "Badges are issued by Maria Lopez. [1] Badges are issued by the guards at night. [2]"
-    few, _ = ask(answering(reply, library=shelf), Brief())
-    short, _ = ask(
-        answering(reply, library=shelf), Brief(style=Style(length="short")), Question(text="How are badges issued?")
-    )
-    assert few.text == short.text == "Badges are issued by Maria Lopez. [1]"
+    how = Question(text="How are badges issued?")
+
+    def told(reply: str, question: Question = how, brief: Brief | None = None, *, tuned: bool = True) -> str:
+        generator = ScriptedGenerator(reply, tuned=tuned)
+        answer, streamed = ask(answering(generator, library=shelf), brief or Brief(), question)
+        assert streamed == answer.text
+        return answer.text
+
+    reply = "Badges are issued by Maria Lopez at the front desk."
+    assert told(reply) == f"{reply} [1] The sources also say: “{night}” [2] “{weekend}” [3]"
+    assert told(f"{reply} {night} {weekend}") == f"{reply} [1] {night} [2] {weekend} [3]"
+    few = told("Maria Lopez")
+    assert few.startswith(f"Maria Lopez: “{reply}” [1]")
+    assert few.count("[") == 2
+    for text in (
+        told(reply, Question(text="Who issues badges?")),
+        told(reply, brief=Brief(style=Style(length="short"))),
+        told(reply, tuned=False),
+    ):
+        assert text == f"{reply} [1]"
 
 
 def test_a_detailed_answer_quotes_what_stands_next_to_its_evidence() -> None:
