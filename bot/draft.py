@@ -31,9 +31,10 @@ logger = logging.getLogger(__name__)
 
 _MOST_QUOTED = 500
 _NEARLY_AS_GOOD = 0.85
-# An answer to what asks for more than a few words is filled up to so many sentences that fit so nearly as well as the
-# best one: one that was written as sentences, and one of a few words with the sentence that they stand in.
-_COMPLETE, _COMPLETE_FEW = (3, 0.7), (2, 0.85)
+# An answer to what asks for more than a few words is filled up to so many sentences: one that was written as sentences,
+# and one of a few words with the sentence that they stand in. Each fits so nearly as well as the best one.
+_COMPLETE, _COMPLETE_FEW = 3, 2
+_LEAST_FITTING = 0.6
 _MARK, _SHOWN_QUOTE = " [", ": “"
 _NEAREST = 3
 _SIGNS_OF_CODE = "={}[]<>|\\"
@@ -274,11 +275,13 @@ def _quote_more(draft: Draft, citer: Citer, writer: Writer) -> str:
         return ""
     said, best = draft.text(), draft.evidence[0]
     # Who was told a few words with their sentence knows what was asked for: little is missing then.
-    most, share = _COMPLETE_FEW if _SHOWN_QUOTE in said.removeprefix(QUOTING) else _COMPLETE
+    most = _COMPLETE_FEW if _SHOWN_QUOTE in said.removeprefix(QUOTING) else _COMPLETE
     room = most - said.count(_MARK)
     fresh: list[Evidence] = []
     for item in draft.evidence:
-        if len(fresh) < room and item.score >= share * best.score and not citer.is_said(item, said):
+        # From the passages that the answer stands on already: what another one says may be about something else.
+        fits = item.passage in citer.cited_passages and item.score >= _LEAST_FITTING * best.score
+        if len(fresh) < room and fits and not citer.is_said(item, said):
             fresh.append(item)
             said += item.text
     return f" {QUOTING_MORE}{_in_quotes(fresh, citer)}" if fresh else ""

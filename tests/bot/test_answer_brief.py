@@ -79,13 +79,12 @@ def test_a_detailed_answer_quotes_what_the_sources_say_besides() -> None:
 
 
 def test_a_tuned_models_answer_to_what_asks_at_length_is_filled_up_with_what_fits_as_well() -> None:
-    night, weekend = "Badges are issued by the guards at night.", "Badges are issued by nobody on Sundays."
+    desk, night = "Badges are issued by Maria Lopez at the front desk.", "Badges are issued by the guards at night."
+    weekend, other = "Badges are issued by nobody on Sundays.", "Badges are issued in yellow elsewhere."
     shelf = FixedLibrary(
         [
-            passage("Badges are issued by Maria Lopez at the front desk.", number=1, title="Badges"),
-            passage(night, number=2, title="Night"),
-            passage(weekend, number=3, title="Weekend"),
-            passage("Lost and found opens at noon.", number=4, title="Lost"),
+            passage(f"{desk} {night} {weekend}", number=1, title="Badges"),
+            passage(other, number=2, title="Elsewhere"),
         ]
     )
     how = Question(text="How are badges issued?")
@@ -96,18 +95,17 @@ def test_a_tuned_models_answer_to_what_asks_at_length_is_filled_up_with_what_fit
         assert streamed == answer.text
         return answer.text
 
-    reply = "Badges are issued by Maria Lopez at the front desk."
-    assert told(reply) == f"{reply} [1] The sources also say: “{night}” [2] “{weekend}” [3]"
-    assert told(f"{reply} {night} {weekend}") == f"{reply} [1] {night} [2] {weekend} [3]"
+    assert told(desk) == f"{desk} [1] The sources also say: “{night}” [1] “{weekend}” [1]"
+    assert told(f"{desk} {night} {weekend}") == f"{desk} [1] {night} [1] {weekend} [1]"
     few = told("Maria Lopez")
-    assert few.startswith(f"Maria Lopez: “{reply}” [1]")
+    assert few.startswith(f"Maria Lopez: “{desk}” [1]")
     assert few.count("[") == 2
     for text in (
-        told(reply, Question(text="Who issues badges?")),
-        told(reply, brief=Brief(style=Style(length="short"))),
-        told(reply, tuned=False),
+        told(desk, Question(text="Who issues badges?")),
+        told(desk, brief=Brief(style=Style(length="short"))),
+        told(desk, tuned=False),
     ):
-        assert text == f"{reply} [1]"
+        assert text == f"{desk} [1]"
 
 
 def test_a_detailed_answer_quotes_what_stands_next_to_its_evidence() -> None:
