@@ -35,6 +35,8 @@ class AnswerOptions:
     """The answer ends after so many; None for as many as the model writes."""
     quotes_beside: int = 0
     """So many further sentences of the sources are quoted where they fit nearly as well."""
+    completes: bool = True
+    """A tuned model's answer to what asks for more than a few words is filled up with sentences that fit as well."""
 
 
 def styled(options: AnswerOptions, style: Style, context_size: int) -> AnswerOptions:
@@ -48,6 +50,7 @@ def styled(options: AnswerOptions, style: Style, context_size: int) -> AnswerOpt
                 options,
                 evidence_sentences=min(options.evidence_sentences, _SHORT_SENTENCES),
                 most_sentences=_SHORT_SENTENCES,
+                completes=False,
                 generation=replace(generation, max_tokens=max(16, generation.max_tokens // 2)),
             )
         case "detailed":

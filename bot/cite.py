@@ -96,6 +96,11 @@ class Citer:
         return self._cited[evidence.passage].n
 
     @property
+    def cited_passages(self) -> frozenset[int]:
+        """The places of the passages that were cited so far."""
+        return frozenset(self._cited)
+
+    @property
     def citations(self) -> tuple[Citation, ...]:
         """All citations so far, in order."""
         return tuple(self._cited.values())

@@ -19,7 +19,7 @@ from bot.clarify import clarification
 from bot.evidence import Evidence, in_reading_order
 from bot.prompt import Budget, Manner, Prompt, numbers_of, prompt_from_passages, prompt_from_sentences
 from bot.quote import quote_grammar
-from bot.sentences import asks_for_number, is_negated, names_number
+from bot.sentences import asks_at_length, asks_for_number, is_negated, names_number
 from bot.turn import Answer, AnswerEvent, AnswerSeconds, AnswerTokens, Citation, Delta, Done
 from bot.words import ANSWER_STOPPED, NOT_FOUND, QUOTING, QUOTING_MORE, WITH_QUOTE
 from knowledge.document import Grounds, Passage, Question
@@ -31,6 +31,11 @@ logger = logging.getLogger(__name__)
 
 _MOST_QUOTED = 500
 _NEARLY_AS_GOOD = 0.85
+# An answer to what asks for more than a few words is filled up to so many sentences: one that was written as sentences,
+# and one of a few words with the sentence that they stand in. Each fits so nearly as well as the best one.
+_COMPLETE, _COMPLETE_FEW = 3, 2
+_LEAST_FITTING = 0.6
+_MARK, _SHOWN_QUOTE = " [", ": “"
 _NEAREST = 3
 _SIGNS_OF_CODE = "={}[]<>|\\"
 # A small model says "the text does not say" of texts that do: it is believed only where retrieval has doubts, too.
@@ -170,7 +175,7 @@ def write(draft: Draft, writer: Writer, cancel: threading.Event | None) -> Itera
     if not draft.written and not stopped:
         # Nothing that the model wrote stands in the sources: let the sources speak themselves.
         yield _append(draft, _quote(draft, citer))
-    if not stopped and (more := _quote_beside(draft, citer, options.quotes_beside)):
+    if not stopped and (more := _quote_more(draft, citer, writer)):
         yield _append(draft, more)
     tokens = _tokens(draft, prompt, generator)
     yield Done(answer=draft.finished(generator.version, citer.citations, tokens, stopped=stopped))
@@ -258,6 +263,28 @@ def _quote(draft: Draft, citer: Citer) -> str:
     if others and others[0].score >= _NEARLY_AS_GOOD * best.score:
         quoted += others[:1] if len(best.text) + len(others[0].text) <= _MOST_QUOTED else []
     return QUOTING + _in_quotes(quoted, citer)
+
+
+def _quote_more(draft: Draft, citer: Citer, writer: Writer) -> str:
+    """What the sources say besides, where more is wanted than was said."""
+    options = writer.options
+    if options.quotes_beside:
+        return _quote_beside(draft, citer, options.quotes_beside)
+    # A tuned model says what stands there, and one sentence of it as a rule; another one has said what it had to say.
+    if not (options.completes and writer.generator.tuned and asks_at_length(draft.question.text)):
+        return ""
+    said, best = draft.text(), draft.evidence[0]
+    # Who was told a few words with their sentence knows what was asked for: little is missing then.
+    most = _COMPLETE_FEW if _SHOWN_QUOTE in said.removeprefix(QUOTING) else _COMPLETE
+    room = most - said.count(_MARK)
+    fresh: list[Evidence] = []
+    for item in draft.evidence:
+        # From the passages that the answer stands on already: what another one says may be about something else.
+        fits = item.passage in citer.cited_passages and item.score >= _LEAST_FITTING * best.score
+        if len(fresh) < room and fits and not citer.is_said(item, said):
+            fresh.append(item)
+            said += item.text
+    return f" {QUOTING_MORE}{_in_quotes(fresh, citer)}" if fresh else ""
 
 
 def _quote_beside(draft: Draft, citer: Citer, most: int) -> str:

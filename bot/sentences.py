@@ -27,6 +27,24 @@ _WORD = re.compile(r"\w+(?:['’.-]\w+)*", re.UNICODE)
 
 _LONGEST_LIST = 400
 _HOW_MUCH = re.compile(r"\bhow (?:many|much|long|old|often|far|high|big|large|late|soon)\b", re.IGNORECASE)
+_ASKING = re.compile(
+    r"\b(?:what|how|why|describe|explain|who|whom|whose|when|where|which|is|are|was|were|do|does|did|can|may)\b",
+    re.IGNORECASE,
+)
+_POLITELY = re.compile(
+    r".*?\b(?:can|could|would|do) you (?:please )?(?:tell|give|show|explain|describe|know)(?: me| us)?\b", re.IGNORECASE
+)
+# So many words without a word that asks are a topic; fewer are what somebody answers with.
+_TOPIC_WORDS = 4
+_FEW_OF = "name|date|number|total|amount|price|cost|address|deadline|limit|size|title|version|code|phone|capital"
+_FEW_WHAT = "year|date|day|month|time|number|percentage|share|amount|age|city|country|company|name|size"
+_AT_LENGTH = re.compile(
+    rf"""(?: why | describe | explain
+    | how (?! \s(?:many|much|long|old|often|far|high|big|large|late|soon|tall|deep|fast)\b)
+    | what (?! \s(?:{_FEW_WHAT})\b | (?:\sis|\swas|'s)\s(?:the|our|my|your)\s(?:{_FEW_OF})\b)
+    )\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _NUMBER_WORDS = frozenset(
     """one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty hundred
     thousand million half quarter once twice daily weekly monthly yearly annually first second third fourth fifth sixth
@@ -89,6 +107,19 @@ def is_negated(text: str) -> bool:
 def asks_for_number(question: str) -> bool:
     """Tell whether a question wants to know how many or how much."""
     return bool(_HOW_MUCH.search(question))
+
+
+def asks_at_length(question: str) -> bool:
+    """Tell whether a question wants sentences, as "why", "how" and most of "what" do, and not a name, a day or a yes.
+
+    A topic without a word that asks wants them, too. English only: of other languages it is a guess.
+    """
+    polite = _POLITELY.match(question)
+    start = polite.end() if polite else 0
+    asking = _ASKING.search(question, start)
+    if asking is None:
+        return polite is not None or len(question.split()) >= _TOPIC_WORDS
+    return _AT_LENGTH.match(question, asking.start()) is not None
 
 
 def names_number(text: str) -> bool:

@@ -54,7 +54,7 @@ REASONS: Final[dict[LeftOut, str]] = {
     "passages_gone": "a passage that it stood on is gone or was changed",
     "other_prompt": "its prompt cannot be made again (a question back, a word of ours, a stopped or failed answer)",
     "not_cited": "says something without a source in its prompt",
-    "not_supported": "the better answer says what no passage in the prompt holds: a document is missing",
+    "not_supported": "the better answer says what no passage that was found holds: a document is missing",
     "written_by_person": "no model wrote it: an approved answer stands in its own row",
     "empty": "holds no words",
     "too_long": "is longer than what is learned from",

@@ -23,6 +23,9 @@ from knowledge.document import HistoryTurn, Question
 from models.example import Example, Kind, Lane
 from models.generator import ChatMessage
 
+CORRECTION_WEIGHT: Final = 3.0
+"""A better answer counts like so many others: it is what the version in service gets wrong, and of what it says right
+already there are always more rows."""
 # So many turns before a question may show in its prompt, also after ours are left out.
 _SHOWN_TURNS = 4
 _LENGTHS: Final[dict[str, Length]] = {"shorter": "short", "detail": "detailed"}
@@ -96,7 +99,7 @@ def rows_of_answer(answer: LedgerAnswer, serving: Serving, permissions: Permissi
             prompt = prompt or _prompt(answer, serving)
             if not isinstance(prompt, Served):
                 raise NotUsableError(prompt)
-            yield _row(answer, vote, kind, lane, prompt)
+            yield _row(answer, vote, kind, lane, _shown(serving, prompt, vote) if kind == "supervised" else prompt)
         except NotUsableError as error:
             yield Omitted(origin=origin, reason=error.reason)
 
@@ -118,7 +121,7 @@ def row_of_curated(curated: LedgerCurated, serving: Serving, permissions: Permis
         lane = lane_of(provenance, approved)
         if problem := question_problem(question.text) or answer_problem(curated.text):
             raise NotUsableError(problem)
-        served = serving.anew(question)
+        served = serving.showing(serving.anew(question), normalised(curated.text))
         _check_documents(serving, served)
         example = Example(
             kind="supervised",
@@ -127,6 +130,7 @@ def row_of_curated(curated: LedgerCurated, serving: Serving, permissions: Permis
             group=curated.origin,
             messages=served.messages,
             answer=target_of_words(normalised(curated.text), served),
+            weight=CORRECTION_WEIGHT,
         )
         return finished(example, served, order=order, person=curated.approved_by, channel=curated.channel)
     except NotUsableError as error:
@@ -224,6 +228,21 @@ def _prompt(answer: LedgerAnswer, serving: Serving) -> Served | LeftOut:
     return served
 
 
+def _shown(serving: Serving, prompt: Served, vote: LedgerVote | None) -> Served:
+    """The prompt with what a better answer stands on in it; raises NotUsableError for documents that may not train."""
+    if vote is None:
+        return prompt
+    shown = serving.showing(prompt, normalised(vote.correction))
+    _check_documents(serving, shown)
+    return shown
+
+
+def _weight(answer: LedgerAnswer, vote: LedgerVote | None, kind: Kind) -> float:
+    if vote is None:
+        return min(1.0, answer.approval)
+    return vote.weight * (CORRECTION_WEIGHT if kind == "supervised" else 1.0)
+
+
 def _documents_of(answer: LedgerAnswer) -> list[LedgerPassage]:
     """What it looked at without what was said in earlier conversations: these are other people's words."""
     return [passage for passage in answer.passages if not passage.is_said]
@@ -261,7 +280,7 @@ def _row(answer: LedgerAnswer, vote: LedgerVote | None, kind: Kind, lane: Lane, 
         answer=better or said,
         rejected=said if kind == "preference" else "",
         vote=vote.vote if vote is not None and kind == "vote" else 0,
-        weight=min(1.0, answer.approval) if vote is None else vote.weight,
+        weight=_weight(answer, vote, kind),
     )
     if kind == "preference" and example.answer == example.rejected:
         raise NotUsableError("duplicate")

@@ -43,6 +43,8 @@ _MARK = "["
 _EVERY_WORD = 1.0 - 1e-6
 
 _NORMAL = Style()
+# So many times as many sentences as a prompt has in service: a detailed answer is written from twice as many.
+_MORE_SHOWN = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +61,25 @@ class Served:
     """The sentences in the prompt, the best first; of a prompt of whole passages, all of theirs."""
     numbers: Mapping[int, int]
     """The number in the prompt of each passage that stands in it, by its place in `read`."""
+    ranked: tuple[Evidence, ...] = field(default=(), repr=False)
+    """All sentences of what was read, the best first."""
+    style: Style = Style()  # noqa: RUF009  it cannot be changed
 
     def number_of(self, chunk_id: int) -> int | None:
         """The number of a passage in the prompt; None where it does not stand in it."""
         places = [place for place, passage in enumerate(self.read) if passage.id == chunk_id]
         return next((self.numbers[place] for place in places if place in self.numbers), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What a prompt is made from."""
+
+    question: Question
+    passages: tuple[Passage, ...]
+    read: tuple[Passage, ...]
+    ranked: tuple[Evidence, ...]
+    style: Style
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,30 +121,61 @@ class Serving:
         self, question: Question, passages: Sequence[Passage], vector: Vectors, style: Style = _NORMAL
     ) -> Served:
         """Choose the evidence and build the prompt as ANSWER does."""
-        options = styled(self.options, style, self.context_size)
         read = as_read(passages)
-        evidence = weigh_origins(rank_evidence(question, read, vector, self.library.embedder), read)
-        if not evidence:
+        ranked = weigh_origins(rank_evidence(question, read, vector, self.library.embedder), read)
+        if not ranked:
             raise NotUsableError("passages_gone")
+        most = styled(self.options, style, self.context_size).evidence_sentences
+        found = _Found(question=question, passages=tuple(passages), read=read, ranked=ranked, style=style)
+        return self._with_evidence(found, ranked[:most] if most else ranked)
+
+    def showing(self, served: Served, text: str) -> Served:
+        """The same question with the sentences in its prompt that hold what a person wrote, where these were found.
+
+        Ranking left them out. Who learns from such a row learns to read, not to rank; what answers today goes on
+        leaving them out until people's votes have changed that. The same prompt comes back where nothing is missing,
+        or where it would be more than twice as many sentences.
+        """
+        most = styled(self.options, served.style, self.context_size).evidence_sentences
+        citer = Citer(served.read, served.ranked, served.question.text)
+        supports = [citer.support(sentence) for sentence in split_sentences(without_markers(text))]
+        wanted = {one.evidence for one in supports if one is not None and one.share >= LEAST_SHARE}
+        if not most or len(wanted) > _MORE_SHOWN * most or wanted <= set(served.evidence):
+            return served
+        others = [one for one in served.ranked if one not in wanted][: max(0, most - len(wanted))]
+        found = _Found(
+            question=served.question,
+            passages=served.passages,
+            read=served.read,
+            ranked=served.ranked,
+            style=served.style,
+        )
+        return self._with_evidence(found, [one for one in served.ranked if one in wanted or one in others])
+
+    def _with_evidence(self, found: _Found, chosen: Sequence[Evidence]) -> Served:
+        options = styled(self.options, found.style, self.context_size)
         budget = Budget(
             context_size=self.context_size,
             answer_tokens=options.generation.max_tokens,
             count_tokens=self.count_tokens,
         )
         # A version learns the form that tuned versions are asked in, whichever wrote the answers.
-        manner = manner_of(question.text, evidence, style, options, tuned=True)
+        manner = manner_of(found.question.text, found.ranked, found.style, options, tuned=True)
+        if options.evidence_sentences:
+            options = replace(options, evidence_sentences=len(chosen))
         try:
-            prompt = prompt_in_service(question, passages, evidence, options, manner, budget)
+            prompt = prompt_in_service(found.question, found.passages, chosen, options, manner, budget)
         except PromptTooLongError as error:
             raise NotUsableError("too_long") from error
-        chosen = evidence[: options.evidence_sentences] if options.evidence_sentences else evidence
         return Served(
-            question=question,
+            question=found.question,
             messages=prompt.messages,
-            passages=tuple(passages),
-            read=read,
-            evidence=chosen,
-            numbers=_numbers(passages, read, chosen, whole=not options.evidence_sentences),
+            passages=found.passages,
+            read=found.read,
+            evidence=tuple(chosen),
+            numbers=_numbers(found.passages, found.read, chosen, whole=not options.evidence_sentences),
+            ranked=found.ranked,
+            style=found.style,
         )
 
     def owned(self, served: Served) -> bool:

@@ -78,6 +78,36 @@ def test_a_detailed_answer_quotes_what_the_sources_say_besides() -> None:
     assert [item.title for item in detailed.citations] == ["Badges", "Visitors"]
 
 
+def test_a_tuned_models_answer_to_what_asks_at_length_is_filled_up_with_what_fits_as_well() -> None:
+    desk, night = "Badges are issued by Maria Lopez at the front desk.", "Badges are issued by the guards at night."
+    weekend, other = "Badges are issued by nobody on Sundays.", "Badges are issued in yellow elsewhere."
+    shelf = FixedLibrary(
+        [
+            passage(f"{desk} {night} {weekend}", number=1, title="Badges"),
+            passage(other, number=2, title="Elsewhere"),
+        ]
+    )
+    how = Question(text="How are badges issued?")
+
+    def told(reply: str, question: Question = how, brief: Brief | None = None, *, tuned: bool = True) -> str:
+        generator = ScriptedGenerator(reply, tuned=tuned)
+        answer, streamed = ask(answering(generator, library=shelf), brief or Brief(), question)
+        assert streamed == answer.text
+        return answer.text
+
+    assert told(desk) == f"{desk} [1] The sources also say: “{night}” [1] “{weekend}” [1]"
+    assert told(f"{desk} {night} {weekend}") == f"{desk} [1] {night} [1] {weekend} [1]"
+    few = told("Maria Lopez")
+    assert few.startswith(f"Maria Lopez: “{desk}” [1]")
+    assert few.count("[") == 2
+    for text in (
+        told(desk, Question(text="Who issues badges?")),
+        told(desk, brief=Brief(style=Style(length="short"))),
+        told(desk, tuned=False),
+    ):
+        assert text == f"{desk} [1]"
+
+
 def test_a_detailed_answer_quotes_what_stands_next_to_its_evidence() -> None:
     answer, _ = ask(answering("Badges are issued by Maria Lopez."), Brief(style=Style(length="detailed")))
     assert answer.text.endswith("The sources also say: “Lost badges cost 15 euros.” [1]")

@@ -169,6 +169,38 @@ def test_a_correction_that_no_passage_holds_is_left_out(world: World, tmp_path: 
     assert reasons(tmp_path / "d")["not_supported"] == 2
 
 
+def test_a_correction_whose_sentences_were_found_but_not_shown_is_learned_with_them_in_the_prompt(
+    world: World, tmp_path: Path
+) -> None:
+    told = "Maria Lopez waits at the front desk. Plastic cards are printed in the cellar."
+    crowd = [f"Who issues the badges of floor {number} is badges office {number}." for number in ("two", "six", "ten")]
+    world.learn_documents(f"{' '.join(crowd)} {told}", name="more")
+    answer_id = world.ask(WHO, user=ADA, says=f"{crowd[0]}")
+    assert "cellar" not in world.prompts[-1][-1].content
+    record_reason(world.engine, answer_id, ADA, "wrong", told)
+    world.with_tuning(TuningSettings(), [ADA]).build(tmp_path / "d")
+    (row,) = of_people(tmp_path / "d", "supervised")
+    assert "Maria Lopez waits at the front desk." in row.messages[-1].content
+    assert "Plastic cards are printed in the cellar." in row.messages[-1].content
+    assert row.answer.count("[") == 2
+    # The answer that was rejected was given to another prompt: the two are no pair.
+    assert of_people(tmp_path / "d", "preference") == []
+    assert reasons(tmp_path / "d")["not_supported"] == 1
+
+
+def test_what_a_correction_stands_on_must_be_the_operators_document_too(world: World, tmp_path: Path) -> None:
+    crowd = [f"Who issues the badges of floor {number} is badges office {number}." for number in ("two", "six", "ten")]
+    world.learn_documents(" ".join(crowd), name="more")
+    world.learn_documents("Plastic badges are printed in the cellar.", kind="slack", name="channel")
+    answer_id = world.ask(WHO, user=ADA, says=f"{crowd[0]}")
+    assert "cellar" not in world.prompts[-1][-1].content
+    record_reason(world.engine, answer_id, ADA, "wrong", "Plastic badges are printed in the cellar.")
+    world.with_tuning(TuningSettings(), [ADA]).build(tmp_path / "d")
+    assert of_people(tmp_path / "d", "supervised") == []
+    left_out = {one["reason"]: one["origins"] for one in read_manifest(tmp_path / "d")["left_out"]}
+    assert "feedback:1" in left_out["not_owned"]
+
+
 def test_an_answer_whose_document_changed_is_left_out(world: World, tmp_path: Path) -> None:
     record_vote(world.engine, world.ask(WHO), CHLOE, 1, "button")
     world.consent(BEN)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.sentences import content_words, plain, split_sentences, stem
+from bot.sentences import asks_at_length, content_words, plain, split_sentences, stem
 
 
 def test_abbreviations_and_initials_do_not_end_a_sentence() -> None:
@@ -54,3 +54,28 @@ def test_stop_words_carry_no_meaning() -> None:
 @given(st.text())
 def test_every_piece_of_any_text_says_something(text: str) -> None:
     assert all(piece.strip() for piece in split_sentences(text))
+
+
+@pytest.mark.parametrize(
+    ("question", "at_length"),
+    [
+        ("How do I ask for leave?", True),
+        ("Hello, could you tell me: why was the launch delayed?", True),
+        ("What led to the change of plan?", True),
+        ("What are the rules for guests?", True),
+        ("describe the review", True),
+        ("How many days of leave do I have?", False),
+        ("What is the deadline for expenses?", False),
+        ("What's the name of our lead?", False),
+        ("What year was it founded?", False),
+        ("Who issues badges, and how?", False),
+        ("Is there a car park?", False),
+        ("Where do I park?", False),
+        ("Can you tell me about the harbour project?", True),
+        ("Can you tell me who leads it?", False),
+        ("difference between paid and unpaid leave", True),
+        ("badges", False),
+    ],
+)
+def test_some_questions_ask_for_sentences_and_others_for_a_few_words(question: str, at_length: bool) -> None:
+    assert asks_at_length(question) is at_length
