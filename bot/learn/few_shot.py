@@ -34,7 +34,7 @@ def choose_examples(examples: Sequence[Example], count: int, embedder: Embedder)
     the operator's is shown to the model with everybody's questions, and nothing that needs a conversation before it.
     """
     # What weighs less was asked by rule, in words that are no example.
-    usable = [row for row in examples if row.kind == "supervised" and row.lane in _LANES and row.weight >= 1.0]
+    usable = [row for row in examples if row.kind == "supervised" and row.lane in _LANES and row.weight == 1.0]
     usable = [row for row in usable if _is_short(row) and "Earlier:" not in _asked(row)]
     known = [row for row in usable if row.answer != UNKNOWN]
     unknown = [row for row in usable if row.answer == UNKNOWN]

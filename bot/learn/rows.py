@@ -23,9 +23,6 @@ from knowledge.document import HistoryTurn, Question
 from models.example import Example, Kind, Lane
 from models.generator import ChatMessage
 
-CORRECTION_WEIGHT: Final = 3.0
-"""A better answer counts like so many others: it is what the version in service gets wrong, and of what it says right
-already there are always more rows."""
 # So many turns before a question may show in its prompt, also after ours are left out.
 _SHOWN_TURNS = 4
 _LENGTHS: Final[dict[str, Length]] = {"shorter": "short", "detail": "detailed"}
@@ -130,7 +127,6 @@ def row_of_curated(curated: LedgerCurated, serving: Serving, permissions: Permis
             group=curated.origin,
             messages=served.messages,
             answer=target_of_words(normalised(curated.text), served),
-            weight=CORRECTION_WEIGHT,
         )
         return finished(example, served, order=order, person=curated.approved_by, channel=curated.channel)
     except NotUsableError as error:
@@ -237,12 +233,6 @@ def _shown(serving: Serving, prompt: Served, vote: LedgerVote | None) -> Served:
     return shown
 
 
-def _weight(answer: LedgerAnswer, vote: LedgerVote | None, kind: Kind) -> float:
-    if vote is None:
-        return min(1.0, answer.approval)
-    return vote.weight * (CORRECTION_WEIGHT if kind == "supervised" else 1.0)
-
-
 def _documents_of(answer: LedgerAnswer) -> list[LedgerPassage]:
     """What it looked at without what was said in earlier conversations: these are other people's words."""
     return [passage for passage in answer.passages if not passage.is_said]
@@ -280,7 +270,7 @@ def _row(answer: LedgerAnswer, vote: LedgerVote | None, kind: Kind, lane: Lane, 
         answer=better or said,
         rejected=said if kind == "preference" else "",
         vote=vote.vote if vote is not None and kind == "vote" else 0,
-        weight=_weight(answer, vote, kind),
+        weight=min(1.0, answer.approval) if vote is None else vote.weight,
     )
     if kind == "preference" and example.answer == example.rejected:
         raise NotUsableError("duplicate")
