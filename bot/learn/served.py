@@ -48,38 +48,33 @@ _MORE_SHOWN = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
-    """A prompt, with what is known of the evidence in it."""
+class Found:
+    """What a prompt is made from."""
 
     question: Question
-    messages: tuple[ChatMessage, ...] = field(repr=False)
     passages: tuple[Passage, ...] = field(repr=False)
     """What was found."""
     read: tuple[Passage, ...] = field(repr=False)
     """That and what stands beside it; the evidence counts its passages here."""
+    ranked: tuple[Evidence, ...] = field(repr=False)
+    """All sentences of what was read, the best first."""
+    style: Style
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served(Found):
+    """A prompt, with what is known of the evidence in it."""
+
+    messages: tuple[ChatMessage, ...] = field(repr=False)
     evidence: tuple[Evidence, ...] = field(repr=False)
     """The sentences in the prompt, the best first; of a prompt of whole passages, all of theirs."""
     numbers: Mapping[int, int]
     """The number in the prompt of each passage that stands in it, by its place in `read`."""
-    ranked: tuple[Evidence, ...] = field(default=(), repr=False)
-    """All sentences of what was read, the best first."""
-    style: Style = Style()  # noqa: RUF009  it cannot be changed
 
     def number_of(self, chunk_id: int) -> int | None:
         """The number of a passage in the prompt; None where it does not stand in it."""
         places = [place for place, passage in enumerate(self.read) if passage.id == chunk_id]
         return next((self.numbers[place] for place in places if place in self.numbers), None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """What a prompt is made from."""
-
-    question: Question
-    passages: tuple[Passage, ...]
-    read: tuple[Passage, ...]
-    ranked: tuple[Evidence, ...]
-    style: Style
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +121,7 @@ class Serving:
         if not ranked:
             raise NotUsableError("passages_gone")
         most = styled(self.options, style, self.context_size).evidence_sentences
-        found = _Found(question=question, passages=tuple(passages), read=read, ranked=ranked, style=style)
+        found = Found(question=question, passages=tuple(passages), read=read, ranked=ranked, style=style)
         return self._with_evidence(found, ranked[:most] if most else ranked)
 
     def showing(self, served: Served, text: str) -> Served:
@@ -143,16 +138,9 @@ class Serving:
         if not most or len(wanted) > _MORE_SHOWN * most or wanted <= set(served.evidence):
             return served
         others = [one for one in served.ranked if one not in wanted][: max(0, most - len(wanted))]
-        found = _Found(
-            question=served.question,
-            passages=served.passages,
-            read=served.read,
-            ranked=served.ranked,
-            style=served.style,
-        )
-        return self._with_evidence(found, [one for one in served.ranked if one in wanted or one in others])
+        return self._with_evidence(served, [one for one in served.ranked if one in wanted or one in others])
 
-    def _with_evidence(self, found: _Found, chosen: Sequence[Evidence]) -> Served:
+    def _with_evidence(self, found: Found, chosen: Sequence[Evidence]) -> Served:
         options = styled(self.options, found.style, self.context_size)
         budget = Budget(
             context_size=self.context_size,
