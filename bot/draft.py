@@ -283,7 +283,7 @@ def _quote_more(draft: Draft, citer: Citer, writer: Writer) -> str:
         fits = item.passage in citer.cited_passages and item.score >= _LEAST_FITTING * best.score
         if len(fresh) < room and fits and not citer.is_said(item, said):
             fresh.append(item)
-            said += item.text
+            said = f"{said} {item.text}"
     return f" {QUOTING_MORE}{_in_quotes(fresh, citer)}" if fresh else ""
 
 
