@@ -6,6 +6,7 @@ Knows passages and a generator; not how the passages were found, nor for whom.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,9 @@ _NEARLY_AS_GOOD = 0.85
 # and one of a few words with the sentence that they stand in. Each fits so nearly as well as the best one.
 _COMPLETE, _COMPLETE_FEW = 3, 2
 _LEAST_FITTING = 0.6
-_MARK, _SHOWN_QUOTE = " [", ": “"
+# Texts have brackets of their own, such as "[sic]".
+_MARK = re.compile(r" \[\d+\]")
+_SHOWN_QUOTE = WITH_QUOTE.format(answer="", quote="").rstrip("”")
 _NEAREST = 3
 _SIGNS_OF_CODE = "={}[]<>|\\"
 # A small model says "the text does not say" of texts that do: it is believed only where retrieval has doubts, too.
@@ -276,7 +279,7 @@ def _quote_more(draft: Draft, citer: Citer, writer: Writer) -> str:
     said, best = draft.text(), draft.evidence[0]
     # Who was told a few words with their sentence knows what was asked for: little is missing then.
     most = _COMPLETE_FEW if _SHOWN_QUOTE in said.removeprefix(QUOTING) else _COMPLETE
-    room = most - said.count(_MARK)
+    room = most - len(_MARK.findall(said))
     fresh: list[Evidence] = []
     for item in draft.evidence:
         # From the passages that the answer stands on already: what another one says may be about something else.

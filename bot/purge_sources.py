@@ -26,21 +26,18 @@ SLACK_SOURCE_KINDS = frozenset({"slack"})
 
 def sources_of(engine: sa.Engine, team: str, home: Path) -> list[StoredSource]:
     """Sources that came out of this workspace, and out of no other."""
-    saved = (home / FOLDER).resolve()
     others = frozenset(_notes(engine, tables.saved_note.c.team != team))
     with reading(engine) as connection:
         message = tables.channel_message.c
         elsewhere = sa.select(message.source_id).where(message.team.not_in((team, ""))).distinct()
         read_elsewhere = frozenset(connection.scalars(elsewhere))
-    return [
-        source
-        for source in list_sources(engine)
-        if (source.kind in SLACK_SOURCE_KINDS and source.id not in read_elsewhere)
-        or (
-            Path(source.location).is_relative_to(saved)
-            and not any(note_of(path) in others for path in Path(source.location).glob("*"))
-        )
-    ]
+    channels = [one for one in list_sources(engine) if one.kind in SLACK_SOURCE_KINDS and one.id not in read_elsewhere]
+    saved = (
+        one
+        for one in _saved_sources(engine, home)
+        if not any(note_of(path) in others for path in Path(one.location).glob("*"))
+    )
+    return [*channels, *saved]
 
 
 def files_without_note(engine: sa.Engine, home: Path) -> int:
@@ -51,29 +48,31 @@ def files_without_note(engine: sa.Engine, home: Path) -> int:
 
 def remove_sources_of(engine: sa.Engine, team: str, home: Path) -> dict[str, int]:
     """Remove what came out of a workspace, while its rows still tell what that is; returns how many of what."""
-    removed: dict[str, int] = {}
-    if sources := sources_of(engine, team, home):
-        removed["document"] = sum(remove_source(engine, source.id) for source in sources)
-    mine = frozenset(_notes(engine, tables.saved_note.c.team == team))
-    if _notes(engine, tables.saved_note.c.team != team):
-        files = documents_of(home, mine)
-        with writing(engine) as connection:
-            gone = sum(
-                delete_documents(connection, source.id, [path.resolve().as_uri() for path in files])
-                for source in _saved_sources(engine, home)
-            )
-            drop_unused_vectors(connection)
-        remove_files_of(home, mine)
-        removed |= {"document": removed.get("document", 0) + gone} if gone else {}
-    elif (saved := home / FOLDER).exists():
-        files = [path for path in saved.rglob("[!.]*") if path.is_file()]
-        shutil.rmtree(saved)
-    else:
-        files = []
-    removed |= {"file": len(files)} if files else {}
-    if "document" in removed:
+    sources = sources_of(engine, team, home)
+    documents = sum(remove_source(engine, source.id) for source in sources)
+    beside, files = _remove_saved(engine, team, home)
+    if sources or beside:
         _forget_index(engine, home)
-    return removed
+    removed = {"document": documents + beside} if sources or beside else {}
+    return removed | ({"file": files} if files else {})
+
+
+def _remove_saved(engine: sa.Engine, team: str, home: Path) -> tuple[int, int]:
+    """Remove a workspace's saved files, and their documents from sources that hold others' too; counts both."""
+    folder = home / FOLDER
+    if not _notes(engine, tables.saved_note.c.team != team):
+        files = [path for path in folder.rglob("[!.]*") if path.is_file()]
+        if folder.exists():
+            shutil.rmtree(folder)
+        return 0, len(files)
+    mine = _notes(engine, tables.saved_note.c.team == team)
+    files = documents_of(home, mine)
+    uris = [path.resolve().as_uri() for path in files]
+    with writing(engine) as connection:
+        documents = sum(delete_documents(connection, one.id, uris) for one in _saved_sources(engine, home))
+        drop_unused_vectors(connection)
+    remove_files_of(home, mine)
+    return documents, len(files)
 
 
 def _saved_sources(engine: sa.Engine, home: Path) -> Iterator[StoredSource]:

@@ -26,7 +26,8 @@ _MARKUP = re.compile(r"(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)|\*{1,3}(?=\S)|(?<
 _WORD = re.compile(r"\w+(?:['’.-]\w+)*", re.UNICODE)
 
 _LONGEST_LIST = 400
-_HOW_MUCH = re.compile(r"\bhow (?:many|much|long|old|often|far|high|big|large|late|soon)\b", re.IGNORECASE)
+_MUCH = "many|much|long|old|often|far|high|big|large|late|soon"
+_HOW_MUCH = re.compile(rf"\bhow (?:{_MUCH})\b", re.IGNORECASE)
 _ASKING = re.compile(
     r"\b(?:what|how|why|describe|explain|who|whom|whose|when|where|which|is|are|was|were|do|does|did|can|may)\b",
     re.IGNORECASE,
@@ -40,7 +41,7 @@ _FEW_OF = "name|date|number|total|amount|price|cost|address|deadline|limit|size|
 _FEW_WHAT = "year|date|day|month|time|number|percentage|share|amount|age|city|country|company|name|size"
 _AT_LENGTH = re.compile(
     rf"""(?: why | describe | explain
-    | how (?! \s(?:many|much|long|old|often|far|high|big|large|late|soon|tall|deep|fast)\b)
+    | how (?! \s(?:{_MUCH}|tall|deep|fast)\b)
     | what (?! \s(?:{_FEW_WHAT})\b | (?:\sis|\swas|'s)\s(?:the|our|my|your)\s(?:{_FEW_OF})\b)
     )\b""",
     re.IGNORECASE | re.VERBOSE,

@@ -6,15 +6,14 @@ chat logs are left out: they are one line of JSON.
 
 from __future__ import annotations
 
-import csv
-import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from bot.sentences import split_sentences
-from tests.benchmarks.chunking_data import load_corpora
+from tests.benchmarks.chunking_data import load_corpora, load_questions
 from tests.benchmarks.known import KnownQuestion, Topic
 from tests.benchmarks.starter_data import plain
 
@@ -24,42 +23,51 @@ _LONGEST = 600
 _OF_A_TOPIC = 14
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """A question with the excerpts that answer it."""
+
+    id: str
+    text: str
+    excerpts: tuple[str, ...]
+
+    @property
+    def answer(self) -> str:
+        """The excerpts as sentences."""
+        return " ".join(one if one.endswith((".", "!", "?")) else f"{one}." for one in self.excerpts)
+
+
 @dataclass(kw_only=True)
 class _Shelf:
-    """Paragraphs in a row, and the questions that they answer."""
+    """Paragraphs in a row, and the questions that they answer, each with the paragraphs where the excerpts stand."""
 
     paragraphs: list[str] = field(default_factory=list)
-    asked: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
-    """Id, question, the answer's excerpts, the paragraphs where they stand."""
+    asked: list[tuple[_Question, tuple[str, ...]]] = field(default_factory=list)
 
 
 def excerpt_topics(folder: Path) -> Iterator[Topic]:
     """Yield the corpora's topics, some fourteen questions to each, in the order of the texts."""
-    asked = list(_asked(folder))
-    for corpus, text in load_corpora(folder).items():
-        if corpus not in CORPORA:
-            continue
-        shelves = _shelves(_paragraphs(text), [one for one in asked if one[0].startswith(f"{corpus}/")])
-        for number, shelf in enumerate(shelves, 1):
+    corpora = load_corpora(folder)
+    asked = _questions(folder, corpora)
+    for corpus, text in corpora.items():
+        for number, shelf in enumerate(_shelves(_paragraphs(text), asked[corpus]) if corpus in CORPORA else (), 1):
             name = f"{CORPORA[corpus]}_{number}"
-            yield Topic(
-                name=name,
-                paragraphs=tuple(shelf.paragraphs),
-                questions=tuple(_known(name, *one) for one in shelf.asked),
+            questions = (
+                KnownQuestion.told_whole(id=one.id, topic=name, text=one.text, answer=one.answer, evidence=places)
+                for one, places in shelf.asked
             )
+            yield Topic(name=name, paragraphs=tuple(shelf.paragraphs), questions=tuple(questions))
 
 
-def _known(topic: str, row: str, text: str, excerpts: Sequence[str], evidence: tuple[str, ...]) -> KnownQuestion:
-    whole = " ".join(one if one.endswith((".", "!", "?")) else f"{one}." for one in excerpts)
-    return KnownQuestion(id=row, topic=topic, text=text, gold=(whole,), sentence=whole, long=True, evidence=evidence)
-
-
-def _asked(folder: Path) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    with (folder / "questions_df.csv").open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.DictReader(lines)):
-            excerpts = tuple(_plain(one["content"]).strip(" .") for one in json.loads(row["references"]))
-            if sum(map(len, excerpts)) <= _LONGEST:
-                yield f"{row['corpus_id']}/{number}", row["question"], excerpts
+def _questions(folder: Path, corpora: dict[str, str]) -> dict[str, list[_Question]]:
+    """The questions of each corpus whose answers are not too long to be read in a message."""
+    found: defaultdict[str, list[_Question]] = defaultdict(list)
+    for number, one in enumerate(load_questions(folder, corpora)):
+        spans = [places[0] for places in one.references if places]
+        excerpts = tuple(_plain(corpora[one.corpus][span.start : span.end]).strip(" .") for span in spans)
+        if len(spans) == len(one.references) and sum(map(len, excerpts)) <= _LONGEST:
+            found[one.corpus].append(_Question(id=f"{one.corpus}/{number}", text=one.text, excerpts=excerpts))
+    return found
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -73,16 +81,16 @@ def _paragraphs(text: str) -> list[str]:
     return found
 
 
-def _shelves(paragraphs: Sequence[str], asked: Sequence[tuple[str, str, tuple[str, ...]]]) -> Iterator[_Shelf]:
+def _shelves(paragraphs: Sequence[str], asked: Sequence[_Question]) -> Iterator[_Shelf]:
     """Put paragraphs together until enough can be asked about them."""
     shelf, rest = _Shelf(), list(asked)
     for before, paragraph in pairwise(("", *paragraphs)):
         shelf.paragraphs.append(paragraph)
+        near = (before, paragraph) if before in shelf.paragraphs else (paragraph,)
         for one in tuple(rest):
-            near = (before, paragraph) if before in shelf.paragraphs else (paragraph,)
-            places = [next((text for text in near if excerpt in text), "") for excerpt in one[2]]
+            places = [next((text for text in near if excerpt in text), "") for excerpt in one.excerpts]
             if all(places):
-                shelf.asked.append((one[0], one[1], one[2], tuple(dict.fromkeys(places))))
+                shelf.asked.append((one, tuple(dict.fromkeys(places))))
                 rest.remove(one)
         if len(shelf.asked) >= _OF_A_TOPIC:
             yield shelf

@@ -22,6 +22,11 @@ class KnownQuestion:
     evidence: tuple[str, ...] = ()
     """The paragraphs where it stands."""
 
+    @classmethod
+    def told_whole(cls, *, id: str, topic: str, text: str, answer: str, evidence: tuple[str, ...]) -> KnownQuestion:
+        """A question with a long answer, in the words of the documents."""
+        return cls(id=id, topic=topic, text=text, gold=(answer,), sentence=answer, long=True, evidence=evidence)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:

@@ -109,15 +109,8 @@ def _asked_of_passage(topic: str, row: dict[str, Any]) -> KnownQuestion | None:
     gold = tuple(one for one in sentences if _is_said(set(content_words(one)), said))
     if not gold:
         return None
-    whole = " ".join(gold)
-    return KnownQuestion(
-        id=row["id"],
-        topic=topic,
-        text=text,
-        gold=(whole,),
-        sentence=whole,
-        long=True,
-        evidence=(_passage(row),),
+    return KnownQuestion.told_whole(
+        id=row["id"], topic=topic, text=text, answer=" ".join(gold), evidence=(_passage(row),)
     )
 
 
