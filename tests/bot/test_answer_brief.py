@@ -108,6 +108,14 @@ def test_a_tuned_models_answer_to_what_asks_at_length_is_filled_up_with_what_fit
         assert text == f"{desk} [1]"
 
 
+def test_brackets_of_the_text_are_no_citations_when_it_is_told_how_much_was_said() -> None:
+    odd, night = "Badges are issued [sic] by hand [at the desk] on demand.", "Badges are issued by the guards at night."
+    shelf = FixedLibrary([passage(f"{odd} {night}", number=1, title="Badges")])
+    parts = answering(ScriptedGenerator(odd, tuned=True), library=shelf)
+    answer, _ = ask(parts, Brief(), Question(text="How are badges issued?"))
+    assert answer.text == f"{odd} [1] The sources also say: “{night}” [1]"
+
+
 def test_a_detailed_answer_quotes_what_stands_next_to_its_evidence() -> None:
     answer, _ = ask(answering("Badges are issued by Maria Lopez."), Brief(style=Style(length="detailed")))
     assert answer.text.endswith("The sources also say: “Lost badges cost 15 euros.” [1]")
