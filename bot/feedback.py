@@ -21,7 +21,7 @@ from knowledge.database import reading, writing
 
 Via = Literal["reaction", "button"]
 Vote = Literal[1, -1]
-REASONS = ("wrong", "outdated", "incomplete", "unclear", "source", "other")
+REASONS = ("wrong", "unknown", "outdated", "incomplete", "unclear", "source", "other")
 
 
 @dataclass(frozen=True, kw_only=True)

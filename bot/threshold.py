@@ -97,10 +97,12 @@ def learn_threshold(votes: Sequence[ThresholdVote], setting: float) -> Threshold
 def threshold_votes(engine: sa.Engine, now: datetime) -> tuple[ThresholdVote, ...]:
     """Read the live votes that say whether there should have been an answer, one for each person and answer.
 
-    👎 on "I did not find it": there should have been. 👍 on that, or 👎 "wrong" on an answer: there should not. 👍 on
-    an answer: rightly so. Other reasons (unclear, outdated) are about the answer and not about the threshold.
+    👎 on "I did not find it": there should have been. 👍 on that, or 👎 on an answer because it is wrong or should not
+    have been given: there should not. 👍 on an answer: rightly so. Who writes the better answer says that there is one;
+    other reasons (unclear, outdated) are about the answer and not about the threshold.
     """
     feedback, answer = tables.feedback.c, tables.answer.c
+    wrong = (feedback.reason == "wrong") & (sa.func.coalesce(feedback.correction, "") == "")
     query = (
         sa.select(feedback.user, feedback.vote, answer.support, answer.abstained)
         .select_from(tables.feedback.join(tables.answer))
@@ -111,7 +113,7 @@ def threshold_votes(engine: sa.Engine, now: datetime) -> tuple[ThresholdVote, ..
             # Nothing was estimated for small talk and for what a person had approved.
             answer.approved_by == "",
             answer.support > 0,
-            answer.abstained | (feedback.vote > 0) | (feedback.reason == "wrong"),
+            answer.abstained | (feedback.vote > 0) | (feedback.reason == "unknown") | wrong,
         )
         .order_by(feedback.id)
     )

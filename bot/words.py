@@ -77,6 +77,7 @@ FORM_REASON_MISSING = "Please choose a reason."
 FORM_CORRECTION_MISSING = "Please say in a few words what was wrong."
 REASONS = {
     "wrong": "It is wrong",
+    "unknown": "It should have said that it does not know",
     "outdated": "It is outdated",
     "incomplete": "Something is missing",
     "unclear": "It is hard to understand",

@@ -239,7 +239,9 @@ def _of_search(failure: Failure, looked: Looked, minimum: float) -> Iterator[Rea
 def _of_people(failure: Failure) -> Iterator[Reason]:
     """What did people say was wrong?"""
     for reason in failure.reasons:
-        if reason == "outdated":
+        if reason == "unknown":
+            yield _reason("people say that it should have said that it does not know", missing=_SURELY)
+        elif reason == "outdated":
             yield _reason("people say that it is outdated", outdated=_SURELY + _HINT)
         elif reason in ("incomplete", "unclear"):
             yield _reason(f"people say that the answer is {reason}", misread=_HINT)

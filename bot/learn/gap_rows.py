@@ -33,7 +33,7 @@ class AskedQuestion:
     at: datetime
     text: str = field(repr=False)
     unanswered: bool
-    """Nothing was found that answers it."""
+    """Nothing was found that answers it, or people say of the answer that there is none."""
     bad: bool
     """Its answer was voted down, and not by fewer people than liked it."""
     failure: Failure | None = field(default=None, repr=False)
@@ -122,7 +122,7 @@ def _is_readable(row: Any) -> bool:
 
 
 def _question(row: Any, failure: Failure | None) -> AskedQuestion:
-    signs = failure.signs if failure is not None else ()
+    signs, reasons = (failure.signs, failure.reasons) if failure is not None else ((), ())
     return AskedQuestion(
         answer_id=row.id,
         team=row.team,
@@ -131,7 +131,7 @@ def _question(row: Any, failure: Failure | None) -> AskedQuestion:
         visibility=row.visibility,
         at=row.created_at,
         text=row.text,
-        unanswered="abstained" in signs,
+        unanswered="abstained" in signs or ("downvoted" in signs and "unknown" in reasons),
         bad="downvoted" in signs,
         failure=failure,
     )

@@ -85,11 +85,16 @@ def rows_of_answer(answer: LedgerAnswer, serving: Serving, permissions: Permissi
         yield Omitted(origin=answer.origin, reason=reason)
         return
     votes = answer.live_votes
-    better = [vote for vote in votes if vote.vote < 0 and vote.correction.strip()]
-    if answer.approval <= 0 and not better:
+    doubts = [vote for vote in votes if _is_doubt(vote) and not answer.abstained]
+    better = [vote for vote in votes if vote.vote < 0 and vote.correction.strip() and not _is_doubt(vote)]
+    if answer.approval <= 0 and not better and not doubts:
         yield Omitted(origin=answer.origin, reason="voted_down")
+    # No document shows whether somebody is right who says that none answers: so nobody may say otherwise.
+    if answer.approval > 0 or better:
+        yield from (Omitted(origin=vote.origin, reason="disputed") for vote in doubts)
+        doubts = []
     prompt: Served | LeftOut | None = None
-    for kind, vote in _wanted(answer, better):
+    for kind, vote in _wanted(answer, [*better, *doubts[:1]]):
         origin = vote.origin if vote is not None else answer.origin
         try:
             lane = lane_of(_provenance(answer, vote if kind != "vote" else None), permissions)
@@ -181,6 +186,16 @@ def _wanted(answer: LedgerAnswer, better: list[LedgerVote]) -> Iterator[tuple[Ki
         yield "vote", vote
 
 
+def _is_doubt(vote: LedgerVote) -> bool:
+    """Whether somebody says that the answer should have been that there is none."""
+    return vote.vote < 0 and vote.reason == "unknown"
+
+
+def _words_of(vote: LedgerVote | None) -> str:
+    """What a person wrote that is to be said; with a doubt they wrote what the documents do not say."""
+    return "" if vote is None or _is_doubt(vote) else normalised(vote.correction)
+
+
 def _unusable(answer: LedgerAnswer) -> LeftOut | None:
     """Why nothing of an answer can be used."""
     if not answer.live_votes:
@@ -201,7 +216,7 @@ def _provenance(answer: LedgerAnswer, vote: LedgerVote | None) -> Provenance:
         team=answer.team,
         channel=answer.channel,
         asked_by=frozenset({answer.user, *(turn.user for turn in shown if turn.role == "user")}),
-        answered_by=vote.user if vote is not None and vote.correction.strip() else "",
+        answered_by=vote.user if vote is not None and _words_of(vote) else "",
         audiences=frozenset[str]().union(*(filter(None, turn.audience.split(",")) for turn in shown)),
         found=answer.audiences,
         remembered=answer.remembered,
@@ -226,9 +241,9 @@ def _prompt(answer: LedgerAnswer, serving: Serving) -> Served | LeftOut:
 
 def _shown(serving: Serving, prompt: Served, vote: LedgerVote | None) -> Served:
     """The prompt with what a better answer stands on in it; raises NotUsableError for documents that may not train."""
-    if vote is None:
+    if not (text := _words_of(vote)):
         return prompt
-    shown = serving.showing(prompt, normalised(vote.correction))
+    shown = serving.showing(prompt, text)
     _check_documents(serving, shown)
     return shown
 
@@ -249,6 +264,12 @@ def _check_documents(serving: Serving, served: Served) -> None:
         raise NotUsableError("not_owned")
 
 
+def _better(text: str, served: Served) -> str:
+    if problem := answer_problem(text):
+        raise NotUsableError(problem)
+    return target_of_words(text, served)
+
+
 def _row(answer: LedgerAnswer, vote: LedgerVote | None, kind: Kind, lane: Lane, served: Served) -> Row:
     said = ""
     if vote is None or kind != "supervised":
@@ -257,10 +278,7 @@ def _row(answer: LedgerAnswer, vote: LedgerVote | None, kind: Kind, lane: Lane, 
             raise NotUsableError("not_cited")
     better = ""
     if vote is not None and kind != "vote":
-        text = normalised(vote.correction)
-        if problem := answer_problem(text):
-            raise NotUsableError(problem)
-        better = target_of_words(text, served)
+        better = UNKNOWN if _is_doubt(vote) else _better(_words_of(vote), served)
     example = Example(
         kind=kind,
         lane=lane,

@@ -252,6 +252,8 @@ def _vote(person: Person, good: bool, chance: random.Random) -> Literal[1, 0, -1
 
 
 def _reason(judgement: Judgement) -> str:
+    if judgement == "made_up":
+        return "unknown"
     return "incomplete" if judgement in ("missing", "incomplete") else "wrong"
 
 

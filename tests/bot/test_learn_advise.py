@@ -244,6 +244,13 @@ def test_people_who_say_outdated_are_believed(engine: sa.Engine) -> None:
     assert attributed(engine, library_of(BADGES)).cause == "outdated"
 
 
+def test_people_who_say_that_it_should_not_know_mean_missing(engine: sa.Engine) -> None:
+    record_reason(engine, answered(engine), ADA, "unknown")
+    found = attributed(engine, library_of(BADGES))
+    assert found.cause == "missing"
+    assert "people say that it should have said that it does not know" in found.reasons
+
+
 def test_nothing_found_means_missing(engine: sa.Engine) -> None:
     answered(engine, abstained=True, support=0.05)
     found = attributed(engine, library_of(LEAVE))

@@ -188,6 +188,54 @@ def test_a_correction_whose_sentences_were_found_but_not_shown_is_learned_with_t
     assert reasons(tmp_path / "d")["not_supported"] == 1
 
 
+@pytest.mark.parametrize("wrote", ["", "Nobody ever wrote that down, ask in the basement."])
+def test_who_says_that_it_should_not_know_teaches_to_say_so(world: World, tmp_path: Path, wrote: str) -> None:
+    answer_id = world.ask("Who paints the badges?", user=BEN, says="Badges are issued by Maria Lopez.")
+    # Chloe wrote no words that are learned: hers is a vote, for which nobody need consent.
+    record_reason(world.engine, answer_id, CHLOE, "unknown", wrote)
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    (row,) = of_people(tmp_path / "d", "supervised")
+    (pair,) = of_people(tmp_path / "d", "preference")
+    assert row.answer == pair.answer == UNKNOWN
+    assert pair.rejected == "Badges are issued by Maria Lopez. [1]"
+    assert "basement" not in (tmp_path / "d" / "train.jsonl").read_text()
+    assert reasons(tmp_path / "d").get("disputed", 0) == 0
+
+
+def test_two_who_say_that_it_should_not_know_teach_it_once(world: World, tmp_path: Path) -> None:
+    answer_id = world.ask("Who paints the badges?", user=BEN, says="Badges are issued by Maria Lopez.")
+    record_reason(world.engine, answer_id, CHLOE, "unknown")
+    record_reason(world.engine, answer_id, ADA, "unknown")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    assert len(of_people(tmp_path / "d", "preference")) == 1
+
+
+def test_that_it_should_not_know_is_not_learned_where_somebody_says_otherwise(world: World, tmp_path: Path) -> None:
+    liked, corrected = world.ask(WHO, user=BEN), world.ask("Who issues lost badges?", user=BEN)
+    for answer_id in (liked, corrected):
+        record_reason(world.engine, answer_id, CHLOE, "unknown")
+    for user in (ADA, BEN):
+        record_vote(world.engine, liked, user, 1, "button")
+    record_reason(world.engine, corrected, ADA, "incomplete", "Maria Lopez issues badges at the front desk.")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES, [ADA]).build(tmp_path / "d")
+    assert UNKNOWN not in {
+        row.answer for kind in ("supervised", "preference") for row in of_people(tmp_path / "d", kind)
+    }
+    assert reasons(tmp_path / "d")["disputed"] == 2
+
+
+def test_that_it_should_not_know_says_nothing_of_an_answer_that_says_so(world: World, tmp_path: Path) -> None:
+    answer_id = world.ask("What is the zzyzx of qwop?", user=BEN, says="I don't know.")
+    record_reason(world.engine, answer_id, CHLOE, "unknown", "Maria Lopez issues badges at the front desk.")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES, [CHLOE]).build(tmp_path / "d")
+    assert of_people(tmp_path / "d", "supervised") == of_people(tmp_path / "d", "preference") == []
+    assert reasons(tmp_path / "d")["voted_down"] == 1
+
+
 def test_what_a_correction_stands_on_must_be_the_operators_document_too(world: World, tmp_path: Path) -> None:
     crowd = [f"Who issues the badges of floor {number} is badges office {number}." for number in ("two", "six", "ten")]
     world.learn_documents(" ".join(crowd), name="more")

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from bot import tables
 from bot.database import open_database
 from bot.errors import SettingsError
-from bot.feedback import record_vote
+from bot.feedback import record_reason, record_vote
 from bot.inbox import Inbox
 from bot.jobs import run_due
 from bot.learn import gap_words
@@ -72,6 +72,14 @@ def report(world: World, *, until: datetime = NOW, audience: Audience | None = N
 def everything_said(found: GapReport) -> str:
     message = gaps_message(found, [topic.ask.owner if topic.ask else "" for topic in found.topics])
     return f"{message.text}\n{json.dumps(message.blocks)}"
+
+
+def test_what_should_have_stayed_unanswered_counts_as_unanswered(world: World) -> None:
+    for number, text in enumerate(BICYCLES):
+        made_up = ask(world.engine, text, user=(ADA, BEN, CHLOE)[number], abstained=False)
+        record_reason(world.engine, made_up, CHLOE, "unknown" if number else "wrong")
+    (topic,) = report(world).topics
+    assert (topic.asked, topic.unanswered, topic.bad) == (3, 2, 1)
 
 
 def test_a_topic_counts_who_asked_and_how_it_ended(world: World) -> None:

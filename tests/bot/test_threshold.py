@@ -160,6 +160,16 @@ def test_votes_count_for_what_they_say_about_the_threshold(engine: sa.Engine) ->
     assert read(engine) == [("U1", 0.45, True), ("U2", 0.45, False), ("U5", 0.35, False), ("U6", 0.35, True)]
 
 
+def test_who_says_that_there_is_no_answer_counts_and_who_writes_the_better_one_says_that_there_is(
+    engine: sa.Engine,
+) -> None:
+    answered = keep(engine, "1.0", 0.45)
+    record_reason(engine, answered, "U1", "unknown")
+    record_reason(engine, answered, "U2", "unknown", "Nobody ever wrote that down.")
+    record_reason(engine, answered, "U3", "wrong", "It is the front desk.")
+    assert read(engine) == [("U1", 0.45, False), ("U2", 0.45, False)]
+
+
 def test_a_person_counts_once_for_an_answer_and_not_at_all_after_taking_it_back(engine: sa.Engine) -> None:
     answered = keep(engine, "1.0", 0.45)
     record_vote(engine, answered, "U1", 1, "button")
