@@ -31,6 +31,8 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--limit", type=int, help="only so many rows in the gate and the measurements")
     parser.add_argument("--model", default="embedded", help="what answers in the beginning: embedded, or a name")
+    parser.add_argument("--articles", action="store_true", help="ask about all of XQuAD, for a model that never saw it")
+    parser.add_argument("--epochs", type=float, default=1.0, help="of tuning")
     parser.add_argument("--until", choices=list(STAGES), help="the last stage to run")
     given = parser.parse_args()
     loop = Loop(
@@ -43,6 +45,8 @@ def main() -> int:
         data=given.data,
         limit=given.limit,
         model=given.model,
+        articles=given.articles,
+        epochs=given.epochs,
     )
     names = list(STAGES)
     chosen = names[: names.index(given.until) + 1] if given.until else names

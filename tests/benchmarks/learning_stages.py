@@ -59,6 +59,10 @@ class Loop:
     """Rows of each set in gate and measurement; None for all."""
     model: str = "embedded"
     """What answers in the beginning, as `model.name` calls it."""
+    articles: bool = False
+    """Ask about all articles of XQuAD, which the starter version knows, and about nothing else."""
+    epochs: float = 1.0
+    """How often a version learns from each row."""
 
     @property
     def home(self) -> Path:
@@ -92,7 +96,7 @@ class Loop:
 
     def collection(self) -> Collection:
         """What people ask about, and what is held back."""
-        return load_collection(self.data, seed=self.seed)
+        return load_collection(self.data, seed=self.seed, articles=self.articles)
 
     def crowd(self, collection: Collection) -> tuple[Person, ...]:
         """Everybody who takes part."""
@@ -140,7 +144,8 @@ def plant_by_hand(loop: Loop) -> Result:
 
 def tune(loop: Loop) -> Result:
     """Make a version from the dataset, on top of what answers now."""
-    return lorekeeper(loop, "tune", "--dataset", loop.dataset, "--run", loop.run, "--seed", loop.seed)
+    numbers = ("--seed", loop.seed, "--epochs", loop.epochs)
+    return lorekeeper(loop, "tune", "--dataset", loop.dataset, "--run", loop.run, *numbers)
 
 
 def pass_gate(loop: Loop) -> Result:

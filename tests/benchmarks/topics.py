@@ -1,6 +1,6 @@
 """What simulated people ask about: articles of XQuAD, passages of CLAPNQ and longer texts with excerpts, as documents.
 
-Only what the starter version never saw: a version that is to learn from people must have something to learn. Of each
+Only what the model in service never saw: a version that is to learn from people must have something to learn. Of each
 article one paragraph is missing from the documents: its questions have no answer there, though all around them is
 spoken of; some passages of CLAPNQ do not answer theirs either. Answers of XQuAD are a few words; of the other two they
 are sentences, and who asks wants to be told all of them. Some topics are held back: nobody asks about them, so that
@@ -39,13 +39,19 @@ class Collection:
     held: tuple[Topic, ...]
 
 
-def load_collection(data: Path, *, seed: int) -> Collection:
-    """Split the topics of the data folder: the same files and seed give the same."""
-    topics = [
-        *_articles(data / "xquad/en.jsonl", seed),
-        *_shelves(data / "clapnq/answers.jsonl.xz"),
-        *excerpt_topics(data / "chunking_eval"),
-    ]
+def load_collection(data: Path, *, seed: int, articles: bool = False) -> Collection:
+    """Split the topics of the data folder: the same files and seed give the same.
+
+    `articles`: all articles of XQuAD and nothing else, for a model that is not the starter version.
+    """
+    xquad = data / "xquad/en.jsonl"
+    if articles:
+        return _split(list(_articles(xquad, seed)))
+    unseen = (topic for topic in _articles(xquad, seed) if part_of("xquad", topic.name) == "test")
+    return _split([*unseen, *_shelves(data / "clapnq/answers.jsonl.xz"), *excerpt_topics(data / "chunking_eval")])
+
+
+def _split(topics: Sequence[Topic]) -> Collection:
     return Collection(
         asked=tuple(topic for topic in topics if not is_held(topic.name)),
         held=tuple(topic for topic in topics if is_held(topic.name)),
@@ -73,14 +79,13 @@ def write_held_rows(topics: Sequence[Topic], path: Path, *, seed: int) -> int:
 
 
 def _articles(xquad: Path, seed: int) -> Iterator[Topic]:
-    """The articles that are held out of the starter version's training."""
+    """Each article is a topic."""
     articles: dict[str, list[dict[str, Any]]] = {}
     for line in xquad.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         articles.setdefault(row["title"], []).append(row)
     for name in sorted(articles):
-        if part_of("xquad", name) == "test":
-            yield _topic(name, articles[name], random.Random(f"{seed}:{name}"))
+        yield _topic(name, articles[name], random.Random(f"{seed}:{name}"))
 
 
 def _shelves(clapnq: Path) -> Iterator[Topic]:
