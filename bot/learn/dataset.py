@@ -64,8 +64,8 @@ class DatasetOptions:
     """So many of them the language model in service may ask, where one is given."""
     unanswerable: float = 0.35
     """Share of them that is also asked where only other passages are read."""
-    rehearsal: float = 0.15
-    """For each row to learn from, so many tasks without a text, where a version is there to answer them."""
+    rehearsal: float = 0.4
+    """For each answer to learn, so many tasks without a text, where a version is there to answer them."""
     texts: bool = False
     """The documents' plain text, too."""
     most_texts: int = 5_000
@@ -117,7 +117,7 @@ def build_dataset(
     texts = list(text_rows(pieces, options.seed))
     content = Content(
         parts=parts,
-        rehearsal=_rehearsed(open_rehearsing, round(options.rehearsal * len(parts["train"])), progress),
+        rehearsal=_rehearsed(open_rehearsing, round(options.rehearsal * _answers(parts["train"])), progress),
         texts=[one for one in texts if isinstance(one, TextRow)],
         omitted=[
             *(one for one in (*outcomes, *texts) if isinstance(one, Omitted)),
@@ -136,6 +136,11 @@ def build_dataset(
         },
     )
     return write_dataset(folder, content, time.perf_counter() - started)
+
+
+def _answers(rows: Sequence[Row]) -> int:
+    """How many rows say an answer that is to be given: votes and pairs are learned from in runs of their own."""
+    return sum(row.example.kind == "supervised" for row in rows)
 
 
 def _rehearsed(start: Callable[[], Generator] | None, count: int, progress: Progress) -> tuple[Example, ...]:

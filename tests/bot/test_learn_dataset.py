@@ -547,7 +547,8 @@ def test_what_the_version_in_service_can_do_besides_is_rehearsed(world: World, t
     assert plain.rehearsed == 0
     report = world.build(tmp_path / "e", open_rehearsing=lambda: speaker)
     added = [row for row in examples(tmp_path / "e")["train"] if row.origin.startswith("rehearsal:")]
-    assert len(added) == report.rehearsed == round(0.15 * report.parts["train"]) > 0
+    answers = [row for row in examples(tmp_path / "d")["train"] if row.kind == "supervised"]
+    assert len(added) == report.rehearsed == round(0.4 * len(answers)) > 0
     said = [row.answer for row in added if row.group != "rehearsal:arithmetic"]
     assert said == ["It is so."] * len(speaker.calls)
     assert not {row.origin for row in added} & set(report.origins)
