@@ -6,6 +6,7 @@ what everyone is answered by does not learn one channel's rules.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -38,7 +39,8 @@ from knowledge.versions import newer_versions_first
 from models.errors import PromptTooLongError
 from models.generator import ChatMessage
 
-_MARK = "["
+# Texts have brackets of their own, such as "[update]".
+_MARK = re.compile(r"\[(\d+)\]")
 # Shares are sums of weights.
 _EVERY_WORD = 1.0 - 1e-6
 
@@ -238,20 +240,11 @@ def _cited_sentences(text: str) -> list[tuple[str, int]]:
     """Cut an answer at its marks; what has none is no part of what it says from the sources."""
     for ours in (QUOTING_MORE, QUOTING, NOTHING_ELSE):
         text = text.replace(ours, "")
-    found: list[tuple[str, int]] = []
-    rest = text
-    while _MARK in rest:
-        before, _, after = rest.partition(_MARK)
-        number, closed, behind = after.partition("]")
-        if closed and number.isdecimal():
-            if sentence := before.strip().strip("“”").strip():
-                found.append((sentence, int(number)))
-            rest = behind
-        else:
-            raise NotUsableError("not_cited")
+    *cut, rest = _MARK.split(text)
     if rest.strip(" .\n"):
         raise NotUsableError("not_cited")
-    return found
+    sentences = (before.strip().strip("“”").strip() for before in cut[::2])
+    return [(sentence, int(number)) for sentence, number in zip(sentences, cut[1::2], strict=True) if sentence]
 
 
 def _numbers(

@@ -329,6 +329,16 @@ def test_what_was_said_where_not_everyone_reads_keeps_an_answer_out(
     assert report.left_out["not_public"] >= 1
 
 
+def test_brackets_of_a_text_are_no_citations(world: World, tmp_path: Path) -> None:
+    told = "As of 2016[update] the office in Lisbon has 40 desks."
+    world.learn_documents(told, name="desks")
+    record_vote(world.engine, world.ask("How many desks has the office in Lisbon?", says=told), CHLOE, 1, "button")
+    world.consent(BEN)
+    world.with_tuning(MESSAGES).build(tmp_path / "d")
+    (row,) = of_people(tmp_path / "d", "supervised")
+    assert row.answer == f"{told} [1]"
+
+
 def test_an_answer_of_a_few_words_is_learned_without_the_sentence_that_it_is_shown_with(
     world: World, tmp_path: Path
 ) -> None:
