@@ -102,6 +102,7 @@ def threshold_votes(engine: sa.Engine, now: datetime) -> tuple[ThresholdVote, ..
     other reasons (unclear, outdated) are about the answer and not about the threshold.
     """
     feedback, answer = tables.feedback.c, tables.answer.c
+    doubt = sa.func.coalesce(feedback.reason, "") == "unknown"
     wrong = (feedback.reason == "wrong") & (sa.func.coalesce(feedback.correction, "") == "")
     query = (
         sa.select(feedback.user, feedback.vote, answer.support, answer.abstained)
@@ -113,7 +114,8 @@ def threshold_votes(engine: sa.Engine, now: datetime) -> tuple[ThresholdVote, ..
             # Nothing was estimated for small talk and for what a person had approved.
             answer.approved_by == "",
             answer.support > 0,
-            answer.abstained | (feedback.vote > 0) | (feedback.reason == "unknown") | wrong,
+            # Of "I did not find it" somebody says nothing who says that it should have said so.
+            (feedback.vote > 0) | sa.case((answer.abstained, ~doubt), else_=doubt | wrong),
         )
         .order_by(feedback.id)
     )

@@ -170,6 +170,11 @@ def test_who_says_that_there_is_no_answer_counts_and_who_writes_the_better_one_s
     assert read(engine) == [("U1", 0.45, False), ("U2", 0.45, False)]
 
 
+def test_that_it_should_not_know_says_nothing_of_what_was_refused(engine: sa.Engine) -> None:
+    record_reason(engine, keep(engine, "1.0", 0.35, abstained=True), "U1", "unknown")
+    assert read(engine) == []
+
+
 def test_a_person_counts_once_for_an_answer_and_not_at_all_after_taking_it_back(engine: sa.Engine) -> None:
     answered = keep(engine, "1.0", 0.45)
     record_vote(engine, answered, "U1", 1, "button")
