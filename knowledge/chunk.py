@@ -1,4 +1,4 @@
-"""Markdown to chunks: by heading, then by block, then by what semantic-text-splitter finds inside a long block.
+"""Markdown to chunks: by heading, then by block, then at lines and sentences inside a long block.
 
 A chunk never exceeds the limit in word pieces of the embedder's own tokenizer, header included: MiniLM silently
 cuts at 256, so that whatever is longer cannot be found. It knows nothing of files or rows.
@@ -6,11 +6,12 @@ cuts at 256, so that whatever is longer cannot be found. It knows nothing of fil
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from semantic_text_splitter import MarkdownSplitter
+from semantic_text_splitter import TextSplitter
 
 from knowledge.chunk_code import Measures, cut_code
 from knowledge.code import Code
@@ -28,6 +29,9 @@ _SMALL_TOKENS = 80
 _HEADER_SHARE = 3
 # Splitters are made for capacities in steps: each holds a tokenizer of its own, and takes 50 ms to make.
 _CAPACITY_STEP = 8
+# Lists, quotes, tables, markup, code, definitions of links; such lines mean something as lines.
+_LINE_OF_ITS_OWN = re.compile(r"\s*(?:[-+*]\s|[>|#<~]|={3}|\d+[.)]\s|```|\[[^\]]+\]:|\.\. )| {4}|\t")
+_BREAKS = ("  ", "\\")
 # Tokenizers may count a long word as one piece.
 _MAX_CHARACTERS_PER_TOKEN = 20
 
@@ -48,7 +52,7 @@ class Chunker:
     def __init__(self, tokenizer: Tokenizer, limit: int = CHUNK_TOKENS) -> None:
         self._tokenizer = tokenizer
         self._limit = limit
-        self._splitters: dict[int, MarkdownSplitter] = {}
+        self._splitters: dict[int, TextSplitter] = {}
 
     def split(self, document: ParsedDocument) -> tuple[Chunk, ...]:
         """Cut one document; no chunk is empty, none is there twice."""
@@ -164,7 +168,10 @@ class Chunker:
             yield from self._cut(block, room)
 
     def _cut(self, block: _Measured, room: int) -> Iterator[_Measured]:
-        for offset, piece in self._splitter(room).chunk_indices(block.text):
+        # Not the package's splitter of Markdown: it cuts at each apostrophe, quotation mark and "$" before it cuts at
+        # the end of a sentence.
+        for offset, found in self._splitter(room).chunk_indices(_unwrapped(block.text)):
+            piece = block.text[offset : offset + len(found)]
             line = block.line + block.text.count("\n", 0, offset)
             for start in range(0, len(piece), self._longest):
                 if text := piece[start : start + self._longest].strip():
@@ -174,10 +181,10 @@ class Chunker:
     def _longest(self) -> int:
         return self._limit * _MAX_CHARACTERS_PER_TOKEN
 
-    def _splitter(self, room: int) -> MarkdownSplitter:
+    def _splitter(self, room: int) -> TextSplitter:
         capacity = max(room // _CAPACITY_STEP * _CAPACITY_STEP, _CAPACITY_STEP)
         if capacity not in self._splitters:
-            self._splitters[capacity] = MarkdownSplitter.from_huggingface_tokenizer(self._tokenizer, capacity)
+            self._splitters[capacity] = TextSplitter.from_huggingface_tokenizer(self._tokenizer, capacity)
         return self._splitters[capacity]
 
     def _count(self, text: str) -> int:
@@ -217,6 +224,14 @@ def _introduction(packed: Sequence[_Measured], room: int) -> list[_Measured]:
     last = packed[-1]
     leads = len(packed) > 1 and last.text.endswith(":") and last.tokens <= min(room, _SMALL_TOKENS)
     return [last] if leads else []
+
+
+def _unwrapped(text: str) -> str:
+    """A paragraph whose lines an editor broke as one line of the same length: there is no place to cut."""
+    lines = text.split("\n")
+    if any(_LINE_OF_ITS_OWN.match(line) or line.endswith(_BREAKS) for line in lines):
+        return text
+    return " ".join(lines)
 
 
 def _table_head(text: str) -> str:

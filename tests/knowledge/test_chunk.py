@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -165,3 +166,35 @@ def test_lines_point_at_the_text() -> None:
         assert chunk.line is not None
         first = chunk.text.split("\n")[0]
         assert first in lines[chunk.line - 1] or first.startswith("#")
+
+
+SAID = (
+    "The city's own \"wall\" cost $20 and $30 (see 4.5) in the second year's end, and nobody's neighbour paid for it."
+)
+
+
+def is_whole(sentences: str, chunk: Chunk) -> bool:
+    text = " ".join(chunk.text.split())
+    return text.endswith("for it.") and text.startswith("The city's") and chunk.text in sentences
+
+
+def test_a_long_paragraph_is_cut_between_its_sentences_and_nowhere_else() -> None:
+    """At apostrophes, quotation marks and dollar signs half a sentence would be left on either side."""
+    paragraph = " ".join([SAID] * 30)
+    chunks = split(f"{paragraph}\n\n{prose(20)}", limit=100)
+    assert len(chunks) > 1
+    assert all(is_whole(paragraph, chunk) for chunk in chunks[:-1])
+
+
+def test_lines_that_an_editor_broke_are_no_places_to_cut_at() -> None:
+    paragraph = "\n".join(textwrap.wrap(" ".join([SAID] * 30), 70))
+    chunks = split(paragraph, limit=100)
+    assert len(chunks) > 1
+    assert all(is_whole(paragraph, chunk) for chunk in chunks)
+
+
+def test_a_long_list_is_cut_between_its_items() -> None:
+    items = [f"- Item {number} says: ask first. Then wait" for number in range(60)]
+    chunks = split("\n".join(items), limit=100)
+    assert len(chunks) > 1
+    assert [line for chunk in chunks for line in chunk.text.split("\n")] == items
