@@ -11,10 +11,12 @@ import argparse
 import sys
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from tests.benchmarks.learning_report import write_report
 from tests.benchmarks.learning_stages import STAGES, Loop
 from tests.benchmarks.staged import REFUSED, run_stages
+from tests.benchmarks.topics import About
 
 DATA = Path("../shared/data")
 
@@ -31,7 +33,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--limit", type=int, help="only so many rows in the gate and the measurements")
     parser.add_argument("--model", default="embedded", help="what answers in the beginning: embedded, or a name")
-    parser.add_argument("--articles", action="store_true", help="ask about all of XQuAD, for a model that never saw it")
+    parser.add_argument(
+        "--about", choices=get_args(About), default="unseen", help="what the starter never saw, or more"
+    )
     parser.add_argument("--epochs", type=float, default=1.0, help="of tuning")
     parser.add_argument("--until", choices=list(STAGES), help="the last stage to run")
     given = parser.parse_args()
@@ -45,7 +49,7 @@ def main() -> int:
         data=given.data,
         limit=given.limit,
         model=given.model,
-        articles=given.articles,
+        about=given.about,
         epochs=given.epochs,
     )
     names = list(STAGES)

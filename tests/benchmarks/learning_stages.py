@@ -33,7 +33,7 @@ from tests.benchmarks.deeds import summarize
 from tests.benchmarks.people import HOSTILE_SHARE, Campaign, Person, make_people
 from tests.benchmarks.planting import count_planted, plant
 from tests.benchmarks.staged import Result
-from tests.benchmarks.topics import Collection, load_collection, write_documents, write_held_rows
+from tests.benchmarks.topics import About, Collection, load_collection, write_documents, write_held_rows
 
 POISON_SHARE = 0.4
 """So large is the hostile group of the poisoned run: as large as the honest one and what careless people undo of it."""
@@ -59,8 +59,8 @@ class Loop:
     """Rows of each set in gate and measurement; None for all."""
     model: str = "embedded"
     """What answers in the beginning, as `model.name` calls it."""
-    articles: bool = False
-    """Ask about all articles of XQuAD, which the starter version knows, and about nothing else."""
+    about: About = "unseen"
+    """What people ask about, and what is held back."""
     epochs: float = 1.0
     """How often a version learns from each row."""
 
@@ -96,7 +96,7 @@ class Loop:
 
     def collection(self) -> Collection:
         """What people ask about, and what is held back."""
-        return load_collection(self.data, seed=self.seed, articles=self.articles)
+        return load_collection(self.data, seed=self.seed, about=self.about)
 
     def crowd(self, collection: Collection) -> tuple[Person, ...]:
         """Everybody who takes part."""

@@ -15,7 +15,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bot.evaluate.scores import contains_answer
 from bot.sentences import content_words, split_sentences
@@ -23,6 +23,8 @@ from tests.benchmarks.excerpts import excerpt_topics
 from tests.benchmarks.known import KnownQuestion, Topic
 from tests.benchmarks.starter_data import part_of, plain, read_lines
 
+About = Literal["unseen", "articles", "all"]
+"""What the starter version never saw; or, for a model that is not the starter version, all articles, or everything."""
 _HELD_PERCENT = 34
 _PASSAGES = 3
 _UNANSWERABLE = 0.25
@@ -39,16 +41,16 @@ class Collection:
     held: tuple[Topic, ...]
 
 
-def load_collection(data: Path, *, seed: int, articles: bool = False) -> Collection:
-    """Split the topics of the data folder: the same files and seed give the same.
-
-    `articles`: all articles of XQuAD and nothing else, for a model that is not the starter version.
-    """
-    xquad = data / "xquad/en.jsonl"
-    if articles:
-        return _split(list(_articles(xquad, seed)))
-    unseen = (topic for topic in _articles(xquad, seed) if part_of("xquad", topic.name) == "test")
-    return _split([*unseen, *_shelves(data / "clapnq/answers.jsonl.xz"), *excerpt_topics(data / "chunking_eval")])
+def load_collection(data: Path, *, seed: int, about: About = "unseen") -> Collection:
+    """Split the topics of the data folder: the same files and seed give the same."""
+    articles = list(_articles(data / "xquad/en.jsonl", seed))
+    if about == "articles":
+        return _split(articles)
+    rows = list(read_lines(data / "clapnq/answers.jsonl.xz"))
+    if about == "unseen":
+        articles = [topic for topic in articles if part_of("xquad", topic.name) == "test"]
+        rows = [row for row in rows if part_of("clapnq", row["id"]) == "test"]
+    return _split([*articles, *_shelves(rows), *excerpt_topics(data / "chunking_eval")])
 
 
 def _split(topics: Sequence[Topic]) -> Collection:
@@ -88,10 +90,9 @@ def _articles(xquad: Path, seed: int) -> Iterator[Topic]:
         yield _topic(name, articles[name], random.Random(f"{seed}:{name}"))
 
 
-def _shelves(clapnq: Path) -> Iterator[Topic]:
-    """The questions that are held out, some passages to a topic; half of them are not answered by their passage."""
-    rows = [row for row in read_lines(clapnq) if part_of("clapnq", row["id"]) == "test"]
-    rows.sort(key=lambda row: hashlib.sha256(row["id"].encode()).hexdigest())
+def _shelves(given: Sequence[dict[str, Any]]) -> Iterator[Topic]:
+    """Questions of CLAPNQ, some passages to a topic; half of them are not answered by their passage."""
+    rows = sorted(given, key=lambda row: hashlib.sha256(row["id"].encode()).hexdigest())
     for number, start in enumerate(range(0, len(rows), _SHELF), 1):
         name = f"Shelf_{number}"
         some = rows[start : start + _SHELF]
