@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from semantic_text_splitter import TextSplitter
@@ -29,8 +30,13 @@ _SMALL_TOKENS = 80
 _HEADER_SHARE = 3
 # Splitters are made for capacities in steps: each holds a tokenizer of its own, and takes 50 ms to make.
 _CAPACITY_STEP = 8
-# Lists, quotes, tables, markup, code, definitions of links; such lines mean something as lines.
-_LINE_OF_ITS_OWN = re.compile(r"\s*(?:[-+*]\s|[>|#<~]|={3}|\d+[.)]\s|```|\[[^\]]+\]:|\.\. )| {4}|\t")
+# A line that is shorter by so much was still ended by an editor; in a narrow text, lines are lines.
+_RAGGED = 12
+_NARROW = 50
+_LINE_OF_ITS_OWN = re.compile(r"\s*(?:[-+*]\s|[>|#<~]|={3}|\d+[.)]\s|\[[^\]]+\]:|\.\. )")
+_CODE = re.compile(r"```|~~~| {4}|\t")
+# A link is never broken between its words and its address.
+_FIRST_WORD = re.compile(r"\[[^\]]*\]\S*|\S+")
 _BREAKS = ("  ", "\\")
 # Tokenizers may count a long word as one piece.
 _MAX_CHARACTERS_PER_TOKEN = 20
@@ -227,11 +233,22 @@ def _introduction(packed: Sequence[_Measured], room: int) -> list[_Measured]:
 
 
 def _unwrapped(text: str) -> str:
-    """A paragraph whose lines an editor broke as one line of the same length: there is no place to cut."""
+    """The text, of the same length, without the line ends that an editor put in: they are no places to cut at."""
     lines = text.split("\n")
-    if any(_LINE_OF_ITS_OWN.match(line) or line.endswith(_BREAKS) for line in lines):
+    if any(_CODE.match(line) for line in (lines[0], *(line.lstrip() for line in lines))):
         return text
-    return " ".join(lines)
+    # Addresses are longer than any editor's line.
+    widest = max((len(line) for line in lines if "://" not in line), default=0)
+    joined = [" " if _is_continued(line, then, widest) else "\n" for line, then in pairwise(lines)]
+    return "".join(chain.from_iterable(zip(lines, [*joined, ""], strict=True)))
+
+
+def _is_continued(line: str, then: str, widest: int) -> bool:
+    """Whether a line ended because the next word had no room on it."""
+    if widest < _NARROW or line.endswith(_BREAKS) or _LINE_OF_ITS_OWN.match(then):
+        return False
+    first = _FIRST_WORD.match(then.lstrip())
+    return len(line) + 1 + (first.end() if first else 0) + _RAGGED > widest
 
 
 def _table_head(text: str) -> str:

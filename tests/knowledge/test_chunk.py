@@ -198,3 +198,17 @@ def test_a_long_list_is_cut_between_its_items() -> None:
     chunks = split("\n".join(items), limit=100)
     assert len(chunks) > 1
     assert [line for chunk in chunks for line in chunk.text.split("\n")] == items
+
+
+def test_items_that_an_editor_broke_are_cut_between_sentences_too() -> None:
+    items = [textwrap.fill(f"- Of {name}: {SAID} {SAID}", 70, subsequent_indent="  ") for name in range(20)]
+    chunks = split("\n".join(items), limit=100)
+    assert len(chunks) > 1
+    assert all(" ".join(chunk.text.split()).endswith("for it.") for chunk in chunks)
+
+
+def test_lines_that_nobody_broke_stay_lines() -> None:
+    lines = [f"Ann {number}: the {'very ' * (number % 9)}same question as everybody asks here" for number in range(60)]
+    chunks = split("\n".join(lines), limit=100)
+    assert len(chunks) > 1
+    assert [line for chunk in chunks for line in chunk.text.split("\n")] == lines
