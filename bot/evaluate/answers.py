@@ -45,6 +45,8 @@ class AnswerRow:
     gold: frozenset[int]
     group: str = ""
     """The conversation or article that it is from; empty for none but itself."""
+    approved: bool = False
+    """The reference is what a version said and people approved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ class AnsweredRow:
                 references=row.references,
                 gold=row.gold,
                 seconds=self.seconds,
+                approved=row.approved,
             )
         )
 
@@ -264,6 +267,7 @@ def _parse_row(row: dict[str, Any]) -> AnswerRow:
         gold=frozenset(gold),
         # The turns of one conversation of MTRAG share what stands before this sign.
         group=str(row.get("group") or str(row["id"]).partition("<::>")[0]),
+        approved=row.get("approved") is True,
     )
 
 

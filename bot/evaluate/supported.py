@@ -49,6 +49,13 @@ def supported_share(answer: str, question: str, passages: Mapping[int, str]) -> 
     return sum(found) / len(found) if found else None
 
 
+def is_said(reference: str, question: str, answer: str) -> bool:
+    """Tell whether an answer says what a reference says: it holds every sentence of it, as a passage would."""
+    plain = _MARKERS.sub("", answer)
+    sentences = split_sentences(reference)
+    return bool(sentences) and all(is_supported(one, question, plain) for one in sentences)
+
+
 def is_supported(sentence: str, question: str, passage: str) -> bool:
     """Tell whether a passage holds a sentence; two neighbouring sentences of the passage may hold it together."""
     said, asked = set(content_words(sentence)), set(content_words(question))

@@ -211,6 +211,7 @@ def _test_row(row: Row) -> dict[str, Any]:
         "passages": [{"title": one.title, "text": one.text} for one in row.passages],
         "answers": [without_markers(row.example.answer)] if row.answerable else [],
         "gold": [place for place, one in enumerate(row.passages) if one.gold] if row.answerable else [],
+        "approved": row.approved,
     }
 
 

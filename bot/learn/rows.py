@@ -62,6 +62,11 @@ class Row:
         return self.example.answer != UNKNOWN
 
     @property
+    def approved(self) -> bool:
+        """Whether its answer is what a version said and people approved."""
+        return self.answerable and self.example.origin.partition(":")[0] == "answer"
+
+    @property
     def asked(self) -> str:
         """What was asked, with what it leans on."""
         before = [turn.text for turn in self.question.history if turn.role == "user"][-1:]

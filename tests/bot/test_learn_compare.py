@@ -57,6 +57,36 @@ def test_a_long_reference_counts_by_its_words() -> None:
     assert 0.0 < (found.f1 or 0.0) < 1.0
 
 
+@pytest.mark.parametrize(
+    ("reference", "answer", "said"),
+    [
+        ("It is Maria Lopez.", "The sources say: “Badges are issued by Maria Lopez.” [1]", True),
+        ("Maria Lopez at the desk issues badges.", "At the desk Maria Lopez does it. [1]", True),
+        ("It is Maria Lopez.", "Badges are issued by Maria Garcia. [1]", False),
+        ("It is not Maria Lopez.", "Badges are issued by Maria Lopez. [1]", False),
+        ("They have issued 20 since 2019.", "Since 2019 they have issued 30. [1]", False),
+        ("Maria Lopez does. She has done so for nine years.", "Maria Lopez does. [1]", False),
+    ],
+)
+def test_a_sentence_in_other_words_is_right(reference: str, answer: str, said: bool) -> None:
+    found = outcome_of(replace(RIGHT, references=(reference,), answer=answer))
+    assert found.contains_gold == 0.0
+    assert (found.right == 1.0) is said
+
+
+def test_of_a_few_words_one_that_the_question_holds_is_not_enough() -> None:
+    asked = replace(RIGHT, question="What type of Lord is the Doctor?", references=("Time Lord",))
+    assert outcome_of(replace(asked, answer="The Doctor has appeared many times. [1]")).right == 0.0
+
+
+def test_who_says_what_was_approved_in_other_words_does_not_lose_for_the_words() -> None:
+    approved = replace(RIGHT, references=("Maria Lopez at the desk issues the badges of all visitors.",), approved=True)
+    found = outcome_of(replace(approved, answer="All visitors get theirs at the desk from Maria Lopez. [1]"))
+    assert (found.right, found.contains_gold, found.f1) == (1.0, None, None)
+    assert outcome_of(replace(approved, answer="Nobody does. [1]")).right == 0.0
+    assert outcome_of(replace(approved, answer="I do not know.", abstained=True)).abstained_wrongly == 1.0
+
+
 def test_rows_are_matched_by_id_and_the_rest_is_said(tmp_path: Path) -> None:
     ours = [outcome_of(replace(RIGHT, id=str(number), group=str(number))) for number in range(6)]
     others = [outcome_of(replace(SILENT, id=str(number), group=str(number))) for number in (5, 4, 3, 2, 9)]

@@ -538,7 +538,21 @@ def test_test_rows_can_be_evaluated(world: World, tmp_path: Path) -> None:
     (row,) = rows
     assert row.question.text == WHO
     assert row.references == ("Badges are issued by Maria Lopez at the front desk.",)
+    assert row.approved, "these are a version's own words, and another need not use them"
     assert [row.passages[place].text for place in row.gold] == [BADGES]
+
+
+def test_a_test_row_of_a_better_answer_is_no_versions_own_words(world: World, tmp_path: Path) -> None:
+    record_reason(world.engine, world.ask(WHO), CHLOE, "unclear", "Maria Lopez issues badges at the front desk.")
+    world.consent(BEN)
+    world.consent(CHLOE)
+    for seed in range(40):
+        world.with_tuning(MESSAGES).build(tmp_path / "d", seed=seed)
+        if rows := list(load_answer_rows(tmp_path / "d" / "test_rows.jsonl")):
+            break
+    assert [(row.references, row.approved) for row in rows] == [
+        (("Maria Lopez issues badges at the front desk.",), False)
+    ]
 
 
 def test_the_general_set_is_there_to_be_kept(world: World, tmp_path: Path) -> None:
