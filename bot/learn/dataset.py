@@ -8,7 +8,7 @@ counted, with the reason. Only this flow writes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +40,10 @@ from bot.learn.signals import count_signals
 from bot.learn.split import Kept, each_once, nobody_too_often, split
 from bot.learn.texts import TextRow, text_rows
 from bot.settings import Settings
+from bot.threshold import REACH
 from knowledge.embed import Embedder
 from knowledge.library import Library
-from models.example import Example
+from models.example import Example, Part
 from models.generator import Generator
 
 Progress = Callable[[str, int, int | None], None]
@@ -112,7 +113,7 @@ def build_dataset(
     progress("Looking for poisoned feedback", 0, None)
     clean = unsuspicious(engine, once.rows)
     fair = nobody_too_often(clean.rows, tuning.person_share)
-    parts = split(fair.rows, options.seed)
+    parts, never_asked = without_never_asked(split(fair.rows, options.seed), settings.file.answer.minimum_support)
     pieces = evenly(owned_chunks(engine), options.most_texts if options.texts else 0)
     texts = list(text_rows(pieces, options.seed))
     content = Content(
@@ -121,7 +122,7 @@ def build_dataset(
         texts=[one for one in texts if isinstance(one, TextRow)],
         omitted=[
             *(one for one in (*outcomes, *texts) if isinstance(one, Omitted)),
-            *(*once.omitted, *clean.omitted, *fair.omitted),
+            *(*once.omitted, *clean.omitted, *fair.omitted, *never_asked),
         ],
         ledger=ledger,
         balance=weigh(fair.rows, tuning.person_share),
@@ -149,6 +150,29 @@ def _rehearsed(start: Callable[[], Generator] | None, count: int, progress: Prog
         return ()
     with closing(start()) as generator:
         return tuple(rehearse(generator, tasks, lambda done, of: progress("Rehearsing", done, of)))
+
+
+def without_never_asked(
+    parts: Mapping[Part, Sequence[Row]], setting: float
+) -> tuple[dict[Part, tuple[Row, ...]], tuple[Omitted, ...]]:
+    """Leave out what would teach "I don't know" where no model is ever asked; the test part keeps it.
+
+    Below the threshold ANSWER says so itself. Rows of such prompts are most of what people approve of a silent
+    answer, and a version that learns from them is silent where it should not be. What votes may still move the
+    threshold to is learned from.
+    """
+    least = max(0.0, setting - REACH)
+    kept: dict[Part, tuple[Row, ...]] = {}
+    omitted: list[Omitted] = []
+    for part, rows in parts.items():
+        never = set() if part == "test" else {row.example.id for row in rows if _is_never_asked(row, least)}
+        kept[part] = tuple(row for row in rows if row.example.id not in never)
+        omitted += [Omitted(origin=row.example.origin, reason="not_asked") for row in rows if row.example.id in never]
+    return kept, tuple(omitted)
+
+
+def _is_never_asked(row: Row, least: float) -> bool:
+    return row.support < least and not row.answerable and row.example.kind != "preference"
 
 
 def unsuspicious(engine: sa.Engine, rows: Sequence[Row]) -> Kept:

@@ -40,6 +40,7 @@ LeftOut = Literal[
     "person_share",
     "not_found_first",
     "suspicious",
+    "not_asked",
 ]
 
 REASONS: Final[dict[LeftOut, str]] = {
@@ -66,6 +67,7 @@ REASONS: Final[dict[LeftOut, str]] = {
     "duplicate": "says nearly the same as another row",
     "person_share": "its person gave more than their share of the rows",
     "suspicious": "bears a sign of poisoned feedback",
+    "not_asked": "says that it does not know where so little was found that no model is asked",
     "not_found_first": "a question made from a document does not find its own sentence first",
 }
 

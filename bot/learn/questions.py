@@ -205,7 +205,8 @@ def unanswerable_row(candidate: Candidate, serving: Serving) -> Outcome:
             served = serving.anew(Question(text=candidate.question), without=frozenset(without))
             saying = {one.id for one in served.read if _says_the_same(one.text, telling)}
             if not saying:
-                return _finished(candidate, _example(candidate, served, UNKNOWN), served)
+                row = _finished(candidate, _example(candidate, served, UNKNOWN), served)
+                return replace(row, support=serving.support_of(served))
             without |= saying
     except NotUsableError as error:
         return Omitted(origin=origin, reason=error.reason)

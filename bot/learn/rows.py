@@ -53,6 +53,8 @@ class Row:
     source: str = ""
     topic: str = ""
     """The title of the document that it stands on."""
+    support: float = 1.0
+    """The estimate of support that its question has: below the threshold no model is asked."""
     by_rule: bool = False
     """Asked by rule, in words that nobody would use: good to learn from, not to be judged by."""
 
@@ -143,7 +145,9 @@ def row_of_curated(curated: LedgerCurated, serving: Serving, permissions: Permis
         return Omitted(origin=curated.origin, reason=error.reason)
 
 
-def finished(example: Example, served: Served, *, order: int, person: str = "", channel: str = "") -> Row:
+def finished(
+    example: Example, served: Served, *, order: int, support: float = 1.0, person: str = "", channel: str = ""
+) -> Row:
     """A row without what people can be reached by; raises NotUsableError where a secret stands in it."""
     question = served.question
     passages = [
@@ -173,6 +177,7 @@ def finished(example: Example, served: Served, *, order: int, person: str = "", 
             for (title, _, ids), text in zip(passages, clean, strict=True)
         ),
         order=order,
+        support=support,
         person=person,
         channel=channel,
         source=best.source,
@@ -298,4 +303,6 @@ def _row(answer: LedgerAnswer, vote: LedgerVote | None, kind: Kind, lane: Lane, 
     if kind == "preference" and example.answer == example.rejected:
         raise NotUsableError("duplicate")
     judge = vote.user if vote is not None else next(one.user for one in answer.live_votes if one.vote > 0)
-    return finished(example, served, order=answer.id, person=judge, channel=answer.channel)
+    # What was answered had been asked of a model, whatever was estimated.
+    support = answer.support if answer.abstained else 1.0
+    return finished(example, served, order=answer.id, support=support, person=judge, channel=answer.channel)

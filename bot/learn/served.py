@@ -24,6 +24,7 @@ from bot.learn.targets import UNKNOWN, cited
 from bot.notes import FOLDER as SAVED_FOLDER
 from bot.prompt import Budget, numbers_of
 from bot.sentences import split_sentences
+from bot.support import estimate_support, support_features
 from bot.turn import Citation, Length, Style
 from bot.words import NOTHING_ELSE, QUOTING, QUOTING_MORE, WITH_QUOTE
 from knowledge.audience import Audience
@@ -113,6 +114,10 @@ class Serving:
             passages = _restored(connection, stored)
             found = with_surroundings(connection, _found(passages), self.beside_characters)
         return self.of_passages(question, newer_versions_first(found), vector, Style(length=length, language=language))
+
+    def support_of(self, served: Served) -> float:
+        """The estimate of support of a question that was searched anew."""
+        return estimate_support(support_features(served.question, served.passages, served.ranked))
 
     def of_passages(
         self, question: Question, passages: Sequence[Passage], vector: Vectors, style: Style = _NORMAL

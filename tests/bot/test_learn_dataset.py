@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from bot.learn.rehearsal import rehearsal_tasks, whole_sentences
 from bot.learn.targets import UNKNOWN
 from bot.people import Preferences, save_preferences
 from bot.privacy import forget
-from bot.settings import TuningSettings
+from bot.settings import AnswerSettings, TuningSettings
 from knowledge.audience import Audience
 from knowledge.database import reading, writing
 from knowledge.tables import document
@@ -186,6 +187,39 @@ def test_a_correction_whose_sentences_were_found_but_not_shown_is_learned_with_t
     # The answer that was rejected was given to another prompt: the two are no pair.
     assert of_people(tmp_path / "d", "preference") == []
     assert reasons(tmp_path / "d")["not_supported"] == 1
+
+
+def test_where_no_model_is_asked_none_learns_to_say_that_it_does_not_know(world: World, tmp_path: Path) -> None:
+    """The threshold says so there; the gate still asks."""
+    far = world.ask("Which song did Kublai sing at noon?", says=UNKNOWN, user=BEN)
+    near = world.ask("Who issues badges at the front desk and paints lost badges?", says=UNKNOWN, user=BEN)
+    for answer_id in (far, near):
+        record_vote(world.engine, answer_id, CHLOE, 1, "button")
+    world.consent(BEN)
+    world = world.with_tuning(MESSAGES)
+    learned: set[str] = set()
+    tested: set[str] = set()
+    for seed in range(12):
+        report = world.build(tmp_path / "d", seed=seed)
+        parts = examples(tmp_path / "d")
+        learned |= {row.origin for part in ("train", "validation") for row in parts[part] if row.kind != "preference"}
+        tested |= {json.loads(line)["origin"] for line in (tmp_path / "d" / "test_rows.jsonl").read_text().splitlines()}
+        if f"answer:{far}" not in {row.origin for row in parts["test"]}:
+            assert report.left_out["not_asked"] == 2, "the answer and the vote on it"
+    assert f"answer:{far}" not in learned
+    assert f"answer:{far}" in tested
+    assert f"answer:{near}" in learned
+
+
+def test_where_a_model_is_always_asked_it_learns_all_that_people_approve(world: World, tmp_path: Path) -> None:
+    record_vote(world.engine, world.ask("Which song did Kublai sing?", says=UNKNOWN, user=BEN), CHLOE, 1, "button")
+    world.consent(BEN)
+    answer = AnswerSettings(minimum_support=0.0)
+    settings = replace(world.settings.file, answer=answer, tuning=MESSAGES)
+    always = replace(world, settings=replace(world.settings, file=settings))
+    report = always.build(tmp_path / "d")
+    assert "not_asked" not in report.left_out
+    assert [row.answer for row in of_people(tmp_path / "d", "supervised")] == [UNKNOWN]
 
 
 @pytest.mark.parametrize("wrote", ["", "Nobody ever wrote that down, ask in the basement."])
