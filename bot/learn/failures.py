@@ -118,7 +118,11 @@ def _signs(
     votes = (
         sa.select(
             *(feedback.answer_id, feedback.vote, feedback.reason),
-            sa.case((is_unremembered(answer.team, feedback.user), ""), else_=feedback.correction).label("correction"),
+            # With "it should have said that it does not know" people write what the documents do not say.
+            sa.case(
+                (is_unremembered(answer.team, feedback.user) | (feedback.reason == "unknown"), ""),
+                else_=feedback.correction,
+            ).label("correction"),
         )
         .select_from(tables.feedback.join(tables.answer))
         .where(answer.created_at >= since, stands())

@@ -123,6 +123,8 @@ def _is_readable(row: Any) -> bool:
 
 def _question(row: Any, failure: Failure | None) -> AskedQuestion:
     signs, reasons = (failure.signs, failure.reasons) if failure is not None else ((), ())
+    # Who wrote the better answer says that there is one.
+    doubted = "downvoted" in signs and "corrected" not in signs and "unknown" in reasons
     return AskedQuestion(
         answer_id=row.id,
         team=row.team,
@@ -131,7 +133,7 @@ def _question(row: Any, failure: Failure | None) -> AskedQuestion:
         visibility=row.visibility,
         at=row.created_at,
         text=row.text,
-        unanswered="abstained" in signs or ("downvoted" in signs and "unknown" in reasons),
+        unanswered="abstained" in signs or doubted,
         bad="downvoted" in signs,
         failure=failure,
     )

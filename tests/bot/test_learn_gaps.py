@@ -82,6 +82,18 @@ def test_what_should_have_stayed_unanswered_counts_as_unanswered(world: World) -
     assert (topic.asked, topic.unanswered, topic.bad) == (3, 2, 1)
 
 
+@pytest.mark.parametrize(("reason", "counts"), [("wrong", (3, 0, 3)), ("unknown", (3, 3, 0))])
+def test_who_writes_the_better_answer_says_that_there_is_one(
+    world: World, reason: str, counts: tuple[int, int, int]
+) -> None:
+    for number, text in enumerate(BICYCLES):
+        made_up = ask(world.engine, text, user=(ADA, BEN, CHLOE)[number], abstained=False)
+        record_reason(world.engine, made_up, CHLOE, "unknown" if number else "wrong")
+        record_reason(world.engine, made_up, ADA if number else BEN, reason, "Bicycles stand behind the canteen.")
+    (topic,) = report(world).topics
+    assert (topic.asked, topic.unanswered, topic.bad) == counts
+
+
 def test_a_topic_counts_who_asked_and_how_it_ended(world: World) -> None:
     ask(world.engine, BICYCLES[0])
     ask(world.engine, BICYCLES[1], user=ADA)
