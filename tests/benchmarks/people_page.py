@@ -20,6 +20,8 @@ JSON = dict[str, Any]
 Found = TypeVar("Found")
 ANSWER_SECONDS = 180.0
 """So long a person waits for an answer before they give up."""
+# The server ends an idle connection after five seconds; a request that meets that is lost.
+_SHORT_LIVED = httpx.Limits(keepalive_expiry=1.0)
 MOMENT_SECONDS = 10.0
 
 
@@ -36,7 +38,7 @@ def open_page(url: str, user: str) -> Iterator[PersonsPage]:
     """Open the page as this person."""
     address = url.replace("http", "ws", 1)
     with (
-        httpx.Client(base_url=url, timeout=30) as http,
+        httpx.Client(base_url=url, timeout=30, limits=_SHORT_LIVED) as http,
         # A snapshot holds all that the person may see: larger than a socket's usual limit. What nobody has read yet
         # must not stand in the way of closing it, either.
         connect(
