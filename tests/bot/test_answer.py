@@ -11,7 +11,7 @@ from bot.answer import Answering, AnswerOptions, without_abstentions
 from bot.errors import QuestionError
 from bot.evidence import rank_evidence
 from bot.turn import Answer, Brief, Delta, Done, Status, Style
-from bot.words import NOT_FOUND
+from bot.words import NOT_FOUND, QUOTING
 from knowledge.audience import Audience, channel_audience
 from knowledge.document import HistoryTurn, Question
 from models.errors import GenerationError
@@ -112,14 +112,13 @@ def test_a_model_that_says_the_text_does_not_say_is_believed_where_retrieval_dou
 
 
 @pytest.mark.parametrize(("tuned", "is_believed"), [(False, True), (True, False)])
-def test_a_tuned_model_is_believed_less_far_than_the_model_as_it_comes(tuned: bool, is_believed: bool) -> None:
+def test_a_tuned_models_own_doubt_is_not_believed_where_it_is_asked(tuned: bool, is_believed: bool) -> None:
     generator = ScriptedGenerator("I don't know.", tuned=tuned)
-    answer = ask(answering(generator), Question(text="Which desk issues badges at front?"))
-    assert 0.6 < answer.support < 0.7
-    assert answer.abstained == is_believed
-    doubtful = ask(answering(generator), Question(text="Are badges issued to guests?"))
-    assert 0.45 < doubtful.support < 0.55
-    assert doubtful.abstained
+    for asked, least in (("Which desk issues badges at front?", 0.6), ("Are badges issued to guests?", 0.45)):
+        answer = ask(answering(generator), Question(text=asked))
+        assert least < answer.support < least + 0.1
+        assert answer.abstained == is_believed
+        assert answer.text.startswith(QUOTING) != is_believed
 
 
 def test_a_model_that_says_so_of_a_text_that_plainly_answers_is_not() -> None:
