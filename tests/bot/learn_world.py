@@ -17,6 +17,7 @@ from bot.conversation import load_history, save_answer, save_user_turn
 from bot.database import open_database
 from bot.learn.dataset import DatasetOptions, build_dataset
 from bot.learn.export import DatasetReport
+from bot.learn.targets import UNKNOWN
 from bot.people import Preferences, save_preferences
 from bot.settings import FileSettings, Settings, SlackSettings, TuningSettings, load_settings
 from bot.turn import Done, Incoming
@@ -99,13 +100,14 @@ class World:
             mentioned=True,
         )
         with self._library() as library:
-            options = replace(answer_options(self.settings.file), minimum_support=0.0)
+            # A tuned model's own doubt is not believed: who does not know has too little support to be asked.
+            options = replace(answer_options(self.settings.file), minimum_support=1.0 if says == UNKNOWN else 0.0)
             generator = ScriptedGenerator(says, tuned=True)
             answering = Answering(library=library, generator=generator, options=options)
             before = load_history(self.engine, incoming.conversation, 12, before=ts)
             events = answering.answer(Question(text=text, history=before), audience or Audience.everyone())
             answer = next(event.answer for event in events if isinstance(event, Done))
-        self.prompts.append(generator.calls[-1])
+        self.prompts.append(generator.calls[-1] if generator.calls else ())
         save_user_turn(self.engine, incoming)
         return save_answer(self.engine, incoming, answer)
 
